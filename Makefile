@@ -1,0 +1,67 @@
+# A thin front: CMake builds (CMakePresets.json), ctest tests, scripts/ does the rest.
+.DEFAULT_GOAL := quick
+.PHONY: quick run test cluster check asan tsan analyze fuzz bench format clean help release
+
+ARGS ?=
+STAGES ?= test
+T ?=
+SECONDS ?= 60
+
+## make                 the development build and the quick tests
+quick:
+	@scripts/test.sh quick
+
+## make run [ARGS=…]    the release, one node on 127.0.0.1:3000, data in ./pontoon-data
+run: release
+	@exec build/pontoon serve --listen 127.0.0.1:3000 --data pontoon-data $(ARGS)
+
+## make cluster         three nodes on 127.0.0.1:3001, 3002, 3003, data in ./pontoon-cluster
+cluster: release
+	@exec scripts/cluster.sh $(ARGS)
+
+## make release         installs what the build needs, then build/pontoon and build/raft-trace
+release:
+	@scripts/setup.sh build
+	@scripts/build.sh release programs
+
+## make test            every test that ends within ten minutes: release and ASan+UBSan
+test:
+	@scripts/test.sh $(STAGES)
+
+## make check           layers, purity, house rules, format, clang, clang-tidy, cppcheck, -fanalyzer
+check:
+	@scripts/test.sh check
+
+## make asan            the whole suite under AddressSanitizer and UndefinedBehaviorSanitizer
+asan:
+	@scripts/test.sh asan
+
+## make tsan            the whole suite under ThreadSanitizer
+tsan:
+	@scripts/test.sh tsan
+
+## make analyze         gcc's -fanalyzer over everything
+analyze:
+	@scripts/test.sh analyze
+
+## make fuzz [T=name] [SECONDS=60]    each fuzz target, or one, for so long
+fuzz:
+	@scripts/setup.sh build check
+	@scripts/fuzz.sh "$(SECONDS)" $(T)
+
+## make bench           three nodes beside etcd, in one run
+bench: release
+	@scripts/setup.sh bench
+	@tests/bench/run.sh $(ARGS)
+
+## make format          clang-format over all C files
+format:
+	@scripts/setup.sh test
+	@scripts/check_format.py --fix
+
+## make clean           removes what was built; data directories stay
+clean:
+	@rm -rf build
+
+help:
+	@sed -n 's/^## //p' Makefile

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# test.sh STAGE...: builds what the stages need, runs them, and ends with the sum of all their ctest
+# runs in ctest's own words. Exits with 1 if anything failed. Failing tests do not keep later stages
+# from running; a build that fails ends it all.
+#
+#   quick    development build: unit and golden tests, static checks       (the inner loop)
+#   test     release: everything but lint; ASan+UBSan: everything but static checks
+#   asan     the latter alone
+#   tsan     everything but static checks under ThreadSanitizer; tsan-unit: no integration either
+#   check    static checks, clang build, clang-tidy, cppcheck, -fanalyzer
+#   analyze  gcc -fanalyzer alone
+#   fuzz     every fuzz target for ten seconds
+#   left     no process of ours is left running
+set -euo pipefail
+
+cd "$(dirname "$(readlink -f "$0")")/.."
+
+jobs=$(nproc)
+passed=0
+failed=0
+failures=()
+
+# run PRESET TITLE CTEST-ARGUMENTS...: one ctest run, counted.
+run() {
+    local preset=$1 title=$2 output=build/$1.ctest
+    shift 2
+    echo "test: $title"
+    # Its status says no more than the counts, but a crash of ctest itself has none.
+    local status=0
+    ctest --test-dir "build/$preset" --output-on-failure --no-label-summary --no-tests=error \
+        --parallel "$jobs" "$@" </dev/null 2>&1 | tee "$output" || status=$?
+    local counts
+    counts=$(sed -nE 's/.*tests passed, ([0-9]+) tests failed out of ([0-9]+)$/\1 \2/p' "$output")
+    if [ -z "$counts" ]; then
+        echo "test: ctest gave no summary (status $status)" >&2
+        failed=$((failed + 1))
+        failures+=("$title: ctest itself")
+        return
+    fi
+    local run_failed run_total
+    read -r run_failed run_total <<<"$counts"
+    failed=$((failed + run_failed))
+    passed=$((passed + run_total - run_failed))
+    if [ "$run_failed" -gt 0 ]; then
+        failures+=("$title: $run_failed failed, see $output")
+    fi
+}
+
+# step TITLE COMMAND...: anything that is one test by itself.
+step() {
+    local title=$1
+    shift
+    if "$@" </dev/null; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        failures+=("$title")
+    fi
+}
+
+none_left() {
+    local exe pid left=0
+    for exe in /proc/[0-9]*/exe; do
+        if [[ $(readlink "$exe" 2>/dev/null) == "$PWD"/build/* ]]; then
+            pid=${exe#/proc/}
+            pid=${pid%/exe}
+            echo "left running: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")" >&2
+            kill -KILL "$pid" || true
+            left=1
+        fi
+    done
+    return "$left"
+}
+
+stage() {
+    case $1 in
+    quick)
+        scripts/setup.sh build test
+        scripts/build.sh dev
+        run dev "quick" --label-exclude 'integration|lint'
+        ;;
+    test)
+        scripts/setup.sh build test
+        scripts/build.sh release
+        run release "release" --label-exclude lint
+        stage asan
+        ;;
+    asan | tsan)
+        scripts/setup.sh build test
+        scripts/build.sh "$1"
+        run "$1" "$1" --label-exclude 'lint|check'
+        ;;
+    tsan-unit)
+        scripts/setup.sh build test
+        scripts/build.sh tsan
+        run tsan "tsan, without processes" --label-exclude 'lint|check|integration'
+        ;;
+    check)
+        scripts/setup.sh build test check
+        scripts/build.sh clang
+        run clang "static checks and lint" --label-regex 'check|lint'
+        stage analyze
+        ;;
+    analyze)
+        scripts/setup.sh build
+        step "gcc -fanalyzer" scripts/build.sh analyze programs
+        run analyze "the analyzer's canary" --label-regex canary
+        ;;
+    fuzz)
+        scripts/setup.sh build check
+        step "fuzz" scripts/fuzz.sh 10
+        ;;
+    left)
+        step "no process is left running" none_left
+        ;;
+    *)
+        echo "usage: scripts/test.sh quick|test|asan|tsan|tsan-unit|check|analyze|fuzz|left..." >&2
+        exit 2
+        ;;
+    esac
+}
+
+for name in "$@"; do
+    stage "$name"
+done
+
+total=$((passed + failed))
+if [ "$total" -eq 0 ]; then
+    echo "test: nothing was run" >&2
+    exit 2
+fi
+for failure in "${failures[@]}"; do
+    echo "FAILED: $failure"
+done
+echo
+echo "$((100 * passed / total))% tests passed, $failed tests failed out of $total"
+[ "$failed" -eq 0 ]
