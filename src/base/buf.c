@@ -1,0 +1,82 @@
+#include "base/buf.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+
+struct slice slice_from_text(const char *text)
+{
+    return (struct slice){(const uint8_t *)text, strlen(text)};
+}
+
+/* memcmp and memcpy may not be given NULL, not even for no bytes: an empty slice often is NULL. */
+static int compare_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    return size > 0 ? memcmp(a, b, size) : 0;
+}
+
+bool slice_equal(struct slice a, struct slice b)
+{
+    return a.size == b.size && compare_bytes(a.data, b.data, a.size) == 0;
+}
+
+int slice_compare(struct slice a, struct slice b)
+{
+    int order = compare_bytes(a.data, b.data, a.size < b.size ? a.size : b.size);
+    if (order != 0) {
+        return order;
+    }
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+struct buf *buf_new(size_t size)
+{
+    ASSERT(size <= SIZE_MAX - sizeof(struct buf));
+    struct buf *buf = mem_alloc(sizeof(*buf) + size);
+    buf->ref_count = 1;
+    buf->size = size;
+    return buf;
+}
+
+struct buf *buf_copy(struct slice bytes)
+{
+    struct buf *buf = buf_new(bytes.size);
+    if (bytes.size > 0) {
+        memcpy(buf->data, bytes.data, bytes.size);
+    }
+    return buf;
+}
+
+struct buf *buf_ref(struct buf *buf)
+{
+    if (buf != NULL) {
+        ASSERT(buf->ref_count > 0);
+        ASSERT(buf->ref_count < UINT32_MAX);
+        buf->ref_count++;
+    }
+    return buf;
+}
+
+void buf_unref(struct buf *buf)
+{
+    if (buf == NULL) {
+        return;
+    }
+    ASSERT(buf->ref_count > 0);
+    buf->ref_count--;
+    if (buf->ref_count == 0) {
+        mem_free(buf);
+    }
+}
+
+void buf_drop(struct buf **buf)
+{
+    buf_unref(*buf);
+    *buf = NULL;
+}
+
+struct slice buf_slice(const struct buf *buf)
+{
+    return buf != NULL ? (struct slice){buf->data, buf->size} : SLICE_EMPTY;
+}
