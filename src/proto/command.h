@@ -1,0 +1,54 @@
+/*
+ * Commands: what a normal entry carries, and what applying it answers. An encoding is complete: it
+ * depends on nothing but itself and the applied state (docs/adr: determinism).
+ *
+ * The first byte of an encoded command is the format version, so that a node that does not know it
+ * stops instead of guessing.
+ */
+#ifndef PROTO_COMMAND_H
+#define PROTO_COMMAND_H
+
+#include "base/codec.h"
+#include "base/limits.h"
+
+/* The values stand on disk and on the wire. */
+enum command_type {
+    COMMAND_PUT = 1,
+    COMMAND_DELETE = 2,
+};
+
+struct command {
+    enum command_type type;
+    uint64_t stamp_ms; /* the leader's wall clock; 0 until the leader stamps it (command_stamp) */
+    struct slice key;
+    struct slice value;        /* PUT */
+    struct slice content_type; /* PUT; empty: none was given */
+};
+
+/* A new buf with the encoding. Caller unrefs. The stamp is at a fixed place for command_stamp. */
+struct buf *command_encode(const struct command *command);
+/* Sets the stamp in an encoding that nobody else has seen yet (ref_count 1). */
+void command_stamp(struct buf *encoded, uint64_t stamp_ms);
+/* Slices borrow from `bytes`. ERR_MALFORMED, ERR_VERSION. */
+MUST_USE err command_decode(struct slice bytes, struct command *out_command);
+
+/* What a write answers: enough for every response header of api.md section 1. */
+struct command_result {
+    err e;                    /* OK, or why it did not happen */
+    uint64_t revision;        /* the region's revision after the entry */
+    bool existed;             /* PUT: a record was replaced; DELETE: a record was removed */
+    uint64_t create_revision; /* PUT: of the record now there */
+    uint64_t mod_revision;
+    uint64_t version;
+    uint64_t modified_ms;
+};
+
+/* Appends the encoding. */
+void command_result_encode(const struct command_result *result, struct writer *out);
+/*
+ * Decodes a result from `in`, leaving `in` after it. An error that this version does not know comes
+ * out as ERR_INTERNAL, whose outcome is unknown. ERR_MALFORMED.
+ */
+MUST_USE err command_result_decode(struct reader *in, struct command_result *out_result);
+
+#endif

@@ -1,0 +1,225 @@
+#include "proto/frame.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/crc32c.h"
+#include "proto/text.h"
+
+#define FRAME_MAGIC 0x314e5450u /* "PTN1", read as a little-endian integer */
+#define FRAME_CRC_OFFSET 8u
+#define FRAME_CRC_BEGIN 12u /* the first byte that the CRC covers */
+
+/* An empty parser keeps a block of up to this size for the next frame that comes in pieces. */
+#define PENDING_CAPACITY_KEPT (64u << 10)
+
+_Static_assert(FRAME_SIZE_MAX <= UINT32_MAX - FRAME_HEADER_SIZE, "a frame's size is 32 bits");
+
+/* ---- whole frames ---- */
+
+static uint32_t crc_of(const uint8_t *frame, size_t size)
+{
+    ASSERT(size >= FRAME_HEADER_SIZE);
+    return crc32c(0, frame + FRAME_CRC_BEGIN, size - FRAME_CRC_BEGIN);
+}
+
+struct buf *frame_build(const struct frame_header *header, struct slice payload)
+{
+    ASSERT(payload.size <= FRAME_SIZE_MAX);
+    ASSERT(header->type >= FRAME_HELLO && header->type <= FRAME_TYPE_LAST);
+    struct buf *frame = buf_new(FRAME_HEADER_SIZE + payload.size);
+    store_u32(frame->data, FRAME_MAGIC);
+    store_u32(frame->data + 4, (uint32_t)payload.size);
+    store_u16(frame->data + 12, (uint16_t)header->type);
+    store_u16(frame->data + 14, 0);
+    store_u64(frame->data + 16, header->cluster_id);
+    store_u64(frame->data + 24, header->from);
+    store_u64(frame->data + 32, header->region);
+    if (payload.size > 0) {
+        memcpy(frame->data + FRAME_HEADER_SIZE, payload.data, payload.size);
+    }
+    store_u32(frame->data + FRAME_CRC_OFFSET, crc_of(frame->data, frame->size));
+    return frame;
+}
+
+/* Checks a frame's CRC and header, and hands it over. */
+static err deliver(struct slice frame, frame_handler_fn *handler, void *ctx)
+{
+    if (load_u32(frame.data + FRAME_CRC_OFFSET) != crc_of(frame.data, frame.size)) {
+        return ERR_MALFORMED;
+    }
+    uint16_t type = load_u16(frame.data + 12);
+    uint16_t reserved = load_u16(frame.data + 14);
+    if (type < FRAME_HELLO || type > FRAME_TYPE_LAST || reserved != 0) {
+        return ERR_MALFORMED;
+    }
+    struct frame_header header = {
+        .payload_size = load_u32(frame.data + 4),
+        .type = (enum frame_type)type,
+        .cluster_id = load_u64(frame.data + 16),
+        .from = load_u64(frame.data + 24),
+        .region = load_u64(frame.data + 32),
+    };
+    ASSERT(header.payload_size == frame.size - FRAME_HEADER_SIZE);
+    struct slice payload = {frame.data + FRAME_HEADER_SIZE, header.payload_size};
+    return handler(ctx, &header, payload);
+}
+
+/* ---- the stream ---- */
+
+/* How many bytes the frame that begins with `have` takes; only its header, while that is not whole.
+ */
+static err size_wanted(struct slice have, size_t *out_size)
+{
+    if (have.size < FRAME_HEADER_SIZE) {
+        *out_size = FRAME_HEADER_SIZE;
+        return OK;
+    }
+    uint32_t payload_size = load_u32(have.data + 4);
+    if (load_u32(have.data) != FRAME_MAGIC || payload_size > FRAME_SIZE_MAX) {
+        return ERR_MALFORMED;
+    }
+    *out_size = FRAME_HEADER_SIZE + (size_t)payload_size;
+    return OK;
+}
+
+static void skip(struct slice *bytes, size_t size)
+{
+    ASSERT(size <= bytes->size);
+    bytes->data += size;
+    bytes->size -= size;
+}
+
+/* Empties `pending`; what a large frame made of it goes back, so that an idle connection is small.
+ */
+static void release(struct writer *pending)
+{
+    if (pending->capacity > PENDING_CAPACITY_KEPT) {
+        writer_deinit(pending);
+    } else {
+        writer_reset(pending);
+    }
+}
+
+/*
+ * A frame that is whole in `bytes` is handed over from there; only one that is cut is gathered in
+ * `pending`, which grows with what has come and not with what the header promises.
+ */
+err frame_parser_feed(struct frame_parser *parser, struct slice bytes, frame_handler_fn *handler,
+                      void *ctx)
+{
+    struct writer *pending = &parser->pending;
+    for (;;) {
+        bool is_gathering = pending->size > 0;
+        struct slice have = is_gathering ? writer_slice(pending) : bytes;
+        size_t wanted;
+        err e = size_wanted(have, &wanted);
+        if (e != OK) {
+            return e;
+        }
+        if (have.size >= wanted) {
+            e = deliver((struct slice){have.data, wanted}, handler, ctx);
+            if (e != OK) {
+                return e;
+            }
+            if (is_gathering) {
+                ASSERT(have.size == wanted);
+                release(pending);
+            } else {
+                skip(&bytes, wanted);
+            }
+            continue;
+        }
+        if (bytes.size == 0) {
+            return OK;
+        }
+        size_t missing = wanted - pending->size;
+        size_t taken = bytes.size < missing ? bytes.size : missing;
+        writer_bytes(pending, (struct slice){bytes.data, taken});
+        skip(&bytes, taken);
+    }
+}
+
+void frame_parser_deinit(struct frame_parser *parser)
+{
+    writer_deinit(&parser->pending);
+}
+
+/* ---- the handshake's payloads ---- */
+
+void frame_hello_encode(const struct frame_hello *hello, struct writer *out)
+{
+    ASSERT(hello->client_address.size <= ADDRESS_SIZE_MAX);
+    ASSERT(hello->version.size <= FRAME_VERSION_SIZE_MAX);
+    writer_u32(out, hello->protocol);
+    writer_u64(out, hello->to);
+    writer_u64(out, hello->instance);
+    writer_sized(out, hello->client_address);
+    writer_sized(out, hello->version);
+}
+
+err frame_hello_decode(struct slice bytes, struct frame_hello *out_hello)
+{
+    struct reader in = reader_of(bytes);
+    struct frame_hello hello = {.protocol = reader_u32(&in)};
+    if (!reader_ok(&in)) {
+        return ERR_MALFORMED;
+    }
+    if (hello.protocol != FRAME_PROTOCOL) {
+        return ERR_VERSION;
+    }
+    hello.to = reader_u64(&in);
+    hello.instance = reader_u64(&in);
+    hello.client_address = reader_sized(&in, ADDRESS_SIZE_MAX);
+    hello.version = reader_sized(&in, FRAME_VERSION_SIZE_MAX);
+    if (reader_finish(&in) != OK || !text_is_plain(hello.client_address) ||
+        !text_is_plain(hello.version)) {
+        return ERR_MALFORMED;
+    }
+    *out_hello = hello;
+    return OK;
+}
+
+static bool is_refusal(uint16_t reason)
+{
+    return reason >= FRAME_REFUSAL_CLUSTER && reason <= FRAME_REFUSAL_VERSION;
+}
+
+const char *frame_refusal_name(enum frame_refusal reason)
+{
+    switch (reason) {
+    case FRAME_REFUSAL_CLUSTER:
+        return "cluster";
+    case FRAME_REFUSAL_ID_TAKEN:
+        return "id-taken";
+    case FRAME_REFUSAL_UNKNOWN:
+        return "unknown";
+    case FRAME_REFUSAL_VERSION:
+        return "version";
+    }
+    UNREACHABLE();
+}
+
+void frame_refuse_encode(const struct frame_refuse *refuse, struct writer *out)
+{
+    ASSERT(is_refusal((uint16_t)refuse->reason));
+    struct slice text = refuse->text;
+    if (text.size > FRAME_REFUSE_TEXT_SIZE_MAX) {
+        text.size = FRAME_REFUSE_TEXT_SIZE_MAX;
+    }
+    writer_u16(out, (uint16_t)refuse->reason);
+    writer_bytes(out, text);
+}
+
+err frame_refuse_decode(struct slice bytes, struct frame_refuse *out_refuse)
+{
+    struct reader in = reader_of(bytes);
+    uint16_t reason = reader_u16(&in);
+    struct slice text = reader_bytes(&in, in.size);
+    if (!reader_ok(&in) || !is_refusal(reason) || text.size > FRAME_REFUSE_TEXT_SIZE_MAX ||
+        !text_is_plain(text)) {
+        return ERR_MALFORMED;
+    }
+    *out_refuse = (struct frame_refuse){.reason = (enum frame_refusal)reason, .text = text};
+    return OK;
+}

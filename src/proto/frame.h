@@ -1,0 +1,108 @@
+/*
+ * Peer frames: what travels between two nodes. Byte by byte in README.md:
+ *
+ *   offset size
+ *   0      4    magic "PTN1"
+ *   4      4    length of the payload
+ *   8      4    CRC32C of bytes 12.. of the header and the payload
+ *   12     2    type
+ *   14     2    reserved, 0
+ *   16     8    cluster id
+ *   24     8    sender's node id
+ *   32     8    region id
+ *   40     …    payload
+ */
+#ifndef PROTO_FRAME_H
+#define PROTO_FRAME_H
+
+#include "base/codec.h"
+#include "base/limits.h"
+#include "proto/entry.h"
+
+#define FRAME_HEADER_SIZE 40u
+#define FRAME_PROTOCOL 1u
+#define FRAME_VERSION_SIZE_MAX 64u      /* of the program's version in a HELLO */
+#define FRAME_REFUSE_TEXT_SIZE_MAX 200u /* longer ones are cut when they are encoded */
+
+/* The values stand on the wire. */
+enum frame_type {
+    FRAME_HELLO = 1,   /* first on a connection, dialler to acceptor: struct frame_hello */
+    FRAME_WELCOME = 2, /* its answer: the acceptor's struct frame_hello */
+    FRAME_REFUSE = 3,  /* its other answer: struct frame_refuse; then the dialler closes */
+    FRAME_RAFT = 4,    /* one or more raft messages, each as message_encode */
+    FRAME_WRITE = 5, /* follower to leader: u64 request id, u32 time left in ms, then the command */
+    FRAME_WRITE_RESULT = 6, /* its answer: u64 request id, then command_result */
+    FRAME_PING = 7,      /* keeps an idle connection checked: u64 of the sender's choice, not 0 */
+    FRAME_PONG = 8,      /* its answer, with the same u64; 0: unasked, a long frame is coming in */
+    FRAME_LOG_FLOOR = 9, /* leader to members: u64 index up to which every member has the log */
+    FRAME_TYPE_LAST = FRAME_LOG_FLOOR,
+};
+
+enum frame_refusal {
+    FRAME_REFUSAL_CLUSTER = 1,  /* another cluster's id */
+    FRAME_REFUSAL_ID_TAKEN = 2, /* a live node with another instance has this id */
+    FRAME_REFUSAL_UNKNOWN = 3,  /* not a member that this node knows */
+    FRAME_REFUSAL_VERSION = 4,  /* no common protocol version */
+};
+
+/* "cluster", "id-taken", "unknown", "version"; static storage. */
+const char *frame_refusal_name(enum frame_refusal reason);
+
+struct frame_header {
+    uint32_t payload_size;
+    enum frame_type type;
+    uint64_t cluster_id;
+    node_id from;
+    region_id region;
+};
+
+struct frame_hello {
+    uint32_t protocol;           /* FRAME_PROTOCOL */
+    node_id to;                  /* whom the dialler believes to reach */
+    uint64_t instance;           /* random, made with the data directory */
+    struct slice client_address; /* where the sender serves clients; at most ADDRESS_SIZE_MAX */
+    struct slice version; /* the program's version, for logs; at most FRAME_VERSION_SIZE_MAX */
+};
+
+struct frame_refuse {
+    enum frame_refusal reason;
+    struct slice text; /* for the other side's log */
+};
+
+/*
+ * Builds a whole frame: header, then `payload` copied in. Caller unrefs. The payload must not be
+ * above FRAME_SIZE_MAX; header->payload_size is not read.
+ */
+struct buf *frame_build(const struct frame_header *header, struct slice payload);
+
+/*
+ * Takes frames out of a byte stream that arrives in pieces. All zero is an empty one.
+ */
+struct frame_parser {
+    struct writer pending; /* bytes of a frame that is not complete yet */
+};
+
+/* `payload` borrows until it returns. Not OK: parsing stops and that is the result. */
+typedef err frame_handler_fn(void *ctx, const struct frame_header *header, struct slice payload);
+
+/*
+ * Feeds `bytes`, calling `handler` for every complete frame whose magic, length and CRC are right.
+ * ERR_MALFORMED: the stream cannot be trusted any further, close the connection.
+ */
+MUST_USE err frame_parser_feed(struct frame_parser *parser, struct slice bytes,
+                               frame_handler_fn *handler, void *ctx);
+/* Gives the memory back and leaves an empty parser. */
+void frame_parser_deinit(struct frame_parser *parser);
+
+/* Appends the payload of a HELLO or WELCOME. */
+void frame_hello_encode(const struct frame_hello *hello, struct writer *out);
+/* Slices borrow from `bytes`; they are plain text. ERR_MALFORMED, ERR_VERSION (another protocol).
+ */
+MUST_USE err frame_hello_decode(struct slice bytes, struct frame_hello *out_hello);
+
+/* Appends the payload of a REFUSE, its text cut to FRAME_REFUSE_TEXT_SIZE_MAX. */
+void frame_refuse_encode(const struct frame_refuse *refuse, struct writer *out);
+/* `out_refuse->text` borrows from `bytes`; it is plain text. ERR_MALFORMED. */
+MUST_USE err frame_refuse_decode(struct slice bytes, struct frame_refuse *out_refuse);
+
+#endif

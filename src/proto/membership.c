@@ -1,0 +1,130 @@
+#include "proto/membership.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "proto/text.h"
+
+#define MEMBERSHIP_FORMAT 1u
+
+_Static_assert(ADDRESS_SIZE_MAX <= UINT8_MAX, "the size of an address is one byte");
+
+/* Where `id` is among the members, or where it would have to be inserted. */
+static uint32_t position_of(const struct membership *membership, node_id id)
+{
+    ASSERT(membership->member_count <= MEMBERS_MAX);
+    uint32_t position = 0;
+    while (position < membership->member_count && membership->members[position].id < id) {
+        position++;
+    }
+    return position;
+}
+
+static bool is_at(const struct membership *membership, uint32_t position, node_id id)
+{
+    return position < membership->member_count && membership->members[position].id == id;
+}
+
+const struct member *membership_find(const struct membership *membership, node_id id)
+{
+    uint32_t position = position_of(membership, id);
+    return is_at(membership, position, id) ? &membership->members[position] : NULL;
+}
+
+bool membership_put(struct membership *membership, const struct member *member)
+{
+    ASSERT(member->id != 0);
+    struct member copy = *member; /* it may be one of ours, which the move below would shift */
+    uint32_t position = position_of(membership, copy.id);
+    if (!is_at(membership, position, copy.id)) {
+        if (membership->member_count == MEMBERS_MAX) {
+            return false;
+        }
+        memmove(&membership->members[position + 1], &membership->members[position],
+                (membership->member_count - position) * sizeof(membership->members[0]));
+        membership->member_count++;
+    }
+    membership->members[position] = copy;
+    return true;
+}
+
+void membership_remove(struct membership *membership, node_id id)
+{
+    uint32_t position = position_of(membership, id);
+    if (!is_at(membership, position, id)) {
+        return;
+    }
+    membership->member_count--;
+    memmove(&membership->members[position], &membership->members[position + 1],
+            (membership->member_count - position) * sizeof(membership->members[0]));
+    membership->members[membership->member_count] = (struct member){0};
+}
+
+void member_encode(const struct member *member, struct writer *out)
+{
+    struct slice address = slice_from_text(member->peer_address);
+    ASSERT(member->id != 0);
+    ASSERT(address.size <= ADDRESS_SIZE_MAX);
+    writer_u64(out, member->id);
+    writer_u8(out, (uint8_t)address.size);
+    writer_bytes(out, address);
+}
+
+err member_decode(struct reader *in, struct member *out_member)
+{
+    struct member member = {.id = reader_u64(in)};
+    struct slice address = reader_bytes(in, reader_u8(in));
+    if (!reader_ok(in) || member.id == 0 || !text_is_plain(address)) {
+        return ERR_MALFORMED;
+    }
+    if (address.size > 0) {
+        memcpy(member.peer_address, address.data, address.size);
+    }
+    *out_member = member;
+    return OK;
+}
+
+void membership_encode(const struct membership *membership, struct writer *out)
+{
+    ASSERT(membership->member_count <= MEMBERS_MAX);
+    writer_u8(out, MEMBERSHIP_FORMAT);
+    conf_state_encode(&membership->conf, out);
+    writer_u8(out, (uint8_t)membership->member_count);
+    for (uint32_t i = 0; i < membership->member_count; i++) {
+        ASSERT(i == 0 || membership->members[i - 1].id < membership->members[i].id);
+        member_encode(&membership->members[i], out);
+    }
+}
+
+err membership_decode(struct reader *in, struct membership *out_membership)
+{
+    uint8_t format = reader_u8(in);
+    if (!reader_ok(in)) {
+        return ERR_MALFORMED;
+    }
+    if (format != MEMBERSHIP_FORMAT) {
+        return ERR_VERSION;
+    }
+    struct membership membership = {0};
+    err e = conf_state_decode(in, &membership.conf);
+    if (e != OK) {
+        return e;
+    }
+    membership.member_count = reader_u8(in);
+    if (!reader_ok(in) || membership.member_count > MEMBERS_MAX) {
+        return ERR_MALFORMED;
+    }
+    node_id previous = 0;
+    for (uint32_t i = 0; i < membership.member_count; i++) {
+        e = member_decode(in, &membership.members[i]);
+        if (e != OK) {
+            return e;
+        }
+        if (membership.members[i].id <= previous) {
+            return ERR_MALFORMED;
+        }
+        previous = membership.members[i].id;
+    }
+    *out_membership = membership;
+    return OK;
+}
