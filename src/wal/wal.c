@@ -1,0 +1,382 @@
+#include "wal/wal.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "wal/wal_int.h"
+#include "wal/wal_recover.h"
+
+#define SEGMENT_SIZE_DEFAULT (UINT64_C(64) << 20)
+#define SEGMENT_SIZE_MIN UINT64_C(2048)
+#define SEGMENT_SIZE_MAX (UINT64_C(1) << 30)
+#define CACHE_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define SPARE_SEGMENTS_DEFAULT 2u
+
+_Static_assert(SEGMENT_SIZE_MAX <= UINT32_MAX, "struct wal_place has 32-bit offsets");
+
+/* ---- the writer ---- */
+
+static void add_state(struct wal *wal)
+{
+    for (size_t i = 0; i < wal->index.count; i++) {
+        const struct wal_region *region = wal->index.regions[i];
+        wal_batch_add_hard_state(&wal->writing, region->id, &region->hard_state);
+        wal_batch_add_pos(&wal->writing, WAL_KIND_COMPACTION, region->id, region->compacted);
+    }
+}
+
+/* Where the new segment's file comes from: a spare, unless there is none or the batch is too
+ * large. */
+static void find_file(struct wal *wal, struct wal_write *write)
+{
+    struct wal_spare spare;
+    write->file = NULL;
+    if (write->segment_size == wal->spares.segment_size && wal_spares_take(&wal->spares, &spare)) {
+        write->file = spare.file;
+        wal_path_format(write->source_path, wal->options.directory, WAL_FILE_SPARE, spare.number);
+    } else {
+        wal_path_format(write->source_path, wal->options.directory, WAL_FILE_NEW,
+                        wal_spares_number(&wal->spares));
+    }
+}
+
+/*
+ * The batch that does not fit begins a segment. It ends with the state block: the hard state and
+ * the compaction mark of every region as they are after this batch, so that older segments can go.
+ */
+static void begin_segment(struct wal *wal, struct wal_write *write)
+{
+    add_state(wal);
+    uint64_t needed = WAL_SECTOR_SIZE + wal_batch_size(&wal->writing);
+    ASSERT(needed <= UINT32_MAX);
+    write->is_new_segment = true;
+    write->segment_size = needed > wal->spares.segment_size ? needed : wal->spares.segment_size;
+    find_file(wal, write);
+    struct wal_header header = {
+        .cluster_id = wal->options.cluster_id,
+        .node = wal->options.node,
+        .sequence = wal_segments_current(&wal->segments)->sequence + 1,
+        .size = write->segment_size,
+        .first_batch = wal_gathering_batch(wal),
+        .previous_end = wal->end,
+        .previous_crc = wal->last_crc,
+        .salt = env_random(wal->options.env),
+    };
+    wal_header_encode(&header, write->header);
+    wal_segments_push(&wal->segments, &(struct wal_segment){
+                                          .sequence = header.sequence,
+                                          .size = header.size,
+                                          .first_batch = header.first_batch,
+                                          .header_crc = header.crc,
+                                      });
+    wal->end = WAL_SECTOR_SIZE;
+    wal->last_crc = header.crc;
+    wal->is_copy_due = true;
+}
+
+static void place_entry(void *ctx, region_id region, struct raft_pos pos, uint64_t offset)
+{
+    struct wal *wal = ctx;
+    struct wal_place place = {
+        .segment = (uint32_t)wal_segments_current(&wal->segments)->sequence,
+        .offset = (uint32_t)(wal->end + offset),
+    };
+    wal_region_place(&wal->index, wal_index_get(&wal->index, region), pos, place);
+}
+
+/* Hands what has gathered to the worker. The loop lays out the log, the worker writes it. */
+static void begin_write(struct wal *wal)
+{
+    ASSERT(!wal->is_writing);
+    ASSERT(!wal_batch_is_empty(&wal->gathering));
+    struct wal_batch empty = wal->writing;
+    wal->writing = wal->gathering;
+    wal->gathering = empty;
+    wal->is_writing = true;
+    wal->is_flush_wanted = false;
+
+    struct wal_write *write = &wal->write;
+    struct wal_segment *current = wal_segments_current(&wal->segments);
+    write->is_new_segment = false;
+    write->file = current->file;
+    if (wal->end + wal_batch_size(&wal->writing) > current->size) {
+        begin_segment(wal, write);
+        current = wal_segments_current(&wal->segments);
+    }
+    wal_batch_each_entry(&wal->writing, place_entry, wal);
+    wal->last_batch++;
+    write->batch = &wal->writing;
+    write->sequence = current->sequence;
+    write->seal = (struct wal_seal){
+        .header_crc = current->header_crc,
+        .offset = wal->end,
+        .batch = wal->last_batch,
+        .previous_crc = wal->last_crc,
+    };
+    wal_path_format(write->path, wal->options.directory, WAL_FILE_SEGMENT, current->sequence);
+    wal->end += wal_batch_size(&wal->writing);
+    if (wal->is_closing) {
+        return; /* wal_close does the job itself: the worker is gone */
+    }
+    env_worker_submit(wal->worker, &write->job);
+    if (wal->end > current->size / 2) {
+        wal_spares_make_ahead(&wal->spares);
+    }
+}
+
+/* The batch is durable: env_job.done. */
+static void write_done(struct env_job *job)
+{
+    struct wal *wal = CONTAINER_OF(job, struct wal, write.job);
+    ASSERT(wal->is_writing);
+    ASSERT(wal->write.end == wal->end);
+    struct wal_segment *current = wal_segments_current(&wal->segments);
+    current->file = wal->write.file;
+    wal->last_crc = wal->write.last_crc;
+    wal->durable_batch = wal->last_batch;
+    wal->durable = (struct wal_place){(uint32_t)current->sequence, (uint32_t)wal->end};
+    wal->is_writing = false;
+
+    uint64_t ticket = wal->writing.ticket;
+    struct wal_stats *stats = &wal->stats;
+    stats->syncs++;
+    stats->appended_bytes += wal_batch_size(&wal->writing);
+    stats->durable_ticket = ticket != 0 ? ticket : stats->durable_ticket;
+    histogram_observe(&stats->sync_us, wal->write.sync_ns / 1000);
+    histogram_observe(&stats->batch_entries, wal->writing.entry_count);
+    wal_batch_reset(&wal->writing);
+
+    /* The disk first, then whoever waits: while they are told, the next batch is being written. */
+    if (wal->is_flush_wanted && !wal->is_closing) {
+        begin_write(wal);
+    }
+    wal_index_evict(&wal->index, wal->durable);
+    wal_reclaim(wal);
+    if (ticket != 0) {
+        wal->options.persisted(wal->options.ctx, ticket);
+    }
+}
+
+static void on_recycled(void *ctx)
+{
+    wal_reclaim(ctx);
+}
+
+/* ---- open and close ---- */
+
+static err set_options(struct wal *wal, const struct wal_options *options, struct err_note *note)
+{
+    ASSERT(options->persisted != NULL);
+    ASSERT(options->segment_size_bytes <= SEGMENT_SIZE_MAX);
+    wal->options = *options;
+    wal->options.directory = mem_strdup(options->directory);
+    if (strlen(options->directory) > WAL_DIRECTORY_SIZE_MAX) {
+        return err_note_set(note, ERR_NO_FILE, "%s: the name is too long", options->directory);
+    }
+    uint64_t segment_size = options->segment_size_bytes;
+    segment_size = segment_size == 0 ? SEGMENT_SIZE_DEFAULT : segment_size;
+    segment_size = segment_size < SEGMENT_SIZE_MIN ? SEGMENT_SIZE_MIN : segment_size;
+    wal->options.segment_size_bytes = wal_sector_round(segment_size);
+    if (options->cache_bytes_max == 0) {
+        wal->options.cache_bytes_max = CACHE_BYTES_DEFAULT;
+    }
+    if (options->spare_segments_max == 0) {
+        wal->options.spare_segments_max = SPARE_SEGMENTS_DEFAULT;
+    }
+    return OK;
+}
+
+static void init_parts(struct wal *wal)
+{
+    const struct wal_options *options = &wal->options;
+    size_t spare_count_max = (size_t)options->spare_segments_max + 1; /* and the one made ahead */
+    wal->spares = (struct wal_spares){
+        .env = options->env,
+        .directory = options->directory,
+        .segment_size = options->segment_size_bytes,
+        .count_max = spare_count_max < WAL_SPARES_MAX ? spare_count_max : WAL_SPARES_MAX - 1,
+        .recycled = on_recycled,
+        .ctx = wal,
+    };
+    wal_index_init(&wal->index, &wal->segments, options->cache_bytes_max);
+    wal->write = (struct wal_write){
+        .job = {.run = wal_write_run, .done = write_done},
+        .env = options->env,
+        .directory = options->directory,
+        .marks = &wal->marks,
+    };
+}
+
+/* Frees all; the worker is closed or never ran. */
+static void free_wal(struct wal *wal)
+{
+    wal_marks_deinit(&wal->marks);
+    wal_spares_deinit(&wal->spares);
+    wal_index_deinit(&wal->index);
+    wal_segments_deinit(&wal->segments);
+    wal_batch_deinit(&wal->gathering);
+    wal_batch_deinit(&wal->writing);
+    mem_free((char *)(uintptr_t)wal->options.directory);
+    mem_free(wal);
+}
+
+static err open_log(struct wal *wal, struct err_note *note)
+{
+    const struct wal_options *options = &wal->options;
+    err e = env_dir_create(options->env, options->directory, note);
+    if (e == OK) {
+        e = wal_recover(wal, note);
+    }
+    if (e != OK) {
+        return e;
+    }
+    e = env_worker_open(options->env, "wal", &wal->worker);
+    return e == OK ? OK : err_note_set(note, e, "cannot start the log's thread");
+}
+
+err wal_open(struct wal **out_wal, const struct wal_options *options, struct err_note *note)
+{
+    struct wal *wal = mem_calloc(1, sizeof(*wal));
+    err e = set_options(wal, options, note);
+    if (e == OK) {
+        init_parts(wal);
+        e = open_log(wal, note);
+    }
+    if (e != OK) {
+        free_wal(wal);
+        return e;
+    }
+    wal->spares.worker = wal->worker;
+    wal->durable_batch = wal->last_batch;
+    wal->durable = (struct wal_place){
+        .segment = (uint32_t)wal_segments_current(&wal->segments)->sequence,
+        .offset = (uint32_t)wal->end,
+    };
+    wal->is_copy_due = true;
+    wal_reclaim(wal);
+    *out_wal = wal;
+    return OK;
+}
+
+void wal_close(struct wal *wal)
+{
+    if (wal == NULL) {
+        return;
+    }
+    wal->is_closing = true;
+    wal->spares.is_closing = true;
+    env_worker_close(wal->worker);
+    ASSERT(!wal->is_writing);
+    while (!wal_batch_is_empty(&wal->gathering)) {
+        begin_write(wal);
+        wal->write.job.run(&wal->write.job);
+        wal->write.job.done(&wal->write.job);
+    }
+    wal_must(wal_marks_sync(&wal->marks), "sync", wal->marks.path);
+    free_wal(wal);
+}
+
+/* ---- what there is ---- */
+
+void wal_regions(const struct wal *wal, void (*each)(void *ctx, region_id region), void *ctx)
+{
+    for (size_t i = 0; i < wal->index.count; i++) {
+        each(ctx, wal->index.regions[i]->id);
+    }
+}
+
+struct wal_bounds wal_bounds(const struct wal *wal, region_id region)
+{
+    const struct wal_region *known = wal_index_find(&wal->index, region);
+    if (known == NULL) {
+        return (struct wal_bounds){0};
+    }
+    return (struct wal_bounds){.compacted = known->compacted, .last_index = known->last};
+}
+
+struct hard_state wal_hard_state(const struct wal *wal, region_id region)
+{
+    const struct wal_region *known = wal_index_find(&wal->index, region);
+    return known != NULL ? known->hard_state : (struct hard_state){0};
+}
+
+void wal_stats_update(struct wal *wal)
+{
+    struct wal_stats *stats = &wal->stats;
+    const struct wal_spares *spares = &wal->spares;
+    stats->segments = wal->segments.count;
+    stats->spare_segments = spares->count;
+    stats->size_bytes = wal->segments.size_bytes + spares->count * spares->segment_size +
+                        (spares->make.is_running ? spares->segment_size : 0) + WAL_MARK_FILE_SIZE;
+    stats->live_bytes = wal->segments.live_bytes;
+    stats->cached_bytes = wal->index.cached_bytes;
+}
+
+const struct wal_stats *wal_stats(const struct wal *wal)
+{
+    return &wal->stats;
+}
+
+/* ---- appending ---- */
+
+void wal_gather(struct wal *wal, struct wal_region *region, const struct entry *entries,
+                uint32_t entry_count)
+{
+    for (uint32_t i = 0; i < entry_count; i++) {
+        ASSERT(entries[i].pos.index == entries[0].pos.index + i);
+        wal_batch_add_entry(&wal->gathering, region->id, &entries[i]);
+        wal_region_append(&wal->index, region, &entries[i], wal_gathering_batch(wal));
+    }
+}
+
+uint64_t wal_append(struct wal *wal, const struct wal_append *append)
+{
+    ASSERT(append->entry_count > 0 || append->hard_state != NULL);
+    struct wal_region *region = wal_index_get(&wal->index, append->region);
+    if (append->entry_count > 0) {
+        ASSERT(append->entries[0].pos.index > region->compacted.index);
+        ASSERT(append->entries[0].pos.index <= region->last + 1);
+        wal_gather(wal, region, append->entries, append->entry_count);
+    }
+    if (append->hard_state != NULL) {
+        region->hard_state = *append->hard_state;
+        wal_batch_add_hard_state(&wal->gathering, append->region, append->hard_state);
+    }
+    wal->stats.last_ticket++;
+    wal->gathering.ticket = wal->stats.last_ticket;
+    wal_stats_update(wal);
+    return wal->stats.last_ticket;
+}
+
+void wal_flush(struct wal *wal)
+{
+    if (wal_batch_is_empty(&wal->gathering)) {
+        return;
+    }
+    wal->is_flush_wanted = true;
+    if (!wal->is_writing && !wal->is_closing) {
+        begin_write(wal);
+    }
+}
+
+void wal_compact(struct wal *wal, region_id region, struct raft_pos pos)
+{
+    struct wal_region *known = wal_index_get(&wal->index, region);
+    ASSERT(pos.index >= known->compacted.index);
+    uint64_t batch = wal_gathering_batch(wal);
+    uint64_t term;
+    bool is_ours = wal_term(wal, region, pos.index, &term) == OK && term == pos.term;
+    if (is_ours && pos.index == known->compacted.index) {
+        return;
+    }
+    if (is_ours) {
+        wal_batch_add_pos(&wal->gathering, WAL_KIND_COMPACTION, region, pos);
+        wal_region_compact(&wal->index, known, pos, batch);
+    } else { /* past the end, or of another history: nothing of what is here goes on from there */
+        wal_batch_add_pos(&wal->gathering, WAL_KIND_SNAPSHOT, region, pos);
+        wal_region_reset(&wal->index, known, pos, batch);
+    }
+    wal->is_copy_due = true;
+    wal_stats_update(wal);
+}
