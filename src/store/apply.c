@@ -1,0 +1,156 @@
+/*
+ * Applying: what a committed entry does to the applied state, deterministically (S1). Nothing here
+ * looks at a clock, at a limit of this node, or at where a record happens to be stored.
+ */
+#include "base/assert.h"
+#include "store/record.h"
+#include "store/store_int.h"
+
+/* S5, and the mark that there is something new to checkpoint. */
+static void advance(struct store *store, struct store_region *region, struct raft_pos pos)
+{
+    ASSERT(pos.index == region->applied.index + 1);
+    ASSERT(pos.term >= region->applied.term);
+    region->applied = pos;
+    if (!store->is_dirty) {
+        store->is_dirty = true;
+        store->dirty_since_ms = env_now_ms(store->options.env);
+    }
+}
+
+static struct store_region *known_region(const struct store *store, region_id id)
+{
+    struct store_region *region = store_find_region(store, id);
+    ASSERT(region != NULL);
+    return region;
+}
+
+/* The slice is one the tail may keep for as long as it has the owner. */
+static bool lies_in(struct slice slice, const struct buf *owner)
+{
+    return slice.size == 0 ||
+           (slice.data >= owner->data && slice.data + slice.size <= owner->data + owner->size);
+}
+
+/*
+ * The record that the entry meets; false: none. A head that is damaged leaves no way to apply what
+ * every other replica applies. (A damaged value does not matter here: a PUT replaces it.)
+ */
+static bool find_existing(struct store *store, const struct store_region *region, struct slice key,
+                          struct store_record *out_record)
+{
+    err e = store_find_record(store, key, out_record);
+    if (e == OK) {
+        return true;
+    }
+    if (e != ERR_NOT_FOUND) {
+        fatal(
+            0,
+            "%s: the record that entry %llu of region %llu writes over is damaged: take this node "
+            "out of the cluster and add it again with an empty data directory",
+            store_path(store), (unsigned long long)region->applied.index,
+            (unsigned long long)region->id);
+    }
+    return false;
+}
+
+static void count_in(struct store_region *region, struct slice key,
+                     const struct store_record *record)
+{
+    region->keys++;
+    region->key_bytes += key.size;
+    region->value_bytes += record->value.size;
+    region->state_hash = hash128_add(region->state_hash, store_record_hash(record, key));
+}
+
+static void count_out(struct store_region *region, struct slice key,
+                      const struct store_record *record)
+{
+    ASSERT(region->keys > 0);
+    ASSERT(region->key_bytes >= key.size);
+    ASSERT(region->value_bytes >= record->value.size);
+    region->keys--;
+    region->key_bytes -= key.size;
+    region->value_bytes -= record->value.size;
+    region->state_hash = hash128_subtract(region->state_hash, store_record_hash(record, key));
+}
+
+/* `existing` is the record that is replaced, or NULL. */
+static void apply_put(struct store *store, struct store_region *region,
+                      const struct command *command, struct buf *owner,
+                      const struct store_record *existing, struct command_result *out_result)
+{
+    ASSERT(lies_in(command->value, owner));
+    ASSERT(lies_in(command->content_type, owner));
+    region->revision++;
+    struct store_record record = {
+        .owner = owner,
+        .value = command->value,
+        .content_type = command->content_type,
+        .create_revision = existing != NULL ? existing->create_revision : region->revision,
+        .mod_revision = region->revision,
+        .version = existing != NULL ? existing->version + 1 : 1,
+        .modified_ms = region->clock_ms,
+    };
+    store_record_seal(&record, command->key);
+    if (existing != NULL) { /* before it goes: it may be the tail's own */
+        count_out(region, command->key, existing);
+    }
+    count_in(region, command->key, &record);
+    store_tail_put(store->active, command->key, &record);
+    out_result->create_revision = record.create_revision;
+    out_result->mod_revision = record.mod_revision;
+    out_result->version = record.version;
+    out_result->modified_ms = record.modified_ms;
+}
+
+static void apply_delete(struct store *store, struct store_region *region, struct slice key,
+                         const struct store_record *existing)
+{
+    region->revision++;
+    count_out(region, key, existing);
+    store_tail_delete(store->active, key);
+}
+
+void store_apply(struct store *store, region_id id, struct raft_pos pos,
+                 const struct command *command, struct buf *owner,
+                 struct command_result *out_result)
+{
+    struct store_region *region = known_region(store, id);
+    advance(store, region, pos);
+    store->applied_bytes += owner->size;
+    if (command->stamp_ms > region->clock_ms) {
+        region->clock_ms = command->stamp_ms;
+    }
+    struct store_record existing;
+    bool exists = find_existing(store, region, command->key, &existing);
+    struct command_result result = {.e = OK, .existed = exists};
+    bool writes = command->type == COMMAND_PUT || exists;
+    if (writes && region->revision == REVISION_MAX) {
+        result = (struct command_result){.e = ERR_QUOTA};
+    } else if (command->type == COMMAND_PUT) {
+        apply_put(store, region, command, owner, exists ? &existing : NULL, &result);
+    } else if (exists) {
+        ASSERT(command->type == COMMAND_DELETE);
+        apply_delete(store, region, command->key, &existing);
+    }
+    result.revision = region->revision;
+    store_count_tail(store);
+    *out_result = result;
+}
+
+void store_apply_nothing(struct store *store, region_id id, struct raft_pos pos)
+{
+    advance(store, known_region(store, id), pos);
+}
+
+void store_apply_membership(struct store *store, region_id id, struct raft_pos pos,
+                            const struct membership *membership)
+{
+    struct store_region *region = store_find_region(store, id);
+    if (region == NULL) {
+        region = store_add_region(store, id);
+    }
+    advance(store, region, pos);
+    region->membership = *membership;
+}

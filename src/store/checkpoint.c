@@ -1,0 +1,669 @@
+#include "store/checkpoint.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/codec.h"
+#include "base/crc32c.h"
+#include "base/mem.h"
+#include "env/errno.h"
+#include "store/record.h"
+
+#define FORMAT_VERSION 1u
+#define FORMAT_KEY "format"
+#define FORMAT_SIZE 8u
+#define REGION_PREFIX "region/"
+#define REGION_PREFIX_SIZE (sizeof(REGION_PREFIX) - 1)
+#define REGION_KEY_SIZE (REGION_PREFIX_SIZE + 8)
+
+/* Map sizes are multiples of it: of every page size there is. */
+#define MAP_UNIT (64u << 10)
+/* What a transaction needs beside its records: free list, branches, names. */
+#define NEED_SLACK (1u << 20)
+#define FILE_MODE 0600
+
+/* LMDB's meta page, as far as we look at it before LMDB trusts it (data version 1, 64 bits). */
+#define META_MAGIC_OFFSET 16u
+#define META_MAGIC 0xBEEFC0DEu
+#define META_PAGE_SIZE_OFFSET 40u
+#define META_HEAD_SIZE 44u
+#define PAGE_SIZE_MIN 256u
+#define PAGE_SIZE_MAX (32u << 10)
+
+#define ADVICE                                                                                     \
+    "take this node out of the cluster and add it again with an empty data directory, or put a "   \
+    "backup of the whole data directory back"
+
+_Static_assert(KEY_SIZE_MAX <= 511, "LMDB's keys end there (mdb_env_get_maxkeysize)");
+
+struct checkpoint {
+    struct env *env;
+    char *directory;
+    char *path; /* of the data file */
+    struct env_lock *lock;
+    struct env_file
+        *file; /* the data file too: for its size, P4, and the question whether it can grow */
+    MDB_env *mdb;
+    MDB_txn *reader; /* always active, but while the map is resized */
+    MDB_dbi data;    /* key: record */
+    MDB_dbi meta;    /* the format; region id: state */
+    uint64_t page_size;
+    uint64_t leaf_pages; /* of data, as of the last refresh */
+    struct checkpoint_figures figures;
+};
+
+/* ---- LMDB's types and errors ---- */
+
+/* LMDB does not write through the pointers it is given. */
+static MDB_val val_of(struct slice bytes)
+{
+    return (MDB_val){.mv_size = bytes.size, .mv_data = (void *)(uintptr_t)bytes.data};
+}
+
+static struct slice slice_of(MDB_val val)
+{
+    return (struct slice){val.mv_data, val.mv_size};
+}
+
+/* Ends the process over LMDB's code `status` while doing `what`. */
+static _Noreturn void die(const struct checkpoint *checkpoint, const char *what, int status)
+{
+    if (status > 0) {
+        fatal(status, "%s %s", what, checkpoint->path);
+    }
+    fatal(0, "%s %s: %s; if it happens again: %s", what, checkpoint->path, mdb_strerror(status),
+          ADVICE);
+}
+
+/* P5. LMDB aborts after it: this is the clearer end. */
+static void on_lmdb_assert(MDB_env *mdb, const char *message)
+{
+    const struct checkpoint *checkpoint = mdb_env_get_userctx(mdb);
+    fatal(0, "%s is damaged (%s): %s", checkpoint->path, message, ADVICE);
+}
+
+static err damaged(const struct checkpoint *checkpoint, struct err_note *note, const char *what)
+{
+    return err_note_set(note, ERR_DAMAGED, "%s: %s: %s", checkpoint->path, what, ADVICE);
+}
+
+/* What LMDB's code means at opening. */
+static err open_failed(const struct checkpoint *checkpoint, struct err_note *note, int status)
+{
+    if (status == ENOMEM) {
+        return err_note_set(note, ERR_IO,
+                            "%s: it cannot be mapped: address space or memory is short",
+                            checkpoint->path);
+    }
+    if (status > 0) {
+        return err_note_set(note, env_err_of_errno(status), "open %s: %s", checkpoint->path,
+                            strerrordesc_np(status));
+    }
+    return damaged(checkpoint, note, mdb_strerror(status));
+}
+
+/* ---- the reader, the map ---- */
+
+static void reader_renew(struct checkpoint *checkpoint)
+{
+    mdb_txn_reset(checkpoint->reader);
+    int status = mdb_txn_renew(checkpoint->reader);
+    if (status != 0) {
+        die(checkpoint, "read", status);
+    }
+}
+
+/* P4. */
+static err file_extend(struct checkpoint *checkpoint, uint64_t size)
+{
+    uint64_t current;
+    err e = env_file_size(checkpoint->file, &current);
+    if (e == OK && current < size) {
+        e = env_file_truncate(checkpoint->file, size);
+    }
+    return e;
+}
+
+/* P3. Without its map the store is nothing: a failure is the end. */
+static void map_resize(struct checkpoint *checkpoint, uint64_t size)
+{
+    ASSERT(size % MAP_UNIT == 0);
+    ASSERT(size > checkpoint->figures.map_size_bytes);
+    mdb_txn_reset(checkpoint->reader);
+    int status = mdb_env_set_mapsize(checkpoint->mdb, size);
+    if (status != 0) {
+        die(checkpoint, "map", status);
+    }
+    err e = file_extend(checkpoint, size);
+    if (e != OK) {
+        fatal(0, "extend %s: %s", checkpoint->path, err_name(e));
+    }
+    checkpoint->figures.map_size_bytes = size;
+    reader_renew(checkpoint);
+}
+
+/* Upper bound of the bytes by which writing the batch makes the file longer. */
+static uint64_t need_of(const struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
+{
+    /*
+     * A split leaves pages half full, and a value that just does not fit has pages of its own:
+     * twice. store_tail_bytes is more than the records' own size.
+     */
+    uint64_t bytes = store_tail_bytes(batch->tail);
+    for (size_t i = 0; i < batch->region_count; i++) {
+        bytes += batch->regions[i].state.size;
+    }
+    /* Each leaf that changes is written anew, and a part of the branches above. */
+    uint64_t count = store_tail_count(batch->tail);
+    uint64_t touched = count < checkpoint->leaf_pages ? count : checkpoint->leaf_pages;
+    return 2 * bytes + (touched + touched / 4) * checkpoint->page_size + NEED_SLACK;
+}
+
+static uint64_t pages_of(const MDB_stat *stat)
+{
+    return stat->ms_branch_pages + stat->ms_leaf_pages + stat->ms_overflow_pages;
+}
+
+/* Reads never fail here: the four roots were read at opening. */
+static void figures_update(struct checkpoint *checkpoint)
+{
+    const MDB_dbi dbis[] = {0, 1, checkpoint->meta, checkpoint->data}; /* 0: free list, 1: names */
+    uint64_t pages = 2;                                                /* the meta pages */
+    MDB_stat stat;
+    for (size_t i = 0; i < ARRAY_COUNT(dbis); i++) {
+        int status = mdb_stat(checkpoint->reader, dbis[i], &stat);
+        if (status != 0) {
+            die(checkpoint, "read", status);
+        }
+        pages += pages_of(&stat);
+    }
+    MDB_envinfo info;
+    (void)mdb_env_info(checkpoint->mdb, &info); /* fails only without an environment */
+    checkpoint->page_size = stat.ms_psize;
+    checkpoint->leaf_pages = stat.ms_leaf_pages;
+    checkpoint->figures = (struct checkpoint_figures){
+        .records = stat.ms_entries,
+        .map_size_bytes = info.me_mapsize,
+        .size_bytes = (info.me_last_pgno + 1) * stat.ms_psize,
+        .used_bytes = pages * stat.ms_psize,
+    };
+}
+
+/* ---- opening ---- */
+
+static char *join(const char *directory, const char *name)
+{
+    struct writer path = {0};
+    writer_format(&path, "%s/%s", directory, name);
+    writer_u8(&path, '\0');
+    char *text = mem_strdup((const char *)path.data);
+    writer_deinit(&path);
+    return text;
+}
+
+/* LMDB divides by the page size that the file gives, and looks for the second meta page by it. */
+static err check_page_size(struct checkpoint *checkpoint, struct err_note *note)
+{
+    uint64_t offset = 0;
+    for (int i = 0; i < 2; i++) {
+        uint8_t head[META_HEAD_SIZE];
+        size_t size;
+        err e = env_file_read(checkpoint->file, offset, head, sizeof(head), &size);
+        if (e != OK) {
+            return err_note_set(note, e, "read %s", checkpoint->path);
+        }
+        uint32_t page_size = load_u32(head + META_PAGE_SIZE_OFFSET);
+        bool is_power = (page_size & (page_size - 1)) == 0;
+        if (size < sizeof(head) || load_u32(head + META_MAGIC_OFFSET) != META_MAGIC || !is_power ||
+            page_size < PAGE_SIZE_MIN || page_size > PAGE_SIZE_MAX ||
+            (i > 0 && offset != page_size)) {
+            return damaged(checkpoint, note,
+                           i == 0 ? "meta page 0 makes no sense" : "meta page 1 makes no sense");
+        }
+        offset = page_size;
+    }
+    return OK;
+}
+
+/* The lock, the data file, and what can be told of it before LMDB has a look. */
+static err open_files(struct checkpoint *checkpoint, struct err_note *note)
+{
+    err e = env_dir_create(checkpoint->env, checkpoint->directory, note);
+    if (e != OK) {
+        return e;
+    }
+    char *lock_path = join(checkpoint->directory, "owner.lock");
+    e = env_lock_take(checkpoint->env, lock_path, &checkpoint->lock, note);
+    mem_free(lock_path);
+    if (e == OK) {
+        e = env_file_open(checkpoint->env, checkpoint->path,
+                          ENV_OPEN_READ | ENV_OPEN_WRITE | ENV_OPEN_CREATE, &checkpoint->file,
+                          note);
+    }
+    if (e != OK) {
+        return e;
+    }
+    uint64_t size;
+    e = env_file_size(checkpoint->file, &size);
+    if (e != OK) {
+        return err_note_set(note, e, "size of %s", checkpoint->path);
+    }
+    return size > 0 ? check_page_size(checkpoint, note) : OK;
+}
+
+static err open_environment(struct checkpoint *checkpoint, uint64_t map_size, struct err_note *note)
+{
+    int status = mdb_env_create(&checkpoint->mdb);
+    if (status == 0) {
+        status = mdb_env_set_userctx(checkpoint->mdb, checkpoint);
+    }
+    if (status == 0) {
+        status = mdb_env_set_assert(checkpoint->mdb, on_lmdb_assert);
+    }
+    if (status == 0) {
+        status = mdb_env_set_maxdbs(checkpoint->mdb, 2);
+    }
+    if (status == 0) {
+        status = mdb_env_set_mapsize(checkpoint->mdb, map_size);
+    }
+    if (status == 0) {
+        /* Full sync, and never MDB_WRITEMAP: on a full disk it faults. */
+        status = mdb_env_open(checkpoint->mdb, checkpoint->directory, MDB_NOTLS, FILE_MODE);
+    }
+    if (status == 0) {
+        int dead;
+        status = mdb_reader_check(checkpoint->mdb, &dead);
+    }
+    return status == 0 ? OK : open_failed(checkpoint, note, status);
+}
+
+/* P4: by now nothing but the meta pages was touched. */
+static err check_size(struct checkpoint *checkpoint, struct err_note *note)
+{
+    MDB_stat stat;
+    MDB_envinfo info;
+    uint64_t size;
+    (void)mdb_env_stat(checkpoint->mdb, &stat); /* both fail only without an environment */
+    (void)mdb_env_info(checkpoint->mdb, &info);
+    err e = env_file_size(checkpoint->file, &size);
+    if (e != OK) {
+        return err_note_set(note, e, "size of %s", checkpoint->path);
+    }
+    if (info.me_last_pgno >= size / stat.ms_psize) {
+        return damaged(checkpoint, note, "it is shorter than its meta page says: it has been cut");
+    }
+    uint64_t map_size = info.me_mapsize > size ? info.me_mapsize : size;
+    map_size = (map_size + MAP_UNIT - 1) / MAP_UNIT * MAP_UNIT;
+    int status = map_size > info.me_mapsize ? mdb_env_set_mapsize(checkpoint->mdb, map_size) : 0;
+    if (status != 0) {
+        return open_failed(checkpoint, note, status);
+    }
+    e = file_extend(checkpoint, map_size);
+    return e == OK ? OK : err_note_set(note, e, "extend %s", checkpoint->path);
+}
+
+static uint32_t format_crc(const uint8_t *format)
+{
+    uint32_t crc = crc32c(0, FORMAT_KEY, strlen(FORMAT_KEY));
+    return crc32c(crc, format, 4);
+}
+
+static err create_databases(struct checkpoint *checkpoint, MDB_txn *txn, struct err_note *note)
+{
+    uint8_t format[FORMAT_SIZE];
+    store_u32(format, FORMAT_VERSION);
+    store_u32(format + 4, format_crc(format));
+    MDB_val key = val_of(SLICE_LITERAL(FORMAT_KEY));
+    MDB_val value = val_of((struct slice){format, sizeof(format)});
+    int status = mdb_dbi_open(txn, "data", MDB_CREATE, &checkpoint->data);
+    if (status == 0) {
+        status = mdb_dbi_open(txn, "meta", MDB_CREATE, &checkpoint->meta);
+    }
+    if (status == 0) {
+        status = mdb_put(txn, checkpoint->meta, &key, &value, 0);
+    }
+    return status == 0 ? OK : open_failed(checkpoint, note, status);
+}
+
+static err find_databases(struct checkpoint *checkpoint, MDB_txn *txn, struct err_note *note)
+{
+    MDB_val key = val_of(SLICE_LITERAL(FORMAT_KEY));
+    MDB_val value;
+    int status = mdb_dbi_open(txn, "data", 0, &checkpoint->data);
+    if (status == 0) {
+        status = mdb_dbi_open(txn, "meta", 0, &checkpoint->meta);
+    }
+    if (status == 0) {
+        status = mdb_get(txn, checkpoint->meta, &key, &value);
+    }
+    if (status != 0) {
+        return open_failed(checkpoint, note, status);
+    }
+    const uint8_t *format = value.mv_data;
+    if (value.mv_size != FORMAT_SIZE || load_u32(format + 4) != format_crc(format)) {
+        return damaged(checkpoint, note, "its format record does not match its checksum");
+    }
+    if (load_u32(format) != FORMAT_VERSION) {
+        return err_note_set(note, ERR_VERSION,
+                            "%s has format %u, this program knows %u: start the version of pontoon "
+                            "that wrote it",
+                            checkpoint->path, load_u32(format), FORMAT_VERSION);
+    }
+    return OK;
+}
+
+/* All that makes an empty file ours comes with one transaction: there is no half-made file. */
+static err open_databases(struct checkpoint *checkpoint, struct err_note *note)
+{
+    MDB_txn *txn;
+    MDB_stat names;
+    int status = mdb_txn_begin(checkpoint->mdb, NULL, 0, &txn);
+    if (status != 0) {
+        return open_failed(checkpoint, note, status);
+    }
+    (void)mdb_env_stat(checkpoint->mdb, &names); /* of the unnamed database, where the names are */
+    bool is_new = names.ms_entries == 0;
+    err e =
+        is_new ? create_databases(checkpoint, txn, note) : find_databases(checkpoint, txn, note);
+    if (e != OK) {
+        mdb_txn_abort(txn);
+        return e;
+    }
+    status = mdb_txn_commit(txn);
+    if (status != 0) {
+        return open_failed(checkpoint, note, status);
+    }
+    if (is_new) { /* the file's name in its directory, and that one's in its own */
+        char *parent = join(checkpoint->directory, "..");
+        e = env_dir_sync(checkpoint->env, checkpoint->directory);
+        e = e == OK ? env_dir_sync(checkpoint->env, parent) : e;
+        mem_free(parent);
+    }
+    return e == OK ? OK : err_note_set(note, e, "sync directory %s", checkpoint->directory);
+}
+
+err store_checkpoint_open(struct checkpoint **out_checkpoint,
+                          const struct checkpoint_options *options, struct err_note *note)
+{
+    struct checkpoint *checkpoint = mem_calloc(1, sizeof(*checkpoint));
+    checkpoint->env = options->env;
+    checkpoint->directory = mem_strdup(options->directory);
+    checkpoint->path = join(options->directory, "data.mdb");
+    uint64_t map_size = (options->map_size_bytes + MAP_UNIT - 1) / MAP_UNIT * MAP_UNIT;
+    err e = open_files(checkpoint, note);
+    if (e == OK) {
+        e = open_environment(checkpoint, map_size, note);
+    }
+    if (e == OK) {
+        e = check_size(checkpoint, note);
+    }
+    if (e == OK) {
+        e = open_databases(checkpoint, note);
+    }
+    int status = 0;
+    if (e == OK) {
+        status = mdb_txn_begin(checkpoint->mdb, NULL, MDB_RDONLY, &checkpoint->reader);
+        e = status == 0 ? OK : open_failed(checkpoint, note, status);
+    }
+    if (e != OK) {
+        store_checkpoint_close(checkpoint);
+        return e;
+    }
+    figures_update(checkpoint);
+    *out_checkpoint = checkpoint;
+    return OK;
+}
+
+void store_checkpoint_close(struct checkpoint *checkpoint)
+{
+    if (checkpoint == NULL) {
+        return;
+    }
+    if (checkpoint->reader != NULL) {
+        mdb_txn_abort(checkpoint->reader);
+    }
+    if (checkpoint->mdb != NULL) {
+        mdb_env_close(checkpoint->mdb);
+    }
+    env_file_close(checkpoint->file);
+    env_lock_release(checkpoint->lock);
+    mem_free(checkpoint->path);
+    mem_free(checkpoint->directory);
+    mem_free(checkpoint);
+}
+
+const char *store_checkpoint_path(const struct checkpoint *checkpoint)
+{
+    return checkpoint->path;
+}
+
+/* ---- reading ---- */
+
+/* A transaction that has met a damaged page answers nothing more: a new one for the other keys. */
+static err read_failed(struct checkpoint *checkpoint)
+{
+    reader_renew(checkpoint);
+    return ERR_CORRUPT;
+}
+
+err store_checkpoint_get(struct checkpoint *checkpoint, struct slice key, struct slice *out_bytes)
+{
+    MDB_val mdb_key = val_of(key);
+    MDB_val value;
+    int status = mdb_get(checkpoint->reader, checkpoint->data, &mdb_key, &value);
+    if (status == MDB_NOTFOUND) {
+        return ERR_NOT_FOUND;
+    }
+    if (status != 0) {
+        return read_failed(checkpoint);
+    }
+    *out_bytes = slice_of(value);
+    return OK;
+}
+
+err store_checkpoint_each(struct checkpoint *checkpoint, struct slice from,
+                          bool (*each)(void *ctx, struct slice key, struct slice bytes), void *ctx)
+{
+    MDB_cursor *cursor;
+    int status = mdb_cursor_open(checkpoint->reader, checkpoint->data, &cursor);
+    if (status != 0) {
+        return read_failed(checkpoint);
+    }
+    MDB_val key = val_of(from);
+    MDB_val value;
+    MDB_cursor_op op = from.size > 0 ? MDB_SET_RANGE : MDB_FIRST;
+    bool go_on = true;
+    while (go_on && (status = mdb_cursor_get(cursor, &key, &value, op)) == 0) {
+        go_on = each(ctx, slice_of(key), slice_of(value));
+        op = MDB_NEXT;
+    }
+    mdb_cursor_close(cursor);
+    return status == 0 || status == MDB_NOTFOUND ? OK : read_failed(checkpoint);
+}
+
+static struct slice region_key(region_id region, uint8_t *key)
+{
+    memcpy(key, REGION_PREFIX, REGION_PREFIX_SIZE);
+    for (size_t i = 0; i < 8; i++) { /* big-endian: ids in order */
+        key[REGION_PREFIX_SIZE + i] = (uint8_t)(region >> (56 - 8 * i));
+    }
+    return (struct slice){key, REGION_KEY_SIZE};
+}
+
+static bool region_of_key(struct slice key, region_id *out_region)
+{
+    if (key.size != REGION_KEY_SIZE || memcmp(key.data, REGION_PREFIX, REGION_PREFIX_SIZE) != 0) {
+        return false;
+    }
+    *out_region = 0;
+    for (size_t i = 0; i < 8; i++) {
+        *out_region = *out_region << 8 | key.data[REGION_PREFIX_SIZE + i];
+    }
+    return true;
+}
+
+err store_checkpoint_each_region(struct checkpoint *checkpoint,
+                                 err (*each)(void *ctx, region_id region, struct slice state),
+                                 void *ctx)
+{
+    MDB_cursor *cursor;
+    int status = mdb_cursor_open(checkpoint->reader, checkpoint->meta, &cursor);
+    if (status != 0) {
+        return read_failed(checkpoint);
+    }
+    MDB_val key = val_of(SLICE_LITERAL(REGION_PREFIX));
+    MDB_val value;
+    MDB_cursor_op op = MDB_SET_RANGE;
+    err e = OK;
+    while (e == OK && (status = mdb_cursor_get(cursor, &key, &value, op)) == 0) {
+        region_id region;
+        e = region_of_key(slice_of(key), &region) ? each(ctx, region, slice_of(value))
+                                                  : ERR_CORRUPT;
+        op = MDB_NEXT;
+    }
+    mdb_cursor_close(cursor);
+    if (e == OK && status != MDB_NOTFOUND) {
+        e = read_failed(checkpoint);
+    }
+    return e;
+}
+
+/* ---- writing ---- */
+
+void store_checkpoint_reserve(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
+{
+    uint64_t size = checkpoint->figures.map_size_bytes;
+    uint64_t end = checkpoint->figures.size_bytes + need_of(checkpoint, batch);
+    while (size < end) {
+        size *= 2;
+    }
+    if (size > checkpoint->figures.map_size_bytes) {
+        map_resize(checkpoint, size);
+    }
+}
+
+void store_checkpoint_grow(struct checkpoint *checkpoint)
+{
+    map_resize(checkpoint, 2 * checkpoint->figures.map_size_bytes);
+}
+
+static int write_entry(MDB_cursor *cursor, const struct store_tail_entry *entry)
+{
+    struct slice key = {entry->key, entry->key_size};
+    MDB_val mdb_key = val_of(key);
+    if (entry->is_tombstone) {
+        int status = mdb_cursor_get(cursor, &mdb_key, NULL, MDB_SET);
+        if (status == 0) {
+            status = mdb_cursor_del(cursor, 0);
+        }
+        return status == MDB_NOTFOUND ? 0 : status;
+    }
+    MDB_val value = {.mv_size = store_record_size(&entry->record)};
+    int status = mdb_cursor_put(cursor, &mdb_key, &value, MDB_RESERVE);
+    if (status == 0) {
+        store_record_encode(&entry->record, key, value.mv_data);
+    }
+    return status;
+}
+
+static int write_tail(struct checkpoint *checkpoint, MDB_txn *txn, const struct store_tail *tail)
+{
+    MDB_cursor *cursor;
+    int status = mdb_cursor_open(txn, checkpoint->data, &cursor);
+    if (status != 0) {
+        return status;
+    }
+    struct store_tail_cursor place = store_tail_seek(tail, SLICE_EMPTY);
+    const struct store_tail_entry *entry = store_tail_next(&place);
+    while (status == 0 && entry != NULL) {
+        status = write_entry(cursor, entry);
+        entry = store_tail_next(&place);
+    }
+    mdb_cursor_close(cursor);
+    return status;
+}
+
+static int write_regions(struct checkpoint *checkpoint, MDB_txn *txn,
+                         const struct checkpoint_batch *batch)
+{
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < batch->region_count; i++) {
+        uint8_t bytes[REGION_KEY_SIZE];
+        MDB_val key = val_of(region_key(batch->regions[i].id, bytes));
+        MDB_val value = val_of(batch->regions[i].state);
+        status = mdb_put(txn, checkpoint->meta, &key, &value, 0);
+    }
+    return status;
+}
+
+/*
+ * LMDB says EIO for a short write too, which is how most file systems begin to be full. The one
+ * that is about space can be told from the one that is about the device: whether the file can be
+ * given what the transaction needed. The last byte is written for the limits that reserving does
+ * not look at (RLIMIT_FSIZE); the page it is in belongs to nobody.
+ */
+static bool is_full(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
+{
+    uint64_t end = checkpoint->figures.size_bytes + need_of(checkpoint, batch);
+    uint8_t zero = 0;
+    struct iovec part = {&zero, 1};
+    err e = env_file_allocate(checkpoint->file, end);
+    if (e == OK) {
+        e = env_file_write(checkpoint->file, end - 1, &part, 1);
+    }
+    return e == ERR_NO_SPACE;
+}
+
+static err write_failed(struct checkpoint *checkpoint, const struct checkpoint_batch *batch,
+                        int status)
+{
+    switch (status) {
+    case MDB_MAP_FULL:
+        return ERR_MAP_FULL;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return ERR_NO_SPACE;
+    case EIO:
+        if (is_full(checkpoint, batch)) {
+            return ERR_NO_SPACE;
+        }
+        break;
+    default:
+        break;
+    }
+    die(checkpoint, "write", status);
+}
+
+err store_checkpoint_write(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
+{
+    MDB_txn *txn;
+    int status = mdb_txn_begin(checkpoint->mdb, NULL, 0, &txn);
+    if (status != 0) {
+        return write_failed(checkpoint, batch, status);
+    }
+    status = write_tail(checkpoint, txn, batch->tail);
+    if (status == 0) {
+        status = write_regions(checkpoint, txn, batch);
+    }
+    if (status != 0) {
+        mdb_txn_abort(txn);
+        return write_failed(checkpoint, batch, status);
+    }
+    status = mdb_txn_commit(txn);
+    return status == 0 ? OK : write_failed(checkpoint, batch, status);
+}
+
+void store_checkpoint_refresh(struct checkpoint *checkpoint)
+{
+    reader_renew(checkpoint);
+    figures_update(checkpoint);
+}
+
+struct checkpoint_figures store_checkpoint_figures(const struct checkpoint *checkpoint)
+{
+    return checkpoint->figures;
+}

@@ -1,0 +1,106 @@
+/*
+ * What LMDB does for the store, and nothing else of it: one file that is replaced, whole, from one
+ * consistent state to the next. LMDB makes its system calls itself: this header is the seam behind
+ * which they are (the simulator has its own checkpoint behind it), beside env/env.h.
+ *
+ * P1  One write transaction carries a frozen tail and the regions' states; it is synced (data, then
+ *     meta page) when store_checkpoint_write returns OK, and leaves no trace otherwise.
+ * P2  There is at most one write at a time, on one thread. Reading goes on beside it, on the loop
+ *     thread, from the state before it.
+ * P3  The map is resized on the loop thread, while no write is under way and the read transaction
+ *     is reset: LMDB does not check that.
+ * P4  The file is at least as long as the map (with a hole at its end): no mapped page is past its
+ *     end, so that reading cannot fault, and a file shorter than its last page has been cut.
+ * P5  LMDB finds no damage by itself (its pages have no checksums). It may notice: then the process
+ *     ends with a line that says so.
+ */
+#ifndef STORE_CHECKPOINT_H
+#define STORE_CHECKPOINT_H
+
+#include "store/tail.h"
+
+struct checkpoint;
+
+struct checkpoint_options {
+    struct env *env;
+    const char *directory;   /* made if missing */
+    uint64_t map_size_bytes; /* to begin with; a file that has a larger map keeps it */
+};
+
+/*
+ * Opens the file, makes it if it is missing. Blocks. Caller closes.
+ *
+ * Errors, with a note that says the file and what to do: ERR_DAMAGED, ERR_VERSION (a format that
+ * this program does not know), ERR_BUSY (another process has it), ERR_NO_SPACE, ERR_PERMISSION,
+ * ERR_IO.
+ */
+MUST_USE err store_checkpoint_open(struct checkpoint **out_checkpoint,
+                                   const struct checkpoint_options *options, struct err_note *note);
+/* No write may be under way. NULL: no-op. */
+void store_checkpoint_close(struct checkpoint *checkpoint);
+
+/* The data file. Borrowed while the checkpoint is open. */
+const char *store_checkpoint_path(const struct checkpoint *checkpoint);
+
+/*
+ * The bytes under `key`, borrowed until store_checkpoint_refresh, _reserve or _grow. ERR_NOT_FOUND;
+ * ERR_CORRUPT (a page that cannot be).
+ */
+MUST_USE err store_checkpoint_get(struct checkpoint *checkpoint, struct slice key,
+                                  struct slice *out_bytes);
+
+/* Calls `each` with every record from the first key at or after `from` on, in byte order, until it
+ * returns false. The slices are borrowed until it returns. ERR_CORRUPT. */
+MUST_USE err store_checkpoint_each(struct checkpoint *checkpoint, struct slice from,
+                                   bool (*each)(void *ctx, struct slice key, struct slice bytes),
+                                   void *ctx);
+
+/*
+ * Calls `each` with the state of every region, as it was given to store_checkpoint_write, in
+ * increasing order of the ids. Stops at the first error and returns it.
+ */
+MUST_USE err store_checkpoint_each_region(struct checkpoint *checkpoint,
+                                          err (*each)(void *ctx, region_id region,
+                                                      struct slice state),
+                                          void *ctx);
+
+struct checkpoint_region {
+    region_id id;
+    struct slice state;
+};
+
+struct checkpoint_batch {
+    const struct store_tail *tail; /* frozen */
+    const struct checkpoint_region *regions;
+    size_t region_count;
+};
+
+/* Makes the map large enough for writing the batch, by an estimate. P3. */
+void store_checkpoint_reserve(struct checkpoint *checkpoint, const struct checkpoint_batch *batch);
+/* Doubles the map. P3. */
+void store_checkpoint_grow(struct checkpoint *checkpoint);
+
+/*
+ * Writes the batch, durably, in key order (P1). On the checkpointer's thread; only reads the batch.
+ *
+ * ERR_MAP_FULL: to be repeated after store_checkpoint_grow. ERR_NO_SPACE: the disk is full; to be
+ * repeated when it is not. Every other failure is the end of the process: a device that does not
+ * take writes, a file whose pages make no sense.
+ */
+MUST_USE err store_checkpoint_write(struct checkpoint *checkpoint,
+                                    const struct checkpoint_batch *batch);
+
+/* Reads see what was written last, from now on. On the loop thread. */
+void store_checkpoint_refresh(struct checkpoint *checkpoint);
+
+struct checkpoint_figures {
+    uint64_t records;
+    uint64_t map_size_bytes;
+    uint64_t size_bytes; /* of the file up to its last page: the rest is a hole */
+    uint64_t used_bytes; /* of it: what is not free for the next write */
+};
+
+/* As of the last refresh. On the loop thread, while no write is under way. */
+struct checkpoint_figures store_checkpoint_figures(const struct checkpoint *checkpoint);
+
+#endif

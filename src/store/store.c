@@ -1,0 +1,274 @@
+#include "store/store.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "store/record.h"
+#include "store/region.h"
+#include "store/store_int.h"
+
+#define TAIL_BYTES_DEFAULT (64u << 20)
+#define AGE_MS_DEFAULT 60000u
+#define MAP_SIZE_DEFAULT (64u << 20)
+
+/* ---- regions ---- */
+
+/* Where `region` is, or belongs. */
+static size_t region_position(const struct store *store, region_id region)
+{
+    size_t low = 0;
+    size_t high = store->region_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (store->regions[middle]->id < region) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+struct store_region *store_find_region(const struct store *store, region_id region)
+{
+    size_t position = region_position(store, region);
+    bool is_there = position < store->region_count && store->regions[position]->id == region;
+    return is_there ? store->regions[position] : NULL;
+}
+
+struct store_region *store_add_region(struct store *store, region_id region)
+{
+    ASSERT(region != 0);
+    ASSERT(store_find_region(store, region) == NULL);
+    struct store_region *added = mem_calloc(1, sizeof(*added));
+    added->id = region;
+    size_t position = region_position(store, region);
+    store->regions = mem_realloc(store->regions, store->region_count + 1, sizeof(*store->regions));
+    memmove(store->regions + position + 1, store->regions + position,
+            (store->region_count - position) * sizeof(*store->regions));
+    store->regions[position] = added;
+    store->region_count++;
+    return added;
+}
+
+const struct store_region *store_region(const struct store *store, region_id region)
+{
+    return store_find_region(store, region);
+}
+
+void store_regions(const struct store *store,
+                   void (*each)(void *ctx, const struct store_region *region), void *ctx)
+{
+    for (size_t i = 0; i < store->region_count; i++) {
+        each(ctx, store->regions[i]);
+    }
+}
+
+/* ---- life ---- */
+
+static err load_region(void *ctx, region_id region, struct slice state)
+{
+    struct store *store = ctx;
+    struct store_region decoded;
+    err e = store_region_decode(state, region, &decoded);
+    if (e == OK) {
+        *store_add_region(store, region) = decoded;
+    }
+    return e;
+}
+
+/* Roots of two different transactions would hardly agree on this. */
+static bool keys_agree(const struct store *store)
+{
+    uint64_t keys = 0;
+    for (size_t i = 0; i < store->region_count; i++) {
+        keys += store->regions[i]->keys;
+    }
+    return keys == store_checkpoint_figures(store->checkpoint).records;
+}
+
+static err load(struct store *store, struct err_note *note)
+{
+    const char *path = store_checkpoint_path(store->checkpoint);
+    err e = store_checkpoint_each_region(store->checkpoint, load_region, store);
+    if (e == ERR_VERSION) {
+        return err_note_set(note, e, "%s: a region's state was written by a newer pontoon", path);
+    }
+    if (e != OK || !keys_agree(store)) {
+        return err_note_set(
+            note, ERR_DAMAGED,
+            "%s: %s: take this node out of the cluster and add it again with an "
+            "empty data directory, or put a backup of the whole data directory back",
+            path,
+            e != OK ? "a region's state is damaged"
+                    : "the number of records is not what the regions' states say");
+    }
+    return OK;
+}
+
+static void fill_defaults(struct store_options *options)
+{
+    if (options->tail_bytes_max == 0) {
+        options->tail_bytes_max = TAIL_BYTES_DEFAULT;
+    }
+    if (options->checkpoint_age_ms_max == 0) {
+        options->checkpoint_age_ms_max = AGE_MS_DEFAULT;
+    }
+    if (options->map_size_bytes == 0) {
+        options->map_size_bytes = MAP_SIZE_DEFAULT;
+    }
+}
+
+err store_open(struct store **out_store, const struct store_options *options, struct err_note *note)
+{
+    ASSERT(options->env != NULL);
+    ASSERT(options->directory != NULL);
+    struct store *store = mem_calloc(1, sizeof(*store));
+    store->options = *options;
+    fill_defaults(&store->options);
+    store->job.run = store_job_run;
+    store->job.done = store_job_done;
+    store->active = store_tail_new();
+    struct checkpoint_options checkpoint_options = {.env = options->env,
+                                                    .directory = options->directory,
+                                                    .map_size_bytes =
+                                                        store->options.map_size_bytes};
+    err e = store_checkpoint_open(&store->checkpoint, &checkpoint_options, note);
+    if (e == OK) {
+        e = load(store, note);
+    }
+    if (e == OK) {
+        e = env_worker_open(options->env, "checkpointer", &store->worker);
+        if (e != OK) {
+            err_note_set(note, e, "start the checkpointer's thread");
+        }
+    }
+    if (e != OK) {
+        store_close(store);
+        return e;
+    }
+    store_count_tail(store);
+    store_count_file(store);
+    *out_store = store;
+    return OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    store->is_closing = true;
+    env_worker_close(store->worker);
+    store_checkpointer_deinit(store);
+    store_tail_free(store->active);
+    store_checkpoint_close(store->checkpoint);
+    for (size_t i = 0; i < store->region_count; i++) {
+        mem_free(store->regions[i]);
+    }
+    mem_free(store->regions);
+    mem_free(store);
+}
+
+/* ---- reads ---- */
+
+/* What a tail knows of the key: OK and its record, ERR_NOT_FOUND (deleted), or false. */
+static bool find_in_tail(const struct store_tail *tail, struct slice key,
+                         struct store_record *out_record, err *out_error)
+{
+    const struct store_tail_entry *entry = tail != NULL ? store_tail_get(tail, key) : NULL;
+    if (entry == NULL) {
+        return false;
+    }
+    *out_record = entry->record;
+    *out_error = entry->is_tombstone ? ERR_NOT_FOUND : OK;
+    return true;
+}
+
+err store_find_record(struct store *store, struct slice key, struct store_record *out_record)
+{
+    ASSERT(key.size > 0);
+    ASSERT(key.size <= KEY_SIZE_MAX);
+    err e;
+    if (find_in_tail(store->active, key, out_record, &e) ||
+        find_in_tail(store->frozen, key, out_record, &e)) {
+        return e;
+    }
+    struct slice bytes;
+    e = store_checkpoint_get(store->checkpoint, key, &bytes);
+    return e == OK ? store_record_decode(bytes, key, out_record) : e;
+}
+
+/* Puts a copy of the record's bytes, which are borrowed from the checkpoint, under an owner. */
+static void make_owned(struct store_record *record)
+{
+    struct slice content_type = record->content_type;
+    struct slice value = record->value;
+    record->owner = buf_new(content_type.size + value.size);
+    if (record->owner->size > 0) { /* the value stands right after the content type */
+        memcpy(record->owner->data, content_type.data, record->owner->size);
+    }
+    record->content_type = (struct slice){record->owner->data, content_type.size};
+    record->value = (struct slice){record->owner->data + content_type.size, value.size};
+}
+
+err store_get(struct store *store, struct slice key, struct store_record *out_record)
+{
+    struct store_record record;
+    err e = store_find_record(store, key, &record);
+    if (e == OK && record.owner != NULL) {
+        buf_ref(record.owner);
+    } else if (e == OK) {
+        make_owned(&record);
+        e = store_record_verify(&record, key); /* S4, and of the very bytes that are handed out */
+        if (e != OK) {
+            buf_unref(record.owner);
+        }
+    }
+    if (e == ERR_CORRUPT) {
+        store->stats.corrupt_records++;
+    }
+    if (e == OK) {
+        *out_record = record;
+    }
+    return e;
+}
+
+/* ---- figures ---- */
+
+void store_count_tail(struct store *store)
+{
+    store->stats.tail_bytes = 0;
+    store->stats.tail_records = 0;
+    const struct store_tail *tails[] = {store->active, store->frozen};
+    for (size_t i = 0; i < ARRAY_COUNT(tails); i++) {
+        if (tails[i] != NULL) {
+            store->stats.tail_bytes += store_tail_bytes(tails[i]);
+            store->stats.tail_records += store_tail_count(tails[i]);
+        }
+    }
+}
+
+void store_count_file(struct store *store)
+{
+    struct checkpoint_figures figures = store_checkpoint_figures(store->checkpoint);
+    store->stats.map_size_bytes = figures.map_size_bytes;
+    store->stats.size_bytes = figures.size_bytes;
+    store->stats.used_bytes = figures.used_bytes;
+}
+
+const struct store_stats *store_stats(const struct store *store)
+{
+    return &store->stats;
+}
+
+const char *store_engine(void)
+{
+    return "lmdb";
+}
+
+const char *store_path(const struct store *store)
+{
+    return store_checkpoint_path(store->checkpoint);
+}

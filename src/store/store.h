@@ -1,0 +1,134 @@
+/*
+ * The state machine's storage: the log is the truth, LMDB is a checkpoint of it, the tail is what
+ * came since. One LMDB environment and one tail per node, keyed by the user's key; what belongs to
+ * a region stands under its id. Format byte by byte: README.md.
+ *
+ * S1  Applying depends on the entry and the applied state alone (determinism).
+ * S2  Applied position, membership, revision, clock, counters and state hash are committed in the
+ *     same LMDB transaction as the data they describe.
+ * S3  A read sees everything applied: tail, then frozen tail, then LMDB.
+ * S4  Every record carries CRC32Cs over its key, header and value, verified whenever it is read
+ *     from LMDB: damage is ERR_CORRUPT, never data.
+ * S5  Entries are applied once, in order: pos.index is the region's applied index + 1 (asserted).
+ *
+ * All on the loop thread; checkpoints are written by a worker of the store's own.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "env/env.h"
+#include "proto/command.h"
+#include "proto/membership.h"
+
+struct store;
+
+struct store_options {
+    struct env *env;
+    struct log *log;         /* may be NULL */
+    const char *directory;   /* made if missing; LMDB's data.mdb and lock.mdb stand in it */
+    uint64_t tail_bytes_max; /* 0: 64 MiB; past it the tail is frozen and checkpointed */
+    uint64_t
+        checkpoint_age_ms_max; /* 0: 60 s; an older tail that is not empty is checkpointed too */
+    uint64_t map_size_bytes;   /* 0: 64 MiB to begin with; grows by itself (LMDB's map) */
+    /* A checkpoint is durable: store_region(…)->checkpoint has moved. May be NULL. */
+    void (*checkpointed)(void *ctx);
+    void *ctx;
+};
+
+/*
+ * Opens or makes the store; blocks. Caller closes. Errors, with a note that says file and why:
+ * ERR_DAMAGED, ERR_VERSION, ERR_BUSY, ERR_NO_SPACE, ERR_PERMISSION, ERR_IO.
+ */
+MUST_USE err store_open(struct store **out_store, const struct store_options *options,
+                        struct err_note *note);
+/* Waits for a checkpoint under way; what is only in the tail is in the log. NULL: no-op. */
+void store_close(struct store *store);
+
+/* A region as applied. */
+struct store_region {
+    region_id id;
+    struct raft_pos applied;
+    struct raft_pos checkpoint; /* what LMDB has durably: applied as of the last checkpoint */
+    uint64_t revision;          /* one entry that writes, one revision; at most REVISION_MAX */
+    uint64_t clock_ms;          /* max of all stamps: the state machine's time */
+    uint64_t keys;
+    uint64_t key_bytes;
+    uint64_t value_bytes;
+    struct hash128 state_hash; /* multiset hash over key, revision and record */
+    struct membership membership;
+};
+
+/* NULL if the store does not know it. Borrowed until the store is closed; current at every look. */
+const struct store_region *store_region(const struct store *store, region_id region);
+/* All of them, in increasing order. */
+void store_regions(const struct store *store,
+                   void (*each)(void *ctx, const struct store_region *region), void *ctx);
+
+/*
+ * Applies one committed command of the region `id`. `command` is decoded from `owner`, which the
+ * tail shares for the value's sake. Fills `out_result`, deterministically. A DELETE of what is not
+ * there makes no revision; a write past REVISION_MAX is refused in the result (ERR_QUOTA).
+ */
+void store_apply(struct store *store, region_id id, struct raft_pos pos,
+                 const struct command *command, struct buf *owner,
+                 struct command_result *out_result);
+/* An entry without effect: a no-op, or one whose command could not be decoded. */
+void store_apply_nothing(struct store *store, region_id id, struct raft_pos pos);
+/* A membership entry. Makes the region if the store does not know it (its bootstrap entry). */
+void store_apply_membership(struct store *store, region_id id, struct raft_pos pos,
+                            const struct membership *membership);
+
+struct store_record {
+    struct buf *owner; /* one reference: the caller unrefs; the slices lie in it */
+    struct slice value;
+    struct slice content_type; /* empty: none is stored */
+    uint64_t create_revision;
+    uint64_t mod_revision;
+    uint64_t version;
+    uint64_t modified_ms;
+    uint64_t expires_ms; /* 0: never; nothing sets it yet */
+    uint32_t value_crc;  /* CRC32C over key, mod_revision and value */
+    uint8_t flags;       /* none is defined yet: 0 */
+};
+
+/* ERR_NOT_FOUND; ERR_CORRUPT (S4); ERR_IO. */
+MUST_USE err store_get(struct store *store, struct slice key, struct store_record *out_record);
+
+/*
+ * Freezes and checkpoints if size or age ask for it and none is under way; tries one that failed
+ * again; frees a part of a tail that was checkpointed. Once a turn, and after every few MiB of
+ * entries while the log is replayed; cheap.
+ */
+void store_turn(struct store *store);
+/* Freezes and checkpoints now, unless one is under way or there is nothing new. */
+void store_checkpoint(struct store *store);
+
+/*
+ * OK, or why writes should be refused before they are proposed, and entries left unapplied for a
+ * while: the tail has outgrown twice its bound, because checkpoints fail (ERR_NO_SPACE; the last
+ * error is in the log) or because the one under way has not yet ended (ERR_OVERLOADED).
+ */
+MUST_USE err store_health(const struct store *store);
+
+struct store_stats {
+    uint64_t map_size_bytes; /* LMDB's map */
+    uint64_t size_bytes;     /* of the file */
+    uint64_t used_bytes;     /* pages in use */
+    uint64_t tail_bytes;     /* in memory, frozen one included */
+    uint64_t tail_records;
+    uint64_t checkpoints;
+    uint64_t checkpoint_failures;
+    uint64_t corrupt_records; /* found on reads */
+    struct histogram checkpoint_us;
+};
+
+/* Borrowed until the store is closed; file figures are as of the last checkpoint. */
+const struct store_stats *store_stats(const struct store *store);
+/* The engine's name and file, for /stats. Static / borrowed. */
+const char *store_engine(void);
+const char *store_path(const struct store *store);
+
+#endif

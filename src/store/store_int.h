@@ -1,0 +1,68 @@
+/* What the parts of the store share: store.c (life and reads), apply.c (writes), checkpointer.c. */
+#ifndef STORE_STORE_INT_H
+#define STORE_STORE_INT_H
+
+#include "store/checkpoint.h"
+#include "store/tail.h"
+
+/*
+ * I1  A key's newest state is in the first of active, frozen, checkpoint that knows it.
+ * I2  is_writing implies frozen: the worker has the frozen tail and its batch, and the loop only
+ *     reads the tail and does not touch the batch.
+ * I3  frozen stays until its checkpoint is durable and the reader sees it, failures included.
+ * I4  batch and positions describe frozen: the regions as they were when it was frozen (S2).
+ */
+struct store {
+    struct store_options options; /* defaults filled in; directory is borrowed at opening only */
+    struct checkpoint *checkpoint;
+    struct store_region **regions; /* in increasing order of their ids; each stays at its place */
+    size_t region_count;
+    struct store_stats stats;
+
+    struct store_tail *active;
+    bool is_dirty;           /* something was applied since active began, be it without effect */
+    uint64_t dirty_since_ms; /* when that was first so */
+    uint64_t applied_bytes;  /* of the entries applied since active began */
+
+    struct store_tail *frozen;  /* being written, or waiting for its next attempt; or NULL */
+    struct store_tail *drained; /* written and being freed, slice by slice; or NULL */
+    struct checkpoint_batch batch;
+    struct checkpoint_region *batch_regions; /* batch.region_count of them */
+    struct raft_pos *positions;              /* batch.region_count of them: applied, when frozen */
+    struct writer states;                    /* the bytes of the batch's states */
+
+    struct env_worker *worker;
+    struct env_job job;
+    bool is_writing;
+    bool is_closing;
+    err job_error; /* of the job that has just run */
+    uint64_t job_began_ns;
+    err failure; /* of the last attempt; OK: it succeeded, or there was none */
+    uint64_t backoff_ms;
+    uint64_t retry_at_ms;
+};
+
+/* The region as it can be changed, or NULL. */
+struct store_region *store_find_region(const struct store *store, region_id region);
+/* Adds an empty region, which must not be there. */
+struct store_region *store_add_region(struct store *store, region_id region);
+
+/*
+ * The newest record of `key` (I1). Its slices are borrowed: from its owner, if it has one (a tail's
+ * reference), otherwise from the checkpoint, and then the value is not yet verified.
+ * ERR_NOT_FOUND, ERR_CORRUPT.
+ */
+MUST_USE err store_find_record(struct store *store, struct slice key,
+                               struct store_record *out_record);
+
+/* Bring the stats' figures of the tails and of the file up to date. */
+void store_count_tail(struct store *store);
+void store_count_file(struct store *store);
+
+/* The job's two halves; set by store_open. */
+void store_job_run(struct env_job *job);
+void store_job_done(struct env_job *job);
+/* Gives back what the checkpointer holds; the worker is closed. */
+void store_checkpointer_deinit(struct store *store);
+
+#endif
