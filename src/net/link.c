@@ -1,0 +1,81 @@
+#include <string.h>
+
+#include "base/assert.h"
+#include "net/net_int.h"
+
+void net_link_open(struct net_link *link, struct env_stream *stream, size_t gather_max)
+{
+    ASSERT(link->stream == NULL);
+    ASSERT(stream != NULL);
+    frame_parser_deinit(&link->parser);
+    link->stream = stream;
+    link->gather_max = gather_max;
+    link->silent_ticks = 0;
+}
+
+void net_link_close(struct net_link *link)
+{
+    env_stream_close(link->stream);
+    link->stream = NULL;
+}
+
+void net_link_deinit(struct net_link *link)
+{
+    net_link_close(link);
+    frame_parser_deinit(&link->parser);
+}
+
+size_t net_link_write(struct net_link *link, enum frame_type type, region_id region,
+                      struct slice payload)
+{
+    ASSERT(link->stream != NULL);
+    const struct net_options *options = &link->net->options;
+    struct frame_header header = {
+        .type = type,
+        .cluster_id = options->cluster_id,
+        .from = options->id,
+        .region = region,
+    };
+    struct buf *frame = frame_build(&header, payload);
+    size_t size = frame->size;
+    env_stream_write(link->stream, &frame, 1);
+    buf_unref(frame);
+    return size;
+}
+
+size_t net_link_write_u64(struct net_link *link, enum frame_type type, uint64_t value)
+{
+    uint8_t payload[sizeof(value)];
+    store_u64(payload, value);
+    return net_link_write(link, type, 0, (struct slice){payload, sizeof(payload)});
+}
+
+size_t net_link_write_hello(struct net_link *link, enum frame_type type, node_id to)
+{
+    ASSERT(type == FRAME_HELLO || type == FRAME_WELCOME);
+    const struct net_options *options = &link->net->options;
+    struct frame_hello hello = {
+        .protocol = FRAME_PROTOCOL,
+        .to = to,
+        .instance = options->instance,
+        .client_address = slice_from_text(options->client_address),
+        .version = slice_from_text(options->version),
+    };
+    struct writer payload = {0};
+    frame_hello_encode(&hello, &payload);
+    size_t size = net_link_write(link, type, 0, writer_slice(&payload));
+    writer_deinit(&payload);
+    return size;
+}
+
+err net_link_feed(struct net_link *link, struct slice bytes, frame_handler_fn *handler, void *ctx)
+{
+    ASSERT(link->stream != NULL);
+    link->silent_ticks = 0;
+    err e = frame_parser_feed(&link->parser, bytes, handler, ctx);
+    if (e == OK && link->parser.pending.size > link->gather_max) {
+        return ERR_MALFORMED;
+    }
+    ASSERT(e != OK || link->stream != NULL);
+    return e;
+}

@@ -1,0 +1,117 @@
+/*
+ * The connections between nodes: frames (proto/frame.h) go out over one that we dial to each peer,
+ * and come in over one that each peer dials to us.
+ *
+ * N1  A dialled connection carries our frames to the peer, and back only WELCOME or REFUSE and PONG.
+ *     An accepted one the other way round. So a frame's way never depends on who came first.
+ * N2  What is delivered was sent by the peer whose id the handshake settled, for this cluster, whole
+ *     and in the order of sending on one connection. It may be lost: then handler->down tells the
+ *     sender. It is never doubled.
+ * N3  Nothing queues without a bound: an outgoing queue has queue_bytes_max, connections that have
+ *     not said HELLO yet are few and timed out.
+ * N4  Silence is counted in our own ticks, not read off a clock: a node that was stopped for a while
+ *     does not take its own pause for its peers' death.
+ * N5  Callbacks may call everything here but net_close. What they close lives until the turn ends.
+ *
+ * Loop thread, all of it.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "base/log.h"
+#include "env/env.h"
+#include "proto/frame.h"
+
+struct net;
+
+struct net_handler {
+    /* A frame of a type that net carries came in; borrows `payload` until it returns. */
+    void (*frame)(void *ctx, node_id from, enum frame_type type, region_id region,
+                  struct slice payload);
+    /* Our connection to the peer is welcomed: net_send works. */
+    void (*up)(void *ctx, node_id peer);
+    /* It is lost: frames sent since `up` may not have arrived. */
+    void (*down)(void *ctx, node_id peer);
+};
+
+struct net_options {
+    struct env *env;
+    struct log *log; /* may be NULL */
+    uint64_t cluster_id;
+    node_id id;
+    uint64_t instance;          /* random, made with the data directory */
+    const char *listen_address; /* HOST:PORT; port 0: any */
+    const char *client_address; /* told to peers: where this node serves clients */
+    const char *version;        /* told to peers: the program's version */
+    size_t queue_bytes_max;     /* of one peer's outgoing queue */
+    uint32_t tick_ms;           /* between PINGs; 0: NET_TICK_MS */
+};
+
+#define NET_TICK_MS 1000u
+#define NET_QUEUE_BYTES_DEFAULT (128u << 20)
+
+/*
+ * Listens for peers. `options` is copied; its env, log and texts are borrowed until net_close, as
+ * are `handler` and `ctx`. Caller closes.
+ *
+ * Errors: ERR_ADDRESS, ERR_PERMISSION (with `note`).
+ */
+MUST_USE err net_open(struct net **out_net, const struct net_options *options,
+                      const struct net_handler *handler, void *ctx, struct err_note *note);
+
+/* Closes every connection without calling back. Not from a callback. NULL: no-op. */
+void net_close(struct net *net);
+
+/* The address that is listened on, "HOST:PORT". Borrowed for the net's life. */
+const char *net_address(const struct net *net);
+
+/*
+ * Makes `id` (not our own) a peer at `address` and begins to dial it; or changes its address: then
+ * a connection to the old one is dropped (handler->down) and the new one dialled. With the address
+ * it has: no-op.
+ *
+ * Errors: ERR_ADDRESS (empty, or above ADDRESS_SIZE_MAX), ERR_OVERLOADED (MEMBERS_MAX peers).
+ */
+MUST_USE err net_peer_set(struct net *net, node_id id, const char *address);
+
+/* Drops both connections, without calling back, and refuses `id` from now on. Unknown: no-op. */
+void net_peer_remove(struct net *net, node_id id);
+
+/* Whether frames of this type are the owner's; the others are net's own: handshake, PING, PONG. */
+bool net_carries(enum frame_type type);
+
+/*
+ * Queues one frame of a type that net carries; `payload` is copied and at most FRAME_SIZE_MAX. An
+ * empty queue takes any frame, so that queue_bytes_max does not have to allow for the largest.
+ *
+ * Errors: ERR_UNAVAILABLE (no such peer, or not up), ERR_OVERLOADED (queue_bytes_max is reached).
+ * Nothing was taken then.
+ */
+MUST_USE err net_send(struct net *net, node_id peer, enum frame_type type, region_id region,
+                      struct slice payload);
+
+/* Whether our connection to `peer` is welcomed. */
+bool net_is_up(const struct net *net, node_id peer);
+
+struct net_peer_info {
+    char address[ADDRESS_SIZE_MAX + 1];
+    bool is_up;                                /* we reach the peer */
+    bool is_heard;                             /* the peer reaches us */
+    char client_address[ADDRESS_SIZE_MAX + 1]; /* what it last told; empty: never heard */
+    char version[FRAME_VERSION_SIZE_MAX + 1];  /* likewise */
+    uint64_t rtt_us;     /* of the last PING that was answered, queues included; 0: none yet */
+    size_t queued_bytes; /* not yet taken by the kernel */
+    /* Counted since the peer was set: what we queued on our connection, HELLO and PING too, and
+     * what came in on the peer's once it was welcomed. */
+    uint64_t connects; /* times that our connection was welcomed */
+    uint64_t frames_sent;
+    uint64_t bytes_sent;
+    uint64_t frames_received;
+    uint64_t bytes_received;
+    uint64_t send_failures; /* net_send that took nothing */
+};
+
+/* Fills *out_info; false if there is no such peer. */
+bool net_peer_info(const struct net *net, node_id peer, struct net_peer_info *out_info);
+
+#endif

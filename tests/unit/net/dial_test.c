@@ -1,0 +1,258 @@
+#include "net/net.h"
+#include "net/net_int.h"
+#include "net_testing.h"
+
+static void a_peer_that_restarts_is_reached_again(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    pair_open(env, &one, &two);
+    char address[ADDRESS_SIZE_MAX + 1];
+    (void)snprintf(address, sizeof(address), "%s", net_address(two.net));
+    char address_of_one[ADDRESS_SIZE_MAX + 1];
+    (void)snprintf(address_of_one, sizeof(address_of_one), "%s", net_address(one.net));
+    node_close(&two);
+    AWAIT(env, one.downs == 1);
+    assert_false(net_is_up(one.net, 2));
+    assert_true(node_has_logged(&one, "peer lost"));
+    AWAIT(env, node_has_logged(&one, "cannot be reached"));
+
+    struct net_options options = node_options(env, 2);
+    options.listen_address = address;
+    options.instance =
+        5; /* another data directory: its old connection is gone, so the id is free */
+    node_open(&two, options);
+    node_knows(&two, 1, address_of_one);
+    AWAIT(env, one.ups == 2 && net_is_up(two.net, 1));
+    assert_int_equal(node_send(&one, 2, SLICE_LITERAL("again")), OK);
+    AWAIT(env, two.frames == 1);
+    assert_int_equal(node_info(&one, 2).connects, 2);
+    node_close(&one);
+    node_close(&two);
+}
+
+static void an_outage_is_logged_once_while_attempts_go_on(void **state)
+{
+    struct env *env = *state;
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, raw_listen(&listener, env));
+    for (unsigned attempt = 1; attempt <= 3; attempt++) {
+        AWAIT(env, listener.accepted == attempt);
+        raw_close(&listener.raw);
+    }
+    assert_true(node_has_logged(&one, "cannot be reached"));
+    char *first = strstr((const char *)one.lines.data, "cannot be reached");
+    assert_null(strstr(first + 1, "cannot be reached"));
+    assert_int_equal(one.downs, 0);
+    node_close(&one);
+    raw_listener_close(&listener);
+}
+
+static void attempts_come_slower_and_slower(void **state)
+{
+    struct env *env = *state;
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    uint64_t begin_ms = env_now_ms(env);
+    node_knows(&one, 2, raw_listen(&listener, env));
+    for (unsigned attempt = 1; attempt <= 5; attempt++) {
+        AWAIT(env, listener.accepted == attempt);
+        raw_close(&listener.raw);
+    }
+    /* Between the five: delays of 50, 100, 200 and 400 ms, of which chance takes at most half. */
+    assert_true(env_now_ms(env) - begin_ms >= 375);
+    node_close(&one);
+    raw_listener_close(&listener);
+}
+
+static void a_handshake_without_an_answer_is_given_up_and_tried_again(void **state)
+{
+    struct env *env = *state;
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, raw_listen(&listener, env));
+    AWAIT(env, raw_has(&listener.raw, FRAME_HELLO));
+    AWAIT(env, listener.accepted == 2);
+    assert_true(node_has_logged(&one, "no answer to the handshake"));
+    assert_int_equal(one.ups, 0);
+    node_close(&one);
+    raw_listener_close(&listener);
+}
+
+static void a_peer_that_falls_silent_is_dropped_and_dialled_again(void **state)
+{
+    struct env *env = *state;
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, raw_listen(&listener, env));
+    AWAIT(env, raw_has(&listener.raw, FRAME_HELLO));
+    raw_greet(&listener.raw, FRAME_WELCOME, 2, 1, 9);
+    AWAIT(env, one.ups == 1);
+    AWAIT(env, raw_has(&listener.raw, FRAME_PING));
+    AWAIT(env, one.downs == 1);
+    assert_true(node_has_logged(&one, "reason=silent"));
+    AWAIT(env, listener.accepted == 2);
+    node_close(&one);
+    raw_listener_close(&listener);
+}
+
+static void a_peer_that_says_so_while_a_long_frame_comes_in_is_not_silent(void **state)
+{
+    struct env *env = *state;
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, raw_listen(&listener, env));
+    AWAIT(env, raw_has(&listener.raw, FRAME_HELLO));
+    raw_greet(&listener.raw, FRAME_WELCOME, 2, 1, 9);
+    static const uint8_t unasked[8] = {0};
+    for (unsigned ticks = 0; ticks < 4 * NET_DIALLED_SILENCE_TICKS_MAX; ticks++) {
+        unsigned frames = listener.raw.frames;
+        AWAIT(env, listener.raw.frames > frames);
+        raw_send(&listener.raw, raw_header(FRAME_PONG, 2),
+                 (struct slice){unasked, sizeof(unasked)});
+    }
+    assert_int_equal(one.downs, 0);
+    assert_true(net_is_up(one.net, 2));
+    assert_int_equal(node_info(&one, 2).rtt_us, 0);
+    node_close(&one);
+    raw_listener_close(&listener);
+}
+
+static void a_new_address_moves_the_connection(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    pair_open(env, &one, &two);
+    struct node moved = {0};
+    node_open(&moved, node_options(env, 2));
+    node_knows(&moved, 1, net_address(one.net));
+    node_knows(&one, 2, net_address(two.net)); /* no news */
+    assert_true(net_is_up(one.net, 2));
+
+    node_knows(&one, 2, net_address(moved.net));
+    assert_int_equal(one.downs, 1);
+    assert_false(net_is_up(one.net, 2));
+    AWAIT(env, one.ups == 2);
+    assert_int_equal(node_send(&one, 2, SLICE_LITERAL("moved")), OK);
+    AWAIT(env, moved.frames == 1);
+    assert_int_equal(two.frames, 0);
+    assert_string_equal(node_info(&one, 2).address, net_address(moved.net));
+    node_close(&one);
+    node_close(&two);
+    node_close(&moved);
+}
+
+/* Has a node dial a listener of ours that answers with `welcome`; what it logs must have `text`. */
+static void assert_welcome_is_not_taken(struct env *env, void (*welcome)(struct raw *raw),
+                                        const char *text)
+{
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, raw_listen(&listener, env));
+    AWAIT(env, raw_has(&listener.raw, FRAME_HELLO));
+    welcome(&listener.raw);
+    AWAIT(env, listener.raw.is_ended);
+    assert_int_equal(one.ups, 0);
+    assert_int_equal(one.frames, 0);
+    assert_true(node_has_logged(&one, text));
+    node_close(&one);
+    raw_listener_close(&listener);
+}
+
+static void welcome_from_another_node(struct raw *raw)
+{
+    raw_greet(raw, FRAME_WELCOME, 3, 1, 9);
+}
+
+static void welcome_for_another_node(struct raw *raw)
+{
+    raw_greet(raw, FRAME_WELCOME, 2, 3, 9);
+}
+
+static void pong_before_welcome(struct raw *raw)
+{
+    raw_send(raw, raw_header(FRAME_PONG, 2), SLICE_LITERAL("12345678"));
+}
+
+static void frame_on_the_wrong_way(struct raw *raw)
+{
+    raw_send(raw, raw_header(FRAME_RAFT, 2), SLICE_LITERAL("x"));
+}
+
+static void welcome_in_another_protocol(struct raw *raw)
+{
+    struct writer payload = {0};
+    writer_u32(&payload, FRAME_PROTOCOL + 1);
+    raw_send(raw, raw_header(FRAME_WELCOME, 2), writer_slice(&payload));
+    writer_deinit(&payload);
+}
+
+static void noise(struct raw *raw)
+{
+    raw_bytes(raw, SLICE_LITERAL("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+}
+
+static void only_the_right_welcome_is_taken(void **state)
+{
+    struct env *env = *state;
+    assert_welcome_is_not_taken(env, welcome_from_another_node, "reason=ERR_IDENTITY");
+    assert_welcome_is_not_taken(env, welcome_for_another_node, "reason=ERR_IDENTITY");
+    assert_welcome_is_not_taken(env, welcome_in_another_protocol, "reason=ERR_VERSION");
+    assert_welcome_is_not_taken(env, pong_before_welcome, "malformed frame");
+    assert_welcome_is_not_taken(env, frame_on_the_wrong_way, "malformed frame");
+    assert_welcome_is_not_taken(env, noise, "malformed frame");
+}
+
+static void a_refused_dialler_tries_again_as_soon_as_the_peer_dials_it(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    node_open(&one, node_options(env, 1));
+    node_open(&two, node_options(env, 2));
+    node_knows(&one, 2, net_address(two.net));
+    AWAIT(env, node_has_logged(&one, "refused by peer"));
+    uint64_t refused_ms = env_now_ms(env);
+    node_knows(&two, 1, net_address(one.net));
+    AWAIT(env, net_is_up(one.net, 2));
+    assert_true(env_now_ms(env) - refused_ms < NET_REFUSED_RETRY_MS / 2);
+    node_close(&one);
+    node_close(&two);
+}
+
+static void a_name_that_does_not_resolve_is_an_outage_like_any_other(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, "no port here");
+    AWAIT(env, node_has_logged(&one, "cannot be reached"));
+    assert_int_equal(one.ups, 0);
+    node_close(&one);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NET_TEST(a_peer_that_restarts_is_reached_again),
+        NET_TEST(an_outage_is_logged_once_while_attempts_go_on),
+        NET_TEST(attempts_come_slower_and_slower),
+        NET_TEST(a_handshake_without_an_answer_is_given_up_and_tried_again),
+        NET_TEST(a_peer_that_falls_silent_is_dropped_and_dialled_again),
+        NET_TEST(a_peer_that_says_so_while_a_long_frame_comes_in_is_not_silent),
+        NET_TEST(a_new_address_moves_the_connection),
+        NET_TEST(only_the_right_welcome_is_taken),
+        NET_TEST(a_refused_dialler_tries_again_as_soon_as_the_peer_dials_it),
+        NET_TEST(a_name_that_does_not_resolve_is_an_outage_like_any_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
