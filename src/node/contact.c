@@ -1,0 +1,66 @@
+#include "node/contact.h"
+
+#include "base/assert.h"
+
+static struct contact_peer *find(struct contact *contact, node_id peer)
+{
+    for (uint32_t i = 0; i < contact->count; i++) {
+        if (contact->peers[i].id == peer) {
+            return &contact->peers[i];
+        }
+    }
+    return NULL;
+}
+
+void contact_heard(struct contact *contact, node_id peer, uint64_t now_ms)
+{
+    ASSERT(peer != 0);
+    struct contact_peer *known = find(contact, peer);
+    if (known == NULL && contact->count < MEMBERS_MAX) {
+        known = &contact->peers[contact->count];
+        contact->count++;
+        known->id = peer;
+    }
+    if (known != NULL) {
+        known->heard_ms = now_ms;
+    }
+}
+
+void contact_lost(struct contact *contact, node_id peer)
+{
+    struct contact_peer *known = find(contact, peer);
+    if (known != NULL) {
+        known->heard_ms = 0;
+    }
+}
+
+static bool is_in_contact(const struct contact *contact, node_id peer, uint64_t oldest_ms)
+{
+    for (uint32_t i = 0; i < contact->count; i++) {
+        if (contact->peers[i].id == peer) {
+            return contact->peers[i].heard_ms != 0 && contact->peers[i].heard_ms >= oldest_ms;
+        }
+    }
+    return false;
+}
+
+static bool has_majority(const struct contact *contact, const struct id_set *voters, node_id self,
+                         uint64_t oldest_ms)
+{
+    uint32_t heard = 0;
+    for (uint32_t i = 0; i < voters->count; i++) {
+        if (voters->ids[i] == self || is_in_contact(contact, voters->ids[i], oldest_ms)) {
+            heard++;
+        }
+    }
+    return heard > voters->count / 2;
+}
+
+bool contact_has_quorum(const struct contact *contact, const struct conf_state *conf, node_id self,
+                        uint64_t now_ms, uint64_t window_ms)
+{
+    uint64_t oldest_ms = now_ms > window_ms ? now_ms - window_ms : 0;
+    return has_majority(contact, &conf->voters, self, oldest_ms) &&
+           (conf->voters_outgoing.count == 0 ||
+            has_majority(contact, &conf->voters_outgoing, self, oldest_ms));
+}

@@ -1,0 +1,31 @@
+/*
+ * When each peer of a region was last heard from. A leader that has no quorum in contact does not
+ * propose: what it has not proposed can be refused for sure (503), what it has cannot (504);
+ * docs/adr: proposal gate.
+ */
+#ifndef NODE_CONTACT_H
+#define NODE_CONTACT_H
+
+#include "proto/conf.h"
+
+struct contact_peer {
+    node_id id;
+    uint64_t heard_ms; /* 0: not since its connection went down */
+};
+
+/* All zero: nobody was heard. */
+struct contact {
+    uint32_t count;
+    struct contact_peer peers[MEMBERS_MAX];
+};
+
+/* `peer` has spoken at `now_ms`. */
+void contact_heard(struct contact *contact, node_id peer, uint64_t now_ms);
+/* Its connection is gone: it counts as not heard until it speaks again. */
+void contact_lost(struct contact *contact, node_id peer);
+/* Whether a quorum of `conf` (of both halves while joint), `self` included, was heard within
+ * window_ms. */
+bool contact_has_quorum(const struct contact *contact, const struct conf_state *conf, node_id self,
+                        uint64_t now_ms, uint64_t window_ms);
+
+#endif

@@ -1,0 +1,357 @@
+#include "node/node.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "node/node_int.h"
+
+#define PATH_SIZE 4096
+#define PROPOSALS_BYTES_DEFAULT (256u << 20)
+#define LOG_KEEP_BYTES_DEFAULT (1u << 30)
+/* How far a ready node may be behind what it knows to be committed, in entries. */
+#define READY_LAG_MAX 10000u
+
+/* ---- the turn ---- */
+
+static void batch_failed(void *ctx, node_id peer, region_id region)
+{
+    struct node *node = ctx;
+    struct replica *replica = node_replica(node, region);
+    if (replica != NULL) {
+        replica_peer_unreachable(replica, peer);
+    }
+}
+
+/* What came in during this turn is one batch: one append, one frame a peer
+ * (docs/ARCHITECTURE.md). */
+static void on_turn(struct env_turn *turn)
+{
+    struct node *node = CONTAINER_OF(turn, struct node, turn);
+    replica_turn(node->replica);
+    wal_flush(node->wal);
+    outbox_flush(&node->outbox, node->net, batch_failed, node);
+    store_turn(node->store);
+}
+
+static void on_tick(struct env_timer *timer)
+{
+    struct node *node = CONTAINER_OF(timer, struct node, tick);
+    replica_tick(node->replica);
+    uint64_t ticks_per_second = 1000 / node->options.heartbeat_ms;
+    if (ticks_per_second == 0 || node->replica->ticks % ticks_per_second == 0) {
+        replica_compact(node->replica);
+    }
+}
+
+static void on_persisted(void *ctx, uint64_t ticket)
+{
+    struct node *node = ctx;
+    /* While recovery is under way nothing waits for the disk. */
+    if (node->replica != NULL) {
+        replica_persisted(node->replica, ticket);
+    }
+}
+
+static void on_checkpointed(void *ctx)
+{
+    struct node *node = ctx;
+    if (node->replica != NULL) {
+        replica_compact(node->replica);
+    }
+}
+
+/* ---- opening ---- */
+
+static err open_directory(struct node *node, const struct membership *founders,
+                          struct err_note *note)
+{
+    const char *directory = node->options.data_directory;
+    char path[PATH_SIZE];
+    err e = env_dir_create(node->env, directory, note);
+    if (e != OK) {
+        return err_note_wrap(note, e, "data directory");
+    }
+    (void)snprintf(path, sizeof(path), "%s/lock", directory);
+    e = env_lock_take(node->env, path, &node->lock, note);
+    if (e != OK) {
+        return err_note_wrap(note, e, "data directory %s", directory);
+    }
+    struct identity_claim claim = {
+        .node = node->options.id,
+        .cluster_name = node->options.cluster_name,
+        .founders = founders,
+    };
+    return identity_open(node->env, directory, &claim, &node->identity, note);
+}
+
+static err open_storage(struct node *node, struct err_note *note)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/store", node->options.data_directory);
+    struct store_options store_options = {
+        .env = node->env,
+        .log = node->log,
+        .directory = path,
+        .tail_bytes_max = node->options.tail_bytes_max,
+        .checkpoint_age_ms_max = node->options.checkpoint_age_ms_max,
+        .checkpointed = on_checkpointed,
+        .ctx = node,
+    };
+    err e = store_open(&node->store, &store_options, note);
+    if (e != OK) {
+        return err_note_wrap(note, e, "store");
+    }
+    (void)snprintf(path, sizeof(path), "%s/wal", node->options.data_directory);
+    struct wal_options wal_options = {
+        .env = node->env,
+        .log = node->log,
+        .directory = path,
+        .cluster_id = node->identity.cluster_id,
+        .node = node->identity.node,
+        .segment_size_bytes = node->options.segment_size_bytes,
+        .cache_bytes_max = node->options.entry_cache_bytes_max,
+        .persisted = on_persisted,
+        .ctx = node,
+    };
+    e = wal_open(&node->wal, &wal_options, note);
+    return e == OK ? OK : err_note_wrap(note, e, "log");
+}
+
+/* A cluster of one that was not told to listen has no peers to talk to. */
+static err open_net(struct node *node, const struct membership *founders, struct err_note *note)
+{
+    const struct member *self = membership_find(founders, node->options.id);
+    const char *listen = node->options.peer_listen;
+    if (listen == NULL && founders->member_count > 1) {
+        listen = self->peer_address;
+    }
+    if (listen == NULL || listen[0] == '\0') {
+        return OK;
+    }
+    struct net_options options = {
+        .env = node->env,
+        .log = node->log,
+        .cluster_id = node->identity.cluster_id,
+        .id = node->identity.node,
+        .instance = node->identity.instance,
+        .listen_address = listen,
+        .client_address = node->options.client_address,
+        .version = node->options.version,
+        .queue_bytes_max = NET_QUEUE_BYTES_DEFAULT,
+    };
+    err e = net_open(&node->net, &options, &node_net_handler, node, note);
+    if (e != OK) {
+        return err_note_wrap(note, e, "peer listener");
+    }
+    const struct membership *membership = &node->replica->membership;
+    for (uint32_t i = 0; i < membership->member_count && e == OK; i++) {
+        if (membership->members[i].id != node->identity.node) {
+            e = net_peer_set(node->net, membership->members[i].id,
+                             membership->members[i].peer_address);
+            if (e != OK) {
+                err_note_set(note, e, "peer %" PRIu64 " at %s: %s", membership->members[i].id,
+                             membership->members[i].peer_address, err_title(e));
+            }
+        }
+    }
+    return e;
+}
+
+static void fill_defaults(struct node_options *options)
+{
+    if (options->proposals_bytes_max == 0) {
+        options->proposals_bytes_max = PROPOSALS_BYTES_DEFAULT;
+    }
+    if (options->log_keep_bytes_max == 0) {
+        options->log_keep_bytes_max = LOG_KEEP_BYTES_DEFAULT;
+    }
+}
+
+static struct membership founding_membership(const struct node_options *options)
+{
+    struct membership founders = {.member_count = 0};
+    for (uint32_t i = 0; i < options->member_count; i++) {
+        bool is_added = id_set_add(&founders.conf.voters, options->members[i].id) &&
+                        membership_put(&founders, &options->members[i]);
+        ASSERT(is_added); /* main has checked number and ids */
+    }
+    ASSERT(membership_find(&founders, options->id) != NULL);
+    return founders;
+}
+
+static err open_all(struct node *node, struct err_note *note)
+{
+    struct membership founders = founding_membership(&node->options);
+    err e = open_directory(node, &founders, note);
+    if (e == OK) {
+        e = open_storage(node, note);
+    }
+    if (e == OK) {
+        e = replica_new(&node->replica, node, REGION_FIRST, &founders, note);
+    }
+    if (e == OK) {
+        router_add(&node->router, SLICE_EMPTY, node->replica);
+        e = open_net(node, &founders, note);
+    }
+    return e;
+}
+
+err node_open(struct node **out_node, const struct node_options *options, struct err_note *note)
+{
+    ASSERT(options->heartbeat_ms > 0 && options->election_timeout_ms > options->heartbeat_ms);
+    struct node *node = mem_calloc(1, sizeof(*node));
+    node->options = *options;
+    node->env = options->env;
+    node->log = options->log;
+    fill_defaults(&node->options);
+    err e = open_all(node, note);
+    if (e != OK) {
+        node_close(node);
+        return e;
+    }
+    node->turn.run = on_turn;
+    env_turn_add(node->env, &node->turn);
+    env_timer_init(node->env, &node->tick, on_tick);
+    env_timer_start(&node->tick, node->options.heartbeat_ms, node->options.heartbeat_ms);
+    env_turn_wake(node->env);
+    if (node->options.metrics != NULL) {
+        node_register_metrics(node);
+    }
+    *out_node = node;
+    return OK;
+}
+
+void node_drain(struct node *node)
+{
+    node->is_draining = true;
+}
+
+void node_close(struct node *node)
+{
+    if (node == NULL) {
+        return;
+    }
+    if (node->turn.run != NULL) {
+        env_turn_remove(node->env, &node->turn);
+        env_timer_deinit(&node->tick);
+    }
+    struct replica *replica = node->replica;
+    /* From here on nothing that the disk or a peer still reports finds a replica. */
+    node->replica = NULL;
+    router_deinit(&node->router);
+    replica_free(replica, ERR_DRAINING);
+    net_close(node->net);
+    wal_close(node->wal);
+    store_close(node->store);
+    outbox_deinit(&node->outbox);
+    writer_deinit(&node->scratch);
+    env_lock_release(node->lock);
+    mem_free(node);
+}
+
+struct replica *node_replica(struct node *node, region_id region)
+{
+    return node->replica != NULL && node->replica->region == region ? node->replica : NULL;
+}
+
+/* ---- requests ---- */
+
+/* OK, or why a write cannot even be queued. */
+static err admit_write(const struct node *node, const struct replica *replica,
+                       const struct node_write *write)
+{
+    if (node->is_draining) {
+        return ERR_DRAINING;
+    }
+    if (replica->writes.bytes + write->command->size > node->options.proposals_bytes_max &&
+        replica->writes.count > 0) {
+        return ERR_OVERLOADED;
+    }
+    if (replica->role == RAFT_LEADER && store_health(node->store) != OK) {
+        return ERR_QUOTA;
+    }
+    return OK;
+}
+
+void node_write(struct node *node, struct slice key, struct node_write *write)
+{
+    ASSERT(write->command != NULL && write->deadline_ms > 0);
+    struct replica *replica = router_find(&node->router, key);
+    ASSERT(replica != NULL);
+    err e = admit_write(node, replica, write);
+    if (e != OK) {
+        struct command_result refusal = {.e = e};
+        buf_drop(&write->command);
+        write->done(write, &refusal);
+        return;
+    }
+    replica_write(replica, write);
+    env_turn_wake(node->env);
+}
+
+void node_read(struct node *node, struct node_read *read)
+{
+    struct replica *replica = router_find(&node->router, read->key);
+    ASSERT(replica != NULL && read->done != NULL);
+    if (read->consistency == READ_STALE) {
+        reads_answer(read, node->store);
+        return;
+    }
+    if (node->is_draining) {
+        read->done(read, ERR_DRAINING, NULL);
+        return;
+    }
+    ASSERT(read->deadline_ms > 0);
+    replica_read(replica, read);
+    env_turn_wake(node->env);
+}
+
+/* ---- questions that every response asks ---- */
+
+uint64_t node_revision(const struct node *node)
+{
+    const struct store_region *state = store_region(node->store, REGION_FIRST);
+    return state == NULL ? 0 : state->revision;
+}
+
+bool node_is_leader(const struct node *node)
+{
+    return replica_has_quorum(node->replica);
+}
+
+bool node_is_ready(const struct node *node, const char **out_why_not)
+{
+    const struct replica *replica = node->replica;
+    *out_why_not = NULL;
+    if (node->is_draining) {
+        *out_why_not = "draining";
+    } else if (replica->leader == 0) {
+        *out_why_not = "no leader is known";
+    } else if (replica->role == RAFT_LEADER && !replica_has_quorum(replica)) {
+        *out_why_not = "no quorum is in contact";
+    } else if (replica->role != RAFT_LEADER && node->net != NULL &&
+               !net_is_up(node->net, replica->leader)) {
+        *out_why_not = "the leader is not reached";
+    } else if (replica->hard_state.commit > replica->applied + READY_LAG_MAX) {
+        *out_why_not = "still applying the log";
+    }
+    return *out_why_not == NULL;
+}
+
+const struct wal_stats *node_wal_stats(const struct node *node)
+{
+    return wal_stats(node->wal);
+}
+
+const struct store_stats *node_store_stats(const struct node *node)
+{
+    return store_stats(node->store);
+}
+
+const char *node_store_path(const struct node *node)
+{
+    return store_path(node->store);
+}

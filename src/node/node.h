@@ -1,0 +1,190 @@
+/*
+ * The runtime of one node: it joins the consensus core, the log, the store and the peers, and
+ * answers writes and reads on any node of the cluster. One turn of the loop is one batch.
+ *
+ * N1  Nothing is answered before it is committed and applied.
+ * N2  Each write and each read is answered exactly once, whatever happens to it: commit, loss of
+ *     leadership, an overwritten entry, a broken connection, shutdown, its deadline.
+ * N3  NOT_APPLIED is said only of what can never happen any more; everything else is UNKNOWN.
+ * N4  A linearizable read is served at an index that a quorum confirmed after the read came in.
+ *
+ * All on the loop thread.
+ */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "env/env.h"
+#include "node/deadlines.h"
+#include "proto/command.h"
+#include "proto/membership.h"
+#include "store/store.h"
+
+struct node;
+
+/* The one region that there is at first; every key is its. */
+#define REGION_FIRST ((region_id)1)
+
+struct node_options {
+    struct env *env;
+    struct log *log;
+    struct metrics *metrics; /* the node registers what it counts */
+    const char *data_directory;
+    const char *version; /* the program's, told to peers */
+    node_id id;
+    const char *cluster_name;     /* with the first members it makes the cluster id; may be "" */
+    const struct member *members; /* the first members, this node among them */
+    uint32_t member_count;
+    const char *peer_listen;    /* HOST:PORT, or NULL: this node's own address among the members */
+    const char *client_address; /* where clients reach this node, told to peers and in /leader */
+    uint32_t heartbeat_ms;      /* one tick of the core */
+    uint32_t election_timeout_ms; /* at least; the real one is up to twice as long, at random */
+    uint64_t tail_bytes_max;      /* as struct store_options */
+    uint64_t checkpoint_age_ms_max;
+    uint64_t segment_size_bytes; /* as struct wal_options */
+    uint64_t entry_cache_bytes_max;
+    uint64_t log_keep_bytes_max; /* the log kept for a member that lags; behind it, it is cut off */
+    uint64_t proposals_bytes_max; /* accepted and undecided; beyond it writes get ERR_OVERLOADED */
+};
+
+/*
+ * Takes the data directory (lock, identity), opens store and log, replays, connects to the peers
+ * and takes part. Blocks while it recovers. Caller closes.
+ *
+ * Errors, each with a note that a person can act on: ERR_BUSY (another process has the directory),
+ * ERR_IDENTITY (another cluster's or id's directory), ERR_VERSION, ERR_DAMAGED, ERR_ADDRESS,
+ * ERR_PERMISSION, ERR_NO_SPACE, ERR_IO.
+ */
+MUST_USE err node_open(struct node **out_node, const struct node_options *options,
+                       struct err_note *note);
+
+/* New requests are refused with ERR_DRAINING from now on; what is at work goes on. */
+void node_drain(struct node *node);
+
+/* Answers what is left (ERR_DRAINING or ERR_OUTCOME_UNKNOWN), syncs, closes everything. NULL:
+ * no-op. */
+void node_close(struct node *node);
+
+/* ---- writes ---- */
+
+/* One write on its way; a field of its owner, which keeps it until `done`. */
+struct node_write {
+    /* In: */
+    struct buf *command;  /* taken: encoded, unstamped, seen by nobody else */
+    uint64_t deadline_ms; /* env_now_ms at which it is answered at the latest */
+    void (*done)(struct node_write *write, const struct command_result *result);
+    /* The node's own: */
+    struct list link;
+    struct deadline deadline;
+    struct raft_pos pos;
+    uint64_t proposed_ns;
+    uint64_t forward_id;
+    node_id forwarded_to;
+    uint8_t stage;
+    struct replica *replica;
+};
+
+/*
+ * Puts a write of `key` on its way: proposed here or by the leader, applied, answered by `done`,
+ * also from within this call. result->e is OK or ERR_NO_LEADER, ERR_DRAINING, ERR_OVERLOADED,
+ * ERR_QUOTA (not applied), ERR_OUTCOME_UNKNOWN, or what applying it answered.
+ */
+void node_write(struct node *node, struct slice key, struct node_write *write);
+
+/* ---- reads ---- */
+
+enum read_consistency {
+    READ_LINEARIZABLE,
+    READ_STALE,
+};
+
+struct node_read {
+    /* In: */
+    struct slice key; /* borrowed until `done` */
+    enum read_consistency consistency;
+    uint64_t deadline_ms;
+    /* `record` is valid if `e` is OK; the callee takes its owner's reference. ERR_NOT_FOUND,
+     * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING, ERR_OVERLOADED. */
+    void (*done)(struct node_read *read, err e, struct store_record *record);
+    /* The node's own: */
+    struct list link;
+    struct deadline deadline;
+    uint64_t index;
+    uint8_t stage;
+    struct replica *replica;
+};
+
+/* Reads one key; `done` may be called from within (a stale read always is). */
+void node_read(struct node *node, struct node_read *read);
+
+/* ---- what it is doing ---- */
+
+enum node_role {
+    NODE_FOLLOWER,
+    NODE_CANDIDATE,
+    NODE_LEADER,
+    NODE_LEARNER,
+};
+
+/* "follower", "candidate", "leader", "learner". */
+const char *node_role_name(enum node_role role);
+
+struct node_peer_status {
+    node_id id;
+    char peer_address[ADDRESS_SIZE_MAX + 1];
+    char client_address[ADDRESS_SIZE_MAX + 1]; /* "" while unknown */
+    bool is_voter;
+    bool is_connected;
+    bool is_active;         /* heard from within an election timeout (leader only) */
+    uint64_t match_index;   /* leader only, else 0 */
+    uint64_t next_index;    /* leader only, else 0 */
+    const char *progress;   /* "probe", "replicate", "snapshot"; "" where not the leader */
+    uint64_t round_trip_us; /* 0 while unknown */
+    uint64_t queued_bytes;
+};
+
+struct node_status {
+    uint64_t cluster_id;
+    node_id id;
+    region_id region;
+    enum node_role role;
+    node_id leader; /* 0: none known */
+    char leader_client_address[ADDRESS_SIZE_MAX + 1];
+    bool has_quorum; /* leader: heard from a quorum lately; others: a leader is known */
+    bool is_draining;
+    uint64_t term;
+    uint64_t commit_index;
+    uint64_t applied_index;
+    uint64_t applied_term;
+    uint64_t first_index;
+    uint64_t last_index;
+    uint64_t snapshot_index; /* what the checkpoint covers */
+    uint64_t pending_writes;
+    uint64_t pending_reads;
+    const struct store_region
+        *state;          /* applied state: revision, keys, hash; NULL before the first entry */
+    uint32_t peer_count; /* the other members */
+    struct node_peer_status peers[MEMBERS_MAX];
+};
+
+/* Fills caller's storage with the first region's status as of this turn. */
+void node_status(const struct node *node, struct node_status *out_status);
+
+/* The revision that every response carries: of the first region, 0 before its first write. */
+uint64_t node_revision(const struct node *node);
+/* This node leads the first region and a quorum was heard from lately. */
+bool node_is_leader(const struct node *node);
+/* A leader is known, this node is not draining and has applied all it knows to be committed, but
+ * for a few. */
+bool node_is_ready(const struct node *node, const char **out_why_not);
+
+struct wal_stats;
+/* What log and store count, and the store's file; borrowed until the node is closed. */
+const struct wal_stats *node_wal_stats(const struct node *node);
+/* As above. */
+const struct store_stats *node_store_stats(const struct node *node);
+/* As above. */
+const char *node_store_path(const struct node *node);
+
+#endif

@@ -1,0 +1,53 @@
+/* What the files of src/node/ share: the node's own state. Private to this layer and its tests. */
+#ifndef NODE_NODE_INT_H
+#define NODE_NODE_INT_H
+
+#include "net/net.h"
+#include "node/identity.h"
+#include "node/node.h"
+#include "node/outbox.h"
+#include "node/replica.h"
+#include "node/router.h"
+#include "wal/wal.h"
+
+struct node {
+    struct node_options options; /* its texts are borrowed */
+    struct env *env;
+    struct log *log;
+    struct env_lock *lock;
+    struct identity identity;
+    struct store *store;
+    struct wal *wal;
+    struct net *net; /* NULL: this node is alone and listens for no peers */
+    struct outbox outbox;
+    struct router router;
+    struct replica *replica; /* the first region's; more of them will hang on the router */
+    struct writer scratch;   /* one frame's payload at a time */
+    struct env_timer tick;
+    struct env_turn turn;
+    bool is_draining;
+};
+
+/* ---- forward.c: writes that another node's client gave ---- */
+
+/* Sends `write`'s command to `leader`; false if the connection did not take it. */
+bool forward_send(struct node *node, region_id region, struct node_write *write, node_id leader);
+/* A peer sends a write for us to propose: FRAME_WRITE. */
+void forward_receive(struct node *node, node_id from, region_id region, struct slice payload);
+/* The answer to one of ours: FRAME_WRITE_RESULT. */
+void forward_receive_result(struct node *node, node_id from, region_id region,
+                            struct slice payload);
+
+/* ---- node_frames.c: what peers send ---- */
+
+extern const struct net_handler node_net_handler;
+
+/* The replica of `region` on this node, or NULL. */
+struct replica *node_replica(struct node *node, region_id region);
+
+/* ---- node_metrics.c ---- */
+
+/* Registers with node->options.metrics, which then reads the node until it is closed. */
+void node_register_metrics(struct node *node);
+
+#endif

@@ -1,0 +1,226 @@
+/* What the node counts, under the names in which Prometheus sees it. */
+#include "node/node_int.h"
+
+#define METRIC(name) "pontoon_" name
+
+static const struct node *of_ctx(void *ctx)
+{
+    return ctx;
+}
+
+static double read_term(void *ctx)
+{
+    return (double)of_ctx(ctx)->replica->hard_state.term;
+}
+
+static double read_commit(void *ctx)
+{
+    return (double)of_ctx(ctx)->replica->hard_state.commit;
+}
+
+static double read_applied(void *ctx)
+{
+    return (double)of_ctx(ctx)->replica->applied;
+}
+
+static double read_has_leader(void *ctx)
+{
+    return of_ctx(ctx)->replica->leader != 0 ? 1 : 0;
+}
+
+static double read_is_leader(void *ctx)
+{
+    return of_ctx(ctx)->replica->role == RAFT_LEADER ? 1 : 0;
+}
+
+static double read_pending_writes(void *ctx)
+{
+    return (double)of_ctx(ctx)->replica->writes.count;
+}
+
+static double read_pending_reads(void *ctx)
+{
+    return (double)of_ctx(ctx)->replica->reads.count;
+}
+
+static double read_revision(void *ctx)
+{
+    return (double)node_revision(ctx);
+}
+
+static double read_keys(void *ctx)
+{
+    const struct store_region *state = store_region(of_ctx(ctx)->store, REGION_FIRST);
+    return state == NULL ? 0 : (double)state->keys;
+}
+
+static double read_wal_size(void *ctx)
+{
+    return (double)wal_stats(of_ctx(ctx)->wal)->size_bytes;
+}
+
+static double read_wal_appended(void *ctx)
+{
+    return (double)wal_stats(of_ctx(ctx)->wal)->appended_bytes;
+}
+
+static double read_wal_syncs(void *ctx)
+{
+    return (double)wal_stats(of_ctx(ctx)->wal)->syncs;
+}
+
+static double read_wal_segments(void *ctx)
+{
+    return (double)wal_stats(of_ctx(ctx)->wal)->segments;
+}
+
+static double read_store_size(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->size_bytes;
+}
+
+static double read_store_used(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->used_bytes;
+}
+
+static double read_tail_bytes(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->tail_bytes;
+}
+
+static double read_checkpoints(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->checkpoints;
+}
+
+static double read_checkpoint_failures(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->checkpoint_failures;
+}
+
+static double read_corrupt(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->corrupt_records;
+}
+
+/* Bytes and failures of all peers together. */
+static double sum_peers(void *ctx, uint64_t (*figure)(const struct net_peer_info *info))
+{
+    const struct node *node = ctx;
+    const struct membership *membership = &node->replica->membership;
+    double sum = 0;
+    for (uint32_t i = 0; i < membership->member_count && node->net != NULL; i++) {
+        struct net_peer_info info;
+        if (net_peer_info(node->net, membership->members[i].id, &info)) {
+            sum += (double)figure(&info);
+        }
+    }
+    return sum;
+}
+
+static uint64_t bytes_sent(const struct net_peer_info *info)
+{
+    return info->bytes_sent;
+}
+
+static uint64_t bytes_received(const struct net_peer_info *info)
+{
+    return info->bytes_received;
+}
+
+static uint64_t send_failures(const struct net_peer_info *info)
+{
+    return info->send_failures;
+}
+
+static uint64_t is_up(const struct net_peer_info *info)
+{
+    return info->is_up ? 1 : 0;
+}
+
+static double read_peer_sent(void *ctx)
+{
+    return sum_peers(ctx, bytes_sent);
+}
+
+static double read_peer_received(void *ctx)
+{
+    return sum_peers(ctx, bytes_received);
+}
+
+static double read_peer_failures(void *ctx)
+{
+    return sum_peers(ctx, send_failures);
+}
+
+static double read_peers_connected(void *ctx)
+{
+    return sum_peers(ctx, is_up);
+}
+
+static const struct {
+    const char *name;
+    const char *help;
+    bool is_counter;
+    metrics_read_fn *read;
+} reads_table[] = {
+    {METRIC("raft_term"), "Current term.", false, read_term},
+    {METRIC("raft_commit_index"), "Highest committed index known.", false, read_commit},
+    {METRIC("raft_applied_index"), "Highest applied index.", false, read_applied},
+    {METRIC("raft_has_leader"), "1 if a leader is known.", false, read_has_leader},
+    {METRIC("raft_is_leader"), "1 if this node leads.", false, read_is_leader},
+    {METRIC("writes_pending"), "Writes that wait for their outcome.", false, read_pending_writes},
+    {METRIC("reads_pending"), "Linearizable reads that wait.", false, read_pending_reads},
+    {METRIC("revision"), "Revision of the applied state.", false, read_revision},
+    {METRIC("keys"), "Keys in the applied state.", false, read_keys},
+    {METRIC("wal_size_bytes"), "Size of all log files.", false, read_wal_size},
+    {METRIC("wal_segments"), "Log segments that are needed.", false, read_wal_segments},
+    {METRIC("wal_appended_bytes_total"), "Bytes appended to the log.", true, read_wal_appended},
+    {METRIC("wal_syncs_total"), "Syncs of the log.", true, read_wal_syncs},
+    {METRIC("store_size_bytes"), "Size of the checkpoint file.", false, read_store_size},
+    {METRIC("store_used_bytes"), "Bytes in use in it.", false, read_store_used},
+    {METRIC("store_tail_bytes"), "Memory of what is not checkpointed.", false, read_tail_bytes},
+    {METRIC("store_checkpoints_total"), "Checkpoints written.", true, read_checkpoints},
+    {METRIC("store_checkpoint_failures_total"), "Checkpoints failed.", true,
+     read_checkpoint_failures},
+    {METRIC("store_corrupt_records_total"), "Damaged records met by reads.", true, read_corrupt},
+    {METRIC("peer_sent_bytes_total"), "Bytes sent to peers.", true, read_peer_sent},
+    {METRIC("peer_received_bytes_total"), "Bytes received from peers.", true, read_peer_received},
+    {METRIC("peer_send_failures_total"), "Frames a peer's queue did not take.", true,
+     read_peer_failures},
+    {METRIC("peers_connected"), "Peers that this node reaches.", false, read_peers_connected},
+};
+
+void node_register_metrics(struct node *node)
+{
+    struct metrics *metrics = node->options.metrics;
+    struct replica *replica = node->replica;
+    for (size_t i = 0; i < ARRAY_COUNT(reads_table); i++) {
+        metrics_add_read(metrics, reads_table[i].name, reads_table[i].help,
+                         reads_table[i].is_counter, reads_table[i].read, node);
+    }
+    metrics_add_counter(metrics, METRIC("raft_leader_changes_total"), "Leaders seen come.", NULL,
+                        &replica->elections);
+    metrics_add_counter(metrics, METRIC("writes_proposed_total"), "Writes proposed here.", NULL,
+                        &replica->proposed);
+    metrics_add_counter(metrics, METRIC("entries_applied_total"), "Entries applied.", NULL,
+                        &replica->applied_entries);
+    metrics_add_counter(metrics, METRIC("writes_finished_total"), "Writes answered.", NULL,
+                        &replica->writes.finished);
+    metrics_add_counter(metrics, METRIC("writes_unknown_total"), "Answered: outcome unknown.", NULL,
+                        &replica->writes.unknown);
+    metrics_add_counter(metrics, METRIC("reads_finished_total"), "Linearizable reads answered.",
+                        NULL, &replica->reads.finished);
+    metrics_add_histogram(metrics, METRIC("write_batch_entries"), "Proposals of one turn.", NULL,
+                          &replica->batch_writes, 1);
+    metrics_add_histogram(metrics, METRIC("write_commit_seconds"),
+                          "From a write's proposal to its applied entry.", NULL,
+                          &replica->writes.commit_us, 1e-6);
+    metrics_add_histogram(metrics, METRIC("wal_sync_seconds"), "One fdatasync of the log.", NULL,
+                          &wal_stats(node->wal)->sync_us, 1e-6);
+    metrics_add_histogram(metrics, METRIC("wal_batch_entries"), "Entries of one log write.", NULL,
+                          &wal_stats(node->wal)->batch_entries, 1);
+    metrics_add_histogram(metrics, METRIC("store_checkpoint_seconds"), "One checkpoint.", NULL,
+                          &store_stats(node->store)->checkpoint_us, 1e-6);
+}

@@ -1,0 +1,161 @@
+#include "node/reads.h"
+
+#include "base/assert.h"
+
+static struct node_read *of_link(struct list *link)
+{
+    return CONTAINER_OF(link, struct node_read, link);
+}
+
+static struct node_read *first(struct list *list)
+{
+    return list_is_empty(list) ? NULL : of_link(list->next);
+}
+
+void reads_init(struct reads *reads, uint64_t first_sequence)
+{
+    *reads = (struct reads){.next_sequence = first_sequence == 0 ? 1 : first_sequence};
+    list_init(&reads->waiting);
+    list_init(&reads->confirmed);
+    list_init(&reads->deadlines);
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        list_init(&reads->batches[i].reads);
+    }
+}
+
+void reads_add(struct reads *reads, struct node_read *read)
+{
+    ASSERT(read->done != NULL && read->key.size > 0);
+    list_init(&read->link);
+    list_push_back(&reads->waiting, &read->link);
+    read->deadline.at_ms = read->deadline_ms;
+    deadline_add(&reads->deadlines, &read->deadline);
+    reads->count++;
+}
+
+static void forget(struct reads *reads, struct node_read *read)
+{
+    ASSERT(reads->count > 0);
+    list_remove(&read->link);
+    list_remove(&read->deadline.link);
+    reads->count--;
+    counter_add(&reads->finished, 1);
+}
+
+uint64_t reads_ask(struct reads *reads, uint64_t now_ms)
+{
+    if (list_is_empty(&reads->waiting)) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        struct read_batch *batch = &reads->batches[i];
+        if (batch->sequence != 0) {
+            continue;
+        }
+        ASSERT(list_is_empty(&batch->reads));
+        list_splice_back(&batch->reads, &reads->waiting); /* R1 */
+        batch->sequence = reads->next_sequence;
+        batch->asked_ms = now_ms;
+        reads->next_sequence++;
+        if (reads->next_sequence == 0) {
+            reads->next_sequence = 1;
+        }
+        return batch->sequence;
+    }
+    return 0; /* R3 */
+}
+
+static struct read_batch *batch_of(struct reads *reads, uint64_t sequence)
+{
+    ASSERT(sequence != 0);
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        if (reads->batches[i].sequence == sequence) {
+            return &reads->batches[i];
+        }
+    }
+    return NULL;
+}
+
+static void ask_again(struct reads *reads, struct read_batch *batch)
+{
+    list_splice_back(&batch->reads, &reads->waiting);
+    list_splice_back(&reads->waiting, &batch->reads); /* the older ones stay in front */
+    batch->sequence = 0;
+}
+
+void reads_unasked(struct reads *reads, uint64_t sequence)
+{
+    struct read_batch *batch = batch_of(reads, sequence);
+    ASSERT(batch != NULL);
+    ask_again(reads, batch);
+}
+
+void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index)
+{
+    struct read_batch *batch = batch_of(reads, sequence);
+    if (batch == NULL) {
+        return; /* R2: asked again meanwhile */
+    }
+    LIST_FOREACH (link, &batch->reads) {
+        of_link(link)->index = index;
+    }
+    /* An answer can overtake another one's: keep the order of the indexes. */
+    struct list *after = reads->confirmed.prev;
+    while (after != &reads->confirmed && of_link(after)->index > index) {
+        after = after->prev;
+    }
+    list_splice_back(after->next, &batch->reads);
+    batch->sequence = 0;
+}
+
+void reads_answer(struct node_read *read, struct store *store)
+{
+    struct store_record record;
+    err e = store_get(store, read->key, &record);
+    read->done(read, e, e == OK ? &record : NULL);
+}
+
+void reads_serve(struct reads *reads, uint64_t applied, struct store *store)
+{
+    for (struct node_read *read = first(&reads->confirmed); read != NULL && read->index <= applied;
+         read = first(&reads->confirmed)) {
+        forget(reads, read);
+        reads_answer(read, store);
+    }
+}
+
+void reads_tick(struct reads *reads, uint64_t now_ms, uint64_t asked_before_ms)
+{
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        struct read_batch *batch = &reads->batches[i];
+        if (batch->sequence != 0 && batch->asked_ms < asked_before_ms) {
+            ask_again(reads, batch);
+        }
+    }
+    for (struct deadline *due = deadline_due(&reads->deadlines, now_ms); due != NULL;
+         due = deadline_due(&reads->deadlines, now_ms)) {
+        struct node_read *read = CONTAINER_OF(due, struct node_read, deadline);
+        forget(reads, read);
+        counter_add(&reads->expired, 1);
+        read->done(read, ERR_NO_LEADER, NULL);
+    }
+}
+
+static void close_list(struct reads *reads, struct list *list, err e)
+{
+    for (struct node_read *read = first(list); read != NULL; read = first(list)) {
+        forget(reads, read);
+        read->done(read, e, NULL);
+    }
+}
+
+void reads_close(struct reads *reads, err e)
+{
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        close_list(reads, &reads->batches[i].reads, e);
+        reads->batches[i].sequence = 0;
+    }
+    close_list(reads, &reads->waiting, e);
+    close_list(reads, &reads->confirmed, e);
+    ASSERT(reads->count == 0);
+}

@@ -1,0 +1,63 @@
+/*
+ * The linearizable reads of one region on their way (dissertation, section 6.4):
+ *
+ *     WAITING ──a batch asks for a read index──> ASKED ──confirmed at index i──> CONFIRMED
+ *        ^                                         │                                │ applied >= i
+ *        └────── no answer within a while ─────────┘                                └──> answered
+ *
+ * R1  A batch is asked for only after all its reads came in, so whatever was acknowledged before a
+ *     read began is at or below its index.
+ * R2  A request for an index may be lost (message dropped, leader changed): the batch asks again,
+ *     under a new number; an answer to the old number is ignored.
+ * R3  At most READ_BATCHES_MAX batches are under way; the next gathers meanwhile.
+ */
+#ifndef NODE_READS_H
+#define NODE_READS_H
+
+#include "node/node.h"
+#include "proto/message.h"
+
+#define READ_BATCHES_MAX 2u
+
+struct read_batch {
+    uint64_t sequence; /* 0: free */
+    uint64_t asked_ms;
+    struct list reads;
+};
+
+struct reads {
+    struct list waiting;
+    struct list confirmed; /* in the order of their indexes */
+    struct list deadlines; /* all of them */
+    struct read_batch batches[READ_BATCHES_MAX];
+    uint64_t next_sequence;
+    uint64_t count;
+    struct counter finished;
+    struct counter expired;
+};
+
+/* An empty one; questions are numbered from `first_sequence` on (0 is left out). */
+void reads_init(struct reads *reads, uint64_t first_sequence);
+/* Takes `read` (key, deadline, done set) into WAITING. */
+void reads_add(struct reads *reads, struct node_read *read);
+/*
+ * If reads wait and a batch is free: makes them one and returns the number to ask the core with.
+ * 0: nothing to ask. The caller asks, or calls reads_unasked.
+ */
+uint64_t reads_ask(struct reads *reads, uint64_t now_ms);
+/* The core did not take the question: the batch goes back to WAITING. */
+void reads_unasked(struct reads *reads, uint64_t sequence);
+/* The answer to `sequence`: its reads may be served once `index` is applied. */
+void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index);
+/* Serves what is confirmed at or below `applied`, from `store`. */
+void reads_serve(struct reads *reads, uint64_t applied, struct store *store);
+/* Puts batches asked before `asked_before_ms` back to WAITING (R2); answers what is past its
+ * deadline. */
+void reads_tick(struct reads *reads, uint64_t now_ms, uint64_t asked_before_ms);
+/* Answers all of them with `e`. */
+void reads_close(struct reads *reads, err e);
+
+/* Reads one key from the store and answers `read`, which is in no list. */
+void reads_answer(struct node_read *read, struct store *store);
+
+#endif

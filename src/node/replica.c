@@ -1,0 +1,487 @@
+#include "node/replica.h"
+
+#include <inttypes.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "node/node_int.h"
+
+/* Proposals handed to the core in one call: all are taken or none, so not too many. */
+#define PROPOSAL_CHUNK_MAX 256u
+#define PROPOSAL_CHUNK_BYTES_MAX (4u << 20)
+/* Limits of the core; sizes in bytes. The network's queue bound is above what may be in flight. */
+#define MESSAGE_SIZE_MAX (1u << 20)
+#define COMMITTED_SIZE_PER_READY_MAX (64u << 20)
+#define INFLIGHT_MESSAGES_MAX 256u
+#define INFLIGHT_BYTES_MAX (32u << 20)
+/* A read index that was not answered for so many heartbeats is asked for again. */
+#define READ_RETRY_TICKS 4u
+
+static uint32_t election_ticks(const struct node_options *options)
+{
+    uint32_t ticks = options->election_timeout_ms / options->heartbeat_ms;
+    return ticks < 2 ? 2 : ticks;
+}
+
+static err start(struct replica *replica, struct err_note *note)
+{
+    struct node *node = replica->node;
+    ASSERT(replica->raft == NULL);
+    struct raft_config config = {
+        .id = node->identity.node,
+        .election_ticks = election_ticks(&node->options),
+        .heartbeat_ticks = 1,
+        .max_size_per_message = MESSAGE_SIZE_MAX,
+        .max_committed_size_per_ready = COMMITTED_SIZE_PER_READY_MAX,
+        .max_uncommitted_size = node->options.proposals_bytes_max,
+        .max_inflight_messages = INFLIGHT_MESSAGES_MAX,
+        .max_inflight_bytes = INFLIGHT_BYTES_MAX,
+        .check_quorum = true,
+        .pre_vote = true,
+        .async_storage_writes = true,
+        .disable_proposal_forwarding = true, /* node forwards writes itself: they want an answer */
+        .step_down_on_removal = true,
+        .read_mode = RAFT_READ_SAFE,
+        .applied = replica->applied,
+        .seed = env_random(node->env),
+        .hard_state = wal_hard_state(node->wal, replica->region),
+        .conf = replica->membership.conf,
+        .storage = replica_storage(replica),
+    };
+    replica->hard_state = config.hard_state;
+    replica->term = config.hard_state.term;
+    err e = raft_new(&replica->raft, &config);
+    if (e != OK) {
+        return err_note_set(note, e,
+                            "region %" PRIu64 ": log, hard state and store contradict each other: "
+                            "restore this node from a backup or replace it",
+                            replica->region);
+    }
+    if (replica->membership.conf.voters.count == 1 &&
+        id_set_has(&replica->membership.conf.voters, config.id)) {
+        /* Nobody else could lead: no need to wait for a timeout. */
+        e = raft_campaign(replica->raft);
+        ASSERT(e == OK || e == ERR_FORBIDDEN);
+    }
+    return OK;
+}
+
+/* The first entry of a region's log, alike on all first members, counts as committed from the
+ * start. */
+static void bootstrap(struct replica *replica)
+{
+    struct writer payload = {0};
+    membership_encode(&replica->membership, &payload);
+    struct entry entry = {
+        .pos = {.term = 1, .index = 1},
+        .type = ENTRY_BOOTSTRAP,
+        .data = writer_to_buf(&payload),
+    };
+    writer_deinit(&payload);
+    struct hard_state hard_state = {.term = 1, .commit = 1};
+    struct wal_append append = {
+        .region = replica->region,
+        .hard_state = &hard_state,
+        .entries = &entry,
+        .entry_count = 1,
+    };
+    replica->bootstrap_ticket = wal_append(replica->node->wal, &append);
+    replica->last_ticket = replica->bootstrap_ticket;
+    buf_unref(entry.data);
+    wal_flush(replica->node->wal);
+}
+
+/* A store that was never checkpointed says nothing: the log then still has its first entry. */
+static err founders_from_log(struct replica *replica, struct err_note *note)
+{
+    struct entry first;
+    uint32_t count = 0;
+    struct wal_range range = {.region = replica->region, .low = 1, .high = 2};
+    err e = wal_read(replica->node->wal, &range, &first, 1, &count);
+    if (e != OK) {
+        return err_note_set(note, e, "region %" PRIu64 ": the log's first entry cannot be read: %s",
+                            replica->region, err_title(e));
+    }
+    struct reader reader = reader_of(buf_slice(first.data));
+    e = first.type == ENTRY_BOOTSTRAP ? membership_decode(&reader, &replica->membership)
+                                      : ERR_MALFORMED;
+    buf_unref(first.data);
+    return e == OK ? OK
+                   : err_note_set(note, ERR_DAMAGED,
+                                  "region %" PRIu64 ": the log does not begin with a membership",
+                                  replica->region);
+}
+
+/* Log and store must overlap or touch: what the store has not applied, the log must have. */
+static err check_fit(struct replica *replica, const struct store_region *state,
+                     struct err_note *note)
+{
+    struct wal_bounds bounds = wal_bounds(replica->node->wal, replica->region);
+    uint64_t applied = state == NULL ? 0 : state->applied.index;
+    if (applied < bounds.compacted.index || applied > bounds.last_index) {
+        return err_note_set(note, ERR_DAMAGED,
+                            "region %" PRIu64 ": the store has applied entry %" PRIu64
+                            ", the log has entries %" PRIu64 " to %" PRIu64
+                            ": they do not belong together, restore both from one backup",
+                            replica->region, applied, bounds.compacted.index + 1,
+                            bounds.last_index);
+    }
+    uint64_t term = 0;
+    err e = wal_term(replica->node->wal, replica->region, applied, &term);
+    if (applied != 0 && (e != OK || term != state->applied.term)) {
+        return err_note_set(note, ERR_DAMAGED,
+                            "region %" PRIu64 ": entry %" PRIu64 " has term %" PRIu64
+                            " in the log, %" PRIu64 " in the store: restore both from one backup",
+                            replica->region, applied, term, state->applied.term);
+    }
+    return OK;
+}
+
+static err recover(struct replica *replica, const struct membership *founders,
+                   struct err_note *note)
+{
+    struct node *node = replica->node;
+    const struct store_region *state = store_region(node->store, replica->region);
+    if (state == NULL && wal_bounds(node->wal, replica->region).last_index == 0) {
+        replica->membership = *founders;
+        bootstrap(replica);
+        return OK;
+    }
+    err e = check_fit(replica, state, note);
+    if (e != OK) {
+        return e;
+    }
+    if (state != NULL) {
+        replica->applied = state->applied.index;
+        replica->membership = state->membership;
+    } else {
+        e = founders_from_log(replica, note);
+    }
+    return e == OK ? start(replica, note) : e;
+}
+
+err replica_new(struct replica **out_replica, struct node *node, region_id region,
+                const struct membership *founders, struct err_note *note)
+{
+    struct replica *replica = mem_calloc(1, sizeof(*replica));
+    replica->node = node;
+    replica->region = region;
+    persists_init(&replica->persists);
+    /* Numbers of an earlier life must not be taken for ours: begin somewhere at random. */
+    writes_init(&replica->writes, env_random(node->env));
+    reads_init(&replica->reads, env_random(node->env));
+    err e = recover(replica, founders, note);
+    if (e != OK) {
+        replica_free(replica, ERR_INTERNAL);
+        return e;
+    }
+    *out_replica = replica;
+    return OK;
+}
+
+void replica_free(struct replica *replica, err refusal)
+{
+    if (replica == NULL) {
+        return;
+    }
+    writes_close(&replica->writes, refusal);
+    reads_close(&replica->reads, refusal);
+    if (replica->hard_state_unlogged) {
+        struct wal_append append = {
+            .region = replica->region,
+            .hard_state = &replica->hard_state,
+        };
+        wal_append(replica->node->wal, &append);
+    }
+    persists_deinit(&replica->persists);
+    raft_free(replica->raft);
+    mem_free(replica->scratch);
+    mem_free(replica);
+}
+
+struct entry *replica_scratch(struct replica *replica, uint32_t count)
+{
+    if (replica->scratch_capacity < count) {
+        replica->scratch = mem_realloc(replica->scratch, count, sizeof(*replica->scratch));
+        replica->scratch_capacity = count;
+    }
+    return replica->scratch;
+}
+
+bool replica_has_quorum(const struct replica *replica)
+{
+    const struct node_options *options = &replica->node->options;
+    uint64_t window_ms = options->election_timeout_ms / 2;
+    if (window_ms < 3ull * options->heartbeat_ms) {
+        window_ms = 3ull * options->heartbeat_ms;
+    }
+    return replica->role == RAFT_LEADER &&
+           contact_has_quorum(&replica->contact, &replica->membership.conf,
+                              replica->node->identity.node, env_now_ms(replica->node->env),
+                              window_ms);
+}
+
+/* ---- what comes in ---- */
+
+void replica_tick(struct replica *replica)
+{
+    struct node *node = replica->node;
+    uint64_t now_ms = env_now_ms(node->env);
+    uint64_t patience_ms = (uint64_t)READ_RETRY_TICKS * node->options.heartbeat_ms;
+    replica->ticks++;
+    if (replica->raft != NULL) {
+        raft_tick(replica->raft);
+    }
+    writes_tick(&replica->writes, now_ms);
+    reads_tick(&replica->reads, now_ms, now_ms > patience_ms ? now_ms - patience_ms : 0);
+}
+
+void replica_step(struct replica *replica, const struct message *message)
+{
+    if (replica->raft == NULL) {
+        return; /* as if it were lost: the sender repeats what matters */
+    }
+    contact_heard(&replica->contact, message->from, env_now_ms(replica->node->env));
+    err e = raft_step(replica->raft, message);
+    if (e == ERR_MALFORMED) {
+        LOG_WARN(replica->node->log, "malformed raft message refused",
+                 LOG_U64("region", replica->region), LOG_U64("from", message->from),
+                 LOG_TEXT("type", message_type_name(message->type)));
+    }
+}
+
+void replica_peer_unreachable(struct replica *replica, node_id peer)
+{
+    if (replica->raft != NULL) {
+        raft_report_unreachable(replica->raft, peer);
+    }
+}
+
+void replica_peer_down(struct replica *replica, node_id peer)
+{
+    contact_lost(&replica->contact, peer);
+    writes_peer_lost(&replica->writes, peer);
+    replica_peer_unreachable(replica, peer);
+}
+
+void replica_write(struct replica *replica, struct node_write *write)
+{
+    writes_add(&replica->writes, write);
+}
+
+void replica_read(struct replica *replica, struct node_read *read)
+{
+    reads_add(&replica->reads, read);
+}
+
+/* ---- what waits for the disk ---- */
+
+static void deliver(struct replica *replica, const struct message *messages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (messages[i].to == replica->node->identity.node) {
+            err e = raft_step(replica->raft, &messages[i]);
+            /* The core's own message: NOT_FOUND once this node was removed. */
+            ASSERT(e == OK || e == ERR_NOT_FOUND);
+        } else {
+            outbox_add(&replica->node->outbox, replica->region, &messages[i]);
+        }
+    }
+}
+
+void replica_persisted(struct replica *replica, uint64_t ticket)
+{
+    if (replica->raft == NULL) {
+        if (ticket >= replica->bootstrap_ticket) {
+            struct err_note note = {.text = ""};
+            err e = start(replica, &note);
+            ASSERT(e == OK); /* from a log that holds one entry of our own making */
+        }
+        return;
+    }
+    for (struct persist *record = persists_pop(&replica->persists, ticket); record != NULL;
+         record = persists_pop(&replica->persists, ticket)) {
+        deliver(replica, record->messages, record->message_count);
+        if (record->has_mark) {
+            raft_persisted(replica->raft, &record->mark);
+        }
+        mem_free(record);
+    }
+}
+
+/* R1. A commit index that moved alone is a hint and waits for the next append to be written with
+ * it. */
+static void persist(struct replica *replica, const struct raft_ready *ready)
+{
+    if (ready->has_hard_state) {
+        replica->hard_state = ready->hard_state;
+        replica->hard_state_unlogged = true;
+    }
+    if (ready->must_sync || ready->entry_count > 0) {
+        struct wal_append append = {
+            .region = replica->region,
+            .hard_state = replica->hard_state_unlogged ? &replica->hard_state : NULL,
+            .entries = ready->entries,
+            .entry_count = ready->entry_count,
+        };
+        replica->last_ticket = wal_append(replica->node->wal, &append);
+        replica->hard_state_unlogged = false;
+        persists_push(&replica->persists, replica->last_ticket, ready);
+    } else if (!persists_is_empty(&replica->persists)) {
+        persists_push(&replica->persists, replica->last_ticket, ready);
+    } else {
+        deliver(replica, ready->messages_after_persist, ready->after_persist_count);
+        if (ready->has_mark) {
+            raft_persisted(replica->raft, &ready->mark);
+        }
+    }
+}
+
+/* ---- what the core decides ---- */
+
+static void note_role(struct replica *replica, const struct raft_ready *ready)
+{
+    struct log *log = replica->node->log;
+    uint64_t term = ready->has_hard_state ? ready->hard_state.term : replica->hard_state.term;
+    if (replica->role == RAFT_LEADER && (ready->role != RAFT_LEADER || term != replica->term)) {
+        writes_orphan(&replica->writes);
+        LOG_WARN(log, "lost leadership", LOG_U64("region", replica->region), LOG_U64("term", term));
+    }
+    if (ready->leader != 0 && (ready->leader != replica->leader || term != replica->term)) {
+        counter_add(&replica->elections, 1);
+        LOG_INFO(log, ready->role == RAFT_LEADER ? "elected leader" : "following leader",
+                 LOG_U64("region", replica->region), LOG_U64("term", term),
+                 LOG_U64("leader", ready->leader));
+    } else if (ready->leader == 0 && replica->leader != 0) {
+        LOG_WARN(log, "no leader", LOG_U64("region", replica->region), LOG_U64("term", term));
+    }
+    replica->role = ready->role;
+    replica->leader = ready->leader;
+    replica->term = term;
+}
+
+static void carry_out(struct replica *replica)
+{
+    struct raft_ready ready;
+    raft_ready(replica->raft, &ready);
+    ASSERT(ready.snapshot == NULL); /* node_frames.c lets no snapshot message in */
+    note_role(replica, &ready);
+    for (uint32_t i = 0; i < ready.message_count; i++) {
+        outbox_add(&replica->node->outbox, replica->region, &ready.messages[i]);
+    }
+    persist(replica, &ready);
+    for (uint32_t i = 0; i < ready.read_state_count; i++) {
+        if (ready.read_states[i].ctx.node == replica->node->identity.node) {
+            reads_confirm(&replica->reads, ready.read_states[i].ctx.sequence,
+                          ready.read_states[i].index);
+        }
+    }
+    replica_apply(replica, ready.committed, ready.committed_count);
+}
+
+/* ---- what goes in at the end of a turn ---- */
+
+/* Takes up to PROPOSAL_CHUNK_MAX of the queued writes to the core. False: it took none. */
+static bool propose_chunk(struct replica *replica)
+{
+    struct node_write *writes[PROPOSAL_CHUNK_MAX];
+    struct entry *entries = replica_scratch(replica, PROPOSAL_CHUNK_MAX);
+    uint64_t stamp_ms = env_wall_ms(replica->node->env);
+    uint32_t count = 0;
+    size_t bytes = 0;
+    while (count < PROPOSAL_CHUNK_MAX && bytes < PROPOSAL_CHUNK_BYTES_MAX) {
+        struct node_write *write = writes_next(&replica->writes);
+        if (write == NULL) {
+            break;
+        }
+        if (write->command->ref_count == 1) {
+            command_stamp(write->command,
+                          stamp_ms); /* else the log has it: its first stamp stays */
+        }
+        entries[count] = (struct entry){.type = ENTRY_NORMAL, .data = write->command};
+        writes[count] = write;
+        bytes += write->command->size;
+        count++;
+    }
+    if (count == 0) {
+        return false;
+    }
+    err e = raft_propose(replica->raft, entries, count, NULL);
+    if (e != OK) {
+        while (count > 0) {
+            count--;
+            writes_unproposed(&replica->writes, writes[count]);
+        }
+        return false;
+    }
+    replica->writes.now_ns = env_now_ns(replica->node->env);
+    for (uint32_t i = 0; i < count; i++) {
+        writes_proposed(&replica->writes, writes[i], entries[i].pos);
+    }
+    counter_add(&replica->proposed, count);
+    histogram_observe(&replica->batch_writes, count);
+    return true;
+}
+
+static bool forward_queued(struct replica *replica)
+{
+    bool has_moved = false;
+    while (replica->leader != 0 && replica->node->net != NULL &&
+           net_is_up(replica->node->net, replica->leader)) {
+        struct node_write *write = writes_next(&replica->writes);
+        if (write == NULL) {
+            break;
+        }
+        writes_forwarding(&replica->writes, write, replica->leader);
+        if (!forward_send(replica->node, replica->region, write, replica->leader)) {
+            writes_unforwarded(&replica->writes, write);
+            break;
+        }
+        has_moved = true;
+    }
+    return has_moved;
+}
+
+static bool move_writes(struct replica *replica)
+{
+    if (replica->role != RAFT_LEADER) {
+        return forward_queued(replica);
+    }
+    bool has_moved = false;
+    while (replica_has_quorum(replica) && propose_chunk(replica)) {
+        has_moved = true;
+    }
+    return has_moved;
+}
+
+static bool ask_for_read_index(struct replica *replica)
+{
+    if (replica->leader == 0) {
+        return false;
+    }
+    struct node *node = replica->node;
+    uint64_t sequence = reads_ask(&replica->reads, env_now_ms(node->env));
+    if (sequence == 0) {
+        return false;
+    }
+    struct read_ctx ctx = {.node = node->identity.node, .sequence = sequence};
+    if (raft_read_index(replica->raft, ctx) != OK) {
+        reads_unasked(&replica->reads, sequence);
+        return false;
+    }
+    return true;
+}
+
+void replica_turn(struct replica *replica)
+{
+    bool has_moved = replica->raft != NULL;
+    while (has_moved) {
+        has_moved = move_writes(replica);
+        has_moved = ask_for_read_index(replica) || has_moved;
+        while (raft_has_ready(replica->raft)) {
+            carry_out(replica);
+            has_moved = true;
+        }
+        reads_serve(&replica->reads, replica->applied, replica->node->store);
+    }
+}

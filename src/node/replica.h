@@ -1,0 +1,99 @@
+/*
+ * One region's replica on this node: its consensus core, and everything that stands around it. It
+ * takes what came in during a turn (proposals, reads, messages, ticks, what the disk has finished),
+ * lets the core decide, and carries out what raft_ready says: log, send, apply, answer. One owner
+ * for all of a region's running state.
+ *
+ * R1  What raft_ready gave to persist goes to the log in that order; the messages that wait for it
+ *     go only when it is durable (persists.h).
+ * R2  Committed entries are applied in order, each once, and answered when applied.
+ * R3  The core is called only from here.
+ */
+#ifndef NODE_REPLICA_H
+#define NODE_REPLICA_H
+
+#include "node/contact.h"
+#include "node/node.h"
+#include "node/persists.h"
+#include "node/reads.h"
+#include "node/writes.h"
+
+struct replica {
+    struct node *node;
+    region_id region;
+    struct raft *raft;            /* NULL until the bootstrap entry is durable */
+    uint64_t bootstrap_ticket;    /* 0: nothing to wait for */
+    struct hard_state hard_state; /* the core's newest */
+    bool
+        hard_state_unlogged; /* only its commit index is newer than the log's: a hint, not synced */
+    node_id leader;
+    enum raft_role role;
+    uint64_t term;
+    uint64_t applied;
+    uint64_t last_ticket; /* of what the core gave to persist */
+    uint64_t ticks;
+    struct membership membership; /* as applied */
+    struct contact contact;
+    struct persists persists;
+    struct writes writes;
+    struct reads reads;
+    struct entry *scratch; /* entries between the core and the rest: proposals, committed ones */
+    uint32_t scratch_capacity;
+    uint64_t keep_index;      /* what the leader says every member has: the log below it can go */
+    bool lag_reported;        /* a member was cut off from the log: said once */
+    struct counter elections; /* leaders seen come */
+    struct counter proposed;
+    struct counter applied_entries;
+    struct histogram batch_writes; /* proposals of one turn */
+};
+
+/*
+ * Makes the replica of `region` from what log and store have; with neither, from `founders` by a
+ * bootstrap entry. Caller frees. ERR_DAMAGED with a note: log and store do not fit together.
+ */
+MUST_USE err replica_new(struct replica **out_replica, struct node *node, region_id region,
+                         const struct membership *founders, struct err_note *note);
+/* Answers what is left with `refusal` or ERR_OUTCOME_UNKNOWN. NULL: no-op. */
+void replica_free(struct replica *replica, err refusal);
+
+/* One heartbeat interval has passed. */
+void replica_tick(struct replica *replica);
+/* Everything up to `ticket` of the log is durable. */
+void replica_persisted(struct replica *replica, uint64_t ticket);
+/* A raft message from a peer. */
+void replica_step(struct replica *replica, const struct message *message);
+/* The end of a turn: propose, ask, persist, send, apply, answer. */
+void replica_turn(struct replica *replica);
+/* What was sent to `peer` was not taken by its connection. */
+void replica_peer_unreachable(struct replica *replica, node_id peer);
+/* The connection to `peer` is lost. */
+void replica_peer_down(struct replica *replica, node_id peer);
+
+/* Takes a write (node_write) or a read (node_read) for the next turn. */
+void replica_write(struct replica *replica, struct node_write *write);
+/* As above. */
+void replica_read(struct replica *replica, struct node_read *read);
+
+/* It leads, and a quorum was heard from within a few heartbeats: it may propose (docs/adr). */
+bool replica_has_quorum(const struct replica *replica);
+
+/* The store's checkpoint or the peers have moved on: cuts the log where nobody needs it any
+ * more. */
+void replica_compact(struct replica *replica);
+/* The leader says that every member has the log up to `index`. */
+void replica_keep_from(struct replica *replica, uint64_t index);
+
+/* ---- replica_log.c ---- */
+
+/* The stable log as the core sees it. */
+struct raft_storage replica_storage(struct replica *replica);
+
+/* ---- replica_apply.c ---- */
+
+/* Applies committed entries and answers their writes. Borrows `entries`, which may lie in the
+ * core. */
+void replica_apply(struct replica *replica, const struct entry *entries, uint32_t count);
+/* Room for `count` entries in replica->scratch. */
+struct entry *replica_scratch(struct replica *replica, uint32_t count);
+
+#endif

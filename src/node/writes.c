@@ -1,0 +1,236 @@
+#include "node/writes.h"
+
+#include "base/assert.h"
+
+enum stage {
+    STAGE_NONE = 0,
+    STAGE_QUEUED,
+    STAGE_PROPOSED,
+    STAGE_ORPHANED,
+    STAGE_FORWARDED,
+};
+
+static struct node_write *of_link(struct list *link)
+{
+    return CONTAINER_OF(link, struct node_write, link);
+}
+
+static struct node_write *of_deadline(struct deadline *deadline)
+{
+    return CONTAINER_OF(deadline, struct node_write, deadline);
+}
+
+static struct node_write *first(struct list *list)
+{
+    return list_is_empty(list) ? NULL : of_link(list->next);
+}
+
+static void move(struct list *target, struct node_write *write, enum stage stage)
+{
+    list_remove(&write->link);
+    list_push_back(target, &write->link);
+    write->stage = (uint8_t)stage;
+}
+
+/* Answers and lets go: the owner may free `write` in its callback, or begin another one. */
+static void finish(struct writes *writes, struct node_write *write,
+                   const struct command_result *result)
+{
+    ASSERT(write->stage != STAGE_NONE);
+    ASSERT(writes->count > 0);
+    list_remove(&write->link);
+    list_remove(&write->deadline.link);
+    write->stage = STAGE_NONE;
+    writes->count--;
+    writes->bytes -= write->command->size;
+    counter_add(&writes->finished, 1);
+    if (result->e == ERR_OUTCOME_UNKNOWN) {
+        counter_add(&writes->unknown, 1);
+    }
+    buf_drop(&write->command);
+    write->done(write, result);
+}
+
+static void finish_with(struct writes *writes, struct node_write *write, err e)
+{
+    struct command_result result = {.e = e};
+    finish(writes, write, &result);
+}
+
+void writes_init(struct writes *writes, uint64_t first_forward_id)
+{
+    *writes = (struct writes){.next_forward_id = first_forward_id};
+    list_init(&writes->queued);
+    list_init(&writes->deferred);
+    list_init(&writes->proposed);
+    list_init(&writes->orphaned);
+    list_init(&writes->forwarded);
+    list_init(&writes->deadlines);
+}
+
+void writes_add(struct writes *writes, struct node_write *write)
+{
+    ASSERT(write->command != NULL && write->command->ref_count == 1);
+    ASSERT(write->done != NULL);
+    list_init(&write->link);
+    move(&writes->queued, write, STAGE_QUEUED);
+    write->deadline.at_ms = write->deadline_ms;
+    deadline_add(&writes->deadlines, &write->deadline);
+    writes->count++;
+    writes->bytes += write->command->size;
+}
+
+struct node_write *writes_next(struct writes *writes)
+{
+    struct node_write *write = first(&writes->queued);
+    if (write != NULL) {
+        list_remove(&write->link);
+    }
+    return write;
+}
+
+void writes_proposed(struct writes *writes, struct node_write *write, struct raft_pos pos)
+{
+    ASSERT(write->stage == STAGE_QUEUED);
+    ASSERT(list_is_empty(&writes->proposed) ||
+           of_link(writes->proposed.prev)->pos.index < pos.index); /* W3 */
+    write->pos = pos;
+    write->proposed_ns = writes->now_ns;
+    move(&writes->proposed, write, STAGE_PROPOSED);
+}
+
+void writes_unproposed(struct writes *writes, struct node_write *write)
+{
+    ASSERT(write->stage == STAGE_QUEUED);
+    /* Before the first: pushing back onto the first node, seen as a head. */
+    list_push_back(writes->queued.next, &write->link);
+}
+
+void writes_forwarding(struct writes *writes, struct node_write *write, node_id leader)
+{
+    ASSERT(write->stage == STAGE_QUEUED && leader != 0);
+    write->forward_id = writes->next_forward_id;
+    writes->next_forward_id++;
+    write->forwarded_to = leader;
+    move(&writes->forwarded, write, STAGE_FORWARDED);
+}
+
+void writes_unforwarded(struct writes *writes, struct node_write *write)
+{
+    ASSERT(write->stage == STAGE_FORWARDED);
+    list_remove(&write->link);
+    write->stage = STAGE_QUEUED;
+    writes_unproposed(writes, write);
+}
+
+/* Answers the write at `pos`, or puts it back: another entry has taken its place for good. */
+static void settle(struct writes *writes, struct node_write *write, struct raft_pos pos,
+                   const struct command_result *result)
+{
+    ASSERT(write->pos.index == pos.index);
+    if (write->pos.term != pos.term) {
+        move(&writes->queued, write, STAGE_QUEUED); /* W1 */
+        return;
+    }
+    ASSERT(result != NULL); /* one term has one entry at an index, and this one was a write */
+    histogram_observe(&writes->commit_us, (writes->now_ns - write->proposed_ns) / 1000);
+    finish(writes, write, result);
+}
+
+/* The first orphan at `index`, or NULL. Orphans are few and live shortly. */
+static struct node_write *orphan_at(struct writes *writes, uint64_t index)
+{
+    LIST_FOREACH (link, &writes->orphaned) {
+        if (of_link(link)->pos.index == index) {
+            return of_link(link);
+        }
+    }
+    return NULL;
+}
+
+void writes_applied(struct writes *writes, struct raft_pos pos, const struct command_result *result)
+{
+    struct node_write *write = orphan_at(writes, pos.index);
+    while (write != NULL) {
+        settle(writes, write, pos, result);
+        write = orphan_at(writes, pos.index);
+    }
+    write = first(&writes->proposed);
+    if (write != NULL && write->pos.index <= pos.index) {
+        settle(writes, write, pos, result);
+    }
+}
+
+void writes_orphan(struct writes *writes)
+{
+    for (struct node_write *write = first(&writes->proposed); write != NULL;
+         write = first(&writes->proposed)) {
+        move(&writes->orphaned, write, STAGE_ORPHANED);
+    }
+}
+
+/* Whether another node may still do what this one could not: nothing has happened yet. */
+static bool is_worth_another_try(err e)
+{
+    return e == ERR_NOT_LEADER || e == ERR_NO_LEADER || e == ERR_DRAINING ||
+           e == ERR_PROPOSAL_DROPPED;
+}
+
+void writes_forward_answer(struct writes *writes, node_id from, uint64_t forward_id,
+                           const struct command_result *result)
+{
+    LIST_FOREACH (link, &writes->forwarded) {
+        struct node_write *write = of_link(link);
+        if (write->forward_id != forward_id || write->forwarded_to != from) {
+            continue;
+        }
+        if (is_worth_another_try(result->e)) {
+            move(&writes->deferred, write, STAGE_QUEUED);
+        } else {
+            finish(writes, write, result);
+        }
+        return;
+    }
+}
+
+void writes_peer_lost(struct writes *writes, node_id peer)
+{
+    struct list lost;
+    list_init(&lost);
+    LIST_FOREACH (link, &writes->forwarded) {
+        if (of_link(link)->forwarded_to == peer) {
+            move(&lost, of_link(link), STAGE_FORWARDED);
+        }
+    }
+    for (struct node_write *write = first(&lost); write != NULL; write = first(&lost)) {
+        finish_with(writes, write, ERR_OUTCOME_UNKNOWN);
+    }
+}
+
+void writes_tick(struct writes *writes, uint64_t now_ms)
+{
+    list_splice_back(&writes->queued, &writes->deferred);
+    for (struct deadline *due = deadline_due(&writes->deadlines, now_ms); due != NULL;
+         due = deadline_due(&writes->deadlines, now_ms)) {
+        struct node_write *write = of_deadline(due);
+        bool is_open = write->stage != STAGE_QUEUED; /* W2 */
+        finish_with(writes, write, is_open ? ERR_OUTCOME_UNKNOWN : ERR_NO_LEADER);
+    }
+}
+
+static void close_list(struct writes *writes, struct list *list, err e)
+{
+    for (struct node_write *write = first(list); write != NULL; write = first(list)) {
+        finish_with(writes, write, e);
+    }
+}
+
+void writes_close(struct writes *writes, err refusal)
+{
+    close_list(writes, &writes->queued, refusal);
+    close_list(writes, &writes->deferred, refusal);
+    close_list(writes, &writes->proposed, ERR_OUTCOME_UNKNOWN);
+    close_list(writes, &writes->orphaned, ERR_OUTCOME_UNKNOWN);
+    close_list(writes, &writes->forwarded, ERR_OUTCOME_UNKNOWN);
+    ASSERT(writes->count == 0 && writes->bytes == 0);
+}

@@ -1,0 +1,79 @@
+/*
+ * The writes of one region on their way. Each is in exactly one stage, and leaves by being
+ * answered:
+ *
+ *     QUEUED ──propose──> PROPOSED ──leadership lost──> ORPHANED
+ *       │ ^                  │                             │
+ *       │ └──────overwritten─┴──────────overwritten────────┘     committed at its place: answered
+ *       └──forward──> FORWARDED ──the leader's answer──>         (or back to QUEUED: not applied)
+ *
+ * W1  QUEUED: it can be refused for sure. A write that is put back there can never happen by its
+ *     earlier proposal: another entry was committed at its place, or the leader said so.
+ * W2  PROPOSED, ORPHANED and FORWARDED: its outcome is open until its place in the log is committed
+ *     or the leader answers; past its deadline it is answered ERR_OUTCOME_UNKNOWN.
+ * W3  PROPOSED is in the order of the indexes: one leadership proposes upwards.
+ */
+#ifndef NODE_WRITES_H
+#define NODE_WRITES_H
+
+#include "node/node.h"
+#include "proto/frame.h"
+
+struct writes {
+    struct list queued;
+    struct list deferred; /* QUEUED, but tried again only at the next tick */
+    struct list proposed;
+    struct list orphaned;
+    struct list forwarded;
+    struct list deadlines; /* all of them */
+    uint64_t count;
+    uint64_t bytes; /* of their commands */
+    uint64_t next_forward_id;
+    struct counter finished;
+    struct counter unknown;
+    uint64_t now_ns;            /* set by the replica, once a chunk */
+    struct histogram commit_us; /* from the proposal to the applied entry */
+};
+
+/* An empty one; forwarded writes are numbered from `first_forward_id` on. */
+void writes_init(struct writes *writes, uint64_t first_forward_id);
+
+/* Takes `write` (its command, deadline and done set) into QUEUED. */
+void writes_add(struct writes *writes, struct node_write *write);
+
+/*
+ * Takes the next of QUEUED for a proposal, or NULL. The caller proposes it and calls either
+ * writes_proposed, or writes_unproposed to put it back first in the queue.
+ */
+struct node_write *writes_next(struct writes *writes);
+void writes_proposed(struct writes *writes, struct node_write *write, struct raft_pos pos);
+void writes_unproposed(struct writes *writes, struct node_write *write);
+/* FORWARDED to `leader`; write->forward_id is set for the frame. */
+void writes_forwarding(struct writes *writes, struct node_write *write, node_id leader);
+/* The frame was not sent: back to the front of QUEUED. */
+void writes_unforwarded(struct writes *writes, struct node_write *write);
+
+/*
+ * The entry at `pos` is committed and was applied with `result` (NULL: it was no write). Answers
+ * the write that stands there; puts back those that were proposed at that index under another term
+ * (W1).
+ */
+void writes_applied(struct writes *writes, struct raft_pos pos,
+                    const struct command_result *result);
+
+/* PROPOSED becomes ORPHANED: this node does not lead any more. */
+void writes_orphan(struct writes *writes);
+
+/* The leader's answer to a forwarded write; an unknown id is ignored (it was answered by then). */
+void writes_forward_answer(struct writes *writes, node_id from, uint64_t forward_id,
+                           const struct command_result *result);
+/* The connection to `peer` is lost: what was forwarded to it has an unknown outcome. */
+void writes_peer_lost(struct writes *writes, node_id peer);
+
+/* Tries DEFERRED again and answers what is past its deadline. Every tick. */
+void writes_tick(struct writes *writes, uint64_t now_ms);
+
+/* Answers all of them: what cannot happen with `refusal`, the rest with ERR_OUTCOME_UNKNOWN. */
+void writes_close(struct writes *writes, err refusal);
+
+#endif

@@ -1,0 +1,75 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "node/contact.h"
+
+static struct conf_state voters(node_id a, node_id b, node_id c)
+{
+    struct conf_state conf = {.auto_leave = false};
+    assert_true(id_set_add(&conf.voters, a));
+    assert_true(id_set_add(&conf.voters, b));
+    assert_true(id_set_add(&conf.voters, c));
+    return conf;
+}
+
+static void one_peer_of_two_is_a_quorum_while_it_was_heard_lately(void **state)
+{
+    (void)state;
+    struct contact contact = {.count = 0};
+    struct conf_state conf = voters(1, 2, 3);
+    assert_false(contact_has_quorum(&contact, &conf, 1, 1000, 200));
+    contact_heard(&contact, 2, 1000);
+    assert_true(contact_has_quorum(&contact, &conf, 1, 1200, 200));
+    assert_false(contact_has_quorum(&contact, &conf, 1, 1201, 200));
+    contact_heard(&contact, 3, 1201);
+    assert_true(contact_has_quorum(&contact, &conf, 1, 1300, 200));
+    contact_lost(&contact, 3);
+    assert_false(contact_has_quorum(&contact, &conf, 1, 1300, 200));
+}
+
+static void a_stranger_does_not_count(void **state)
+{
+    (void)state;
+    struct contact contact = {.count = 0};
+    struct conf_state conf = voters(1, 2, 3);
+    contact_heard(&contact, 7, 1000);
+    assert_false(contact_has_quorum(&contact, &conf, 1, 1000, 200));
+    /* Nor does this node where it is no voter. */
+    contact_heard(&contact, 2, 1000);
+    assert_false(contact_has_quorum(&contact, &conf, 9, 1000, 200));
+}
+
+static void a_joint_configuration_needs_both_halves(void **state)
+{
+    (void)state;
+    struct contact contact = {.count = 0};
+    struct conf_state conf = voters(1, 2, 3);
+    assert_true(id_set_add(&conf.voters_outgoing, 4));
+    contact_heard(&contact, 2, 1000);
+    assert_false(contact_has_quorum(&contact, &conf, 1, 1000, 200));
+    contact_heard(&contact, 4, 1000);
+    assert_true(contact_has_quorum(&contact, &conf, 1, 1000, 200));
+}
+
+static void a_node_alone_is_its_own_quorum(void **state)
+{
+    (void)state;
+    struct contact contact = {.count = 0};
+    struct conf_state conf = {.auto_leave = false};
+    assert_true(id_set_add(&conf.voters, 1));
+    assert_true(contact_has_quorum(&contact, &conf, 1, 5, 200));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_peer_of_two_is_a_quorum_while_it_was_heard_lately),
+        cmocka_unit_test(a_stranger_does_not_count),
+        cmocka_unit_test(a_joint_configuration_needs_both_halves),
+        cmocka_unit_test(a_node_alone_is_its_own_quorum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,153 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "env/uv.h"
+#include "node/identity.h"
+
+struct fixture {
+    struct env *env;
+    char directory[64];
+    char path[96];
+    struct membership founders;
+};
+
+static int setup(void **state)
+{
+    struct fixture *fixture = test_calloc(1, sizeof(*fixture));
+    fixture->env = env_uv_open();
+    snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/pontoon-identity-XXXXXX");
+    assert_non_null(mkdtemp(fixture->directory));
+    snprintf(fixture->path, sizeof(fixture->path), "%s/identity", fixture->directory);
+    for (node_id id = 1; id <= 3; id++) {
+        struct member member = {.id = id};
+        snprintf(member.peer_address, sizeof(member.peer_address), "127.0.0.1:%u",
+                 4000u + (unsigned)id);
+        assert_true(membership_put(&fixture->founders, &member));
+    }
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    (void)remove(fixture->path);
+    (void)remove(fixture->directory);
+    env_uv_close(fixture->env);
+    test_free(fixture);
+    return 0;
+}
+
+static err claim(struct fixture *fixture, node_id node, const char *cluster_name,
+                 const struct membership *founders, struct identity *out_identity,
+                 struct err_note *note)
+{
+    struct identity_claim claim = {node, cluster_name, founders};
+    return identity_open(fixture->env, fixture->directory, &claim, out_identity, note);
+}
+
+static void it_is_made_once_and_found_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity made;
+    struct identity found;
+    struct err_note note;
+    assert_int_equal(claim(fixture, 2, "blue", &fixture->founders, &made, &note), OK);
+    assert_int_equal(claim(fixture, 2, "blue", &fixture->founders, &found, &note), OK);
+    assert_int_equal(made.cluster_id, found.cluster_id);
+    assert_int_equal(made.instance, found.instance);
+    assert_int_equal(found.node, 2);
+}
+
+static void first_members_agree_on_the_cluster_and_differ_in_the_instance(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity second;
+    struct identity third;
+    struct err_note note;
+    assert_int_equal(claim(fixture, 2, "", &fixture->founders, &second, &note), OK);
+    assert_int_equal(remove(fixture->path), 0);
+    assert_int_equal(claim(fixture, 3, "", &fixture->founders, &third, &note), OK);
+    assert_int_equal(second.cluster_id, third.cluster_id);
+    assert_int_not_equal(second.instance, third.instance);
+}
+
+static void another_id_name_or_founder_is_refused_with_a_way_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity identity;
+    struct err_note note;
+    assert_int_equal(claim(fixture, 2, "blue", &fixture->founders, &identity, &note), OK);
+    assert_int_equal(claim(fixture, 1, "blue", &fixture->founders, &identity, &note), ERR_IDENTITY);
+    assert_non_null(strstr(note.text, "--id 2"));
+    assert_int_equal(claim(fixture, 2, "green", &fixture->founders, &identity, &note),
+                     ERR_IDENTITY);
+    assert_non_null(strstr(note.text, "another cluster"));
+    struct membership fewer = fixture->founders;
+    membership_remove(&fewer, 3);
+    assert_int_equal(claim(fixture, 2, "blue", &fewer, &identity, &note), ERR_IDENTITY);
+}
+
+static void a_node_alone_may_begin_to_listen_for_peers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity identity;
+    struct err_note note;
+    struct member self = {.id = 1};
+    struct membership alone = {.member_count = 0};
+    assert_true(membership_put(&alone, &self));
+    assert_int_equal(claim(fixture, 1, "", &alone, &identity, &note), OK);
+    snprintf(self.peer_address, sizeof(self.peer_address), "127.0.0.1:4000");
+    assert_true(membership_put(&alone, &self));
+    assert_int_equal(claim(fixture, 1, "", &alone, &identity, &note), OK);
+}
+
+static void every_flipped_byte_and_every_cut_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity identity;
+    struct err_note note;
+    char text[1024];
+    assert_int_equal(claim(fixture, 2, "", &fixture->founders, &identity, &note), OK);
+    FILE *file = fopen(fixture->path, "rb");
+    assert_non_null(file);
+    size_t size = fread(text, 1, sizeof(text), file);
+    assert_int_equal(fclose(file), 0);
+    for (size_t i = 0; i < 2 * size; i++) {
+        char damaged[1024];
+        memcpy(damaged, text, size);
+        size_t length = i < size ? size : i - size;
+        if (i < size) {
+            damaged[i] = (char)(damaged[i] ^ 1);
+        }
+        file = fopen(fixture->path, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(damaged, 1, length, file), length);
+        assert_int_equal(fclose(file), 0);
+        err e = claim(fixture, 2, "", &fixture->founders, &identity, &note);
+        assert_true(e == ERR_DAMAGED || e == ERR_VERSION);
+        assert_non_null(strstr(note.text, fixture->path));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_is_made_once_and_found_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            first_members_agree_on_the_cluster_and_differ_in_the_instance, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_id_name_or_founder_is_refused_with_a_way_out, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_node_alone_may_begin_to_listen_for_peers, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(every_flipped_byte_and_every_cut_is_refused, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

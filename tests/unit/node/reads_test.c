@@ -1,0 +1,201 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "node/reads.h"
+
+/* Stands in for the store: reads_serve needs nothing else of it. Every key holds its own name. */
+err store_get(struct store *store, struct slice key, struct store_record *out_record)
+{
+    (void)store;
+    if (slice_equal(key, SLICE_LITERAL("missing"))) {
+        return ERR_NOT_FOUND;
+    }
+    *out_record = (struct store_record){.owner = buf_copy(key)};
+    out_record->value = buf_slice(out_record->owner);
+    return OK;
+}
+
+struct probe {
+    struct node_read read;
+    err e;
+    int answers;
+};
+
+static void on_done(struct node_read *read, err e, struct store_record *record)
+{
+    struct probe *probe = CONTAINER_OF(read, struct probe, read);
+    probe->e = e;
+    probe->answers++;
+    if (e == OK) {
+        assert_true(slice_equal(record->value, read->key));
+        buf_unref(record->owner);
+    }
+}
+
+static void probe_add(struct reads *reads, struct probe *probe, struct slice key)
+{
+    *probe = (struct probe){.answers = 0};
+    probe->read.key = key;
+    probe->read.deadline_ms = 100;
+    probe->read.done = on_done;
+    reads_add(reads, &probe->read);
+}
+
+static void a_read_is_served_once_its_index_is_applied(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe found;
+    struct probe missing;
+    reads_init(&reads, 9);
+    probe_add(&reads, &found, SLICE_LITERAL("key"));
+    probe_add(&reads, &missing, SLICE_LITERAL("missing"));
+    assert_int_equal(reads_ask(&reads, 1), 9);
+    reads_serve(&reads, 100, NULL);
+    assert_int_equal(found.answers, 0); /* not confirmed yet */
+    reads_confirm(&reads, 9, 50);
+    reads_serve(&reads, 49, NULL);
+    assert_int_equal(found.answers, 0);
+    reads_serve(&reads, 50, NULL);
+    assert_int_equal(found.answers, 1);
+    assert_int_equal(found.e, OK);
+    assert_int_equal(missing.e, ERR_NOT_FOUND);
+    assert_int_equal(reads.count, 0);
+}
+
+static void a_read_that_came_after_the_question_waits_for_the_next(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe early;
+    struct probe late;
+    reads_init(&reads, 1);
+    probe_add(&reads, &early, SLICE_LITERAL("a"));
+    uint64_t first = reads_ask(&reads, 1);
+    probe_add(&reads, &late, SLICE_LITERAL("b"));
+    reads_confirm(&reads, first, 10);
+    reads_serve(&reads, 10, NULL);
+    assert_int_equal(early.answers, 1);
+    assert_int_equal(late.answers, 0); /* R1 */
+    uint64_t second = reads_ask(&reads, 1);
+    assert_int_not_equal(second, first);
+    reads_confirm(&reads, second, 10);
+    reads_serve(&reads, 10, NULL);
+    assert_int_equal(late.answers, 1);
+}
+
+static void a_lost_question_is_asked_again_and_its_late_answer_ignored(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe probe;
+    reads_init(&reads, 1);
+    probe_add(&reads, &probe, SLICE_LITERAL("a"));
+    uint64_t first = reads_ask(&reads, 10);
+    reads_tick(&reads, 20, 10);
+    assert_int_equal(reads_ask(&reads, 20), 0); /* asked at 10, not before: still under way */
+    reads_tick(&reads, 21, 11);
+    uint64_t second = reads_ask(&reads, 21);
+    assert_int_not_equal(second, 0);
+    reads_confirm(&reads, first, 5);
+    reads_serve(&reads, 5, NULL);
+    assert_int_equal(probe.answers, 0);
+    reads_confirm(&reads, second, 5);
+    reads_serve(&reads, 5, NULL);
+    assert_int_equal(probe.answers, 1);
+}
+
+static void no_more_batches_than_the_bound_are_under_way(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe probes[READ_BATCHES_MAX + 1];
+    reads_init(&reads, 1);
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        probe_add(&reads, &probes[i], SLICE_LITERAL("a"));
+        assert_int_not_equal(reads_ask(&reads, 1), 0);
+    }
+    probe_add(&reads, &probes[READ_BATCHES_MAX], SLICE_LITERAL("a"));
+    assert_int_equal(reads_ask(&reads, 1), 0); /* R3 */
+    reads_close(&reads, ERR_DRAINING);
+    for (uint32_t i = 0; i <= READ_BATCHES_MAX; i++) {
+        assert_int_equal(probes[i].answers, 1);
+        assert_int_equal(probes[i].e, ERR_DRAINING);
+    }
+}
+
+static void answers_that_overtake_each_other_are_served_by_index(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe high;
+    struct probe low;
+    reads_init(&reads, 1);
+    probe_add(&reads, &low, SLICE_LITERAL("a"));
+    uint64_t first = reads_ask(&reads, 1);
+    probe_add(&reads, &high, SLICE_LITERAL("b"));
+    uint64_t second = reads_ask(&reads, 1);
+    reads_confirm(&reads, second, 20);
+    reads_confirm(&reads, first, 10);
+    reads_serve(&reads, 10, NULL);
+    assert_int_equal(low.answers, 1);
+    assert_int_equal(high.answers, 0);
+    reads_serve(&reads, 20, NULL);
+    assert_int_equal(high.answers, 1);
+}
+
+static void a_deadline_ends_a_read_in_whatever_stage(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe confirmed;
+    struct probe asked;
+    struct probe waiting;
+    reads_init(&reads, 1);
+    probe_add(&reads, &confirmed, SLICE_LITERAL("a"));
+    reads_confirm(&reads, reads_ask(&reads, 1), 10);
+    probe_add(&reads, &asked, SLICE_LITERAL("b"));
+    uint64_t sequence = reads_ask(&reads, 1);
+    probe_add(&reads, &waiting, SLICE_LITERAL("c"));
+    reads_tick(&reads, 100, 0);
+    assert_int_equal(confirmed.e, ERR_NO_LEADER);
+    assert_int_equal(asked.e, ERR_NO_LEADER);
+    assert_int_equal(waiting.e, ERR_NO_LEADER);
+    reads_confirm(&reads, sequence, 1);
+    reads_serve(&reads, 10, NULL);
+    assert_int_equal(asked.answers, 1);
+    assert_int_equal(reads.count, 0);
+}
+
+static void a_question_that_was_not_taken_goes_back_in_order(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe first;
+    struct probe second;
+    reads_init(&reads, 1);
+    probe_add(&reads, &first, SLICE_LITERAL("a"));
+    uint64_t sequence = reads_ask(&reads, 1);
+    probe_add(&reads, &second, SLICE_LITERAL("b"));
+    reads_unasked(&reads, sequence);
+    assert_ptr_equal(reads.waiting.next, &first.read.link);
+    assert_ptr_equal(reads.waiting.prev, &second.read.link);
+    reads_close(&reads, ERR_NO_LEADER);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_read_is_served_once_its_index_is_applied),
+        cmocka_unit_test(a_read_that_came_after_the_question_waits_for_the_next),
+        cmocka_unit_test(a_lost_question_is_asked_again_and_its_late_answer_ignored),
+        cmocka_unit_test(no_more_batches_than_the_bound_are_under_way),
+        cmocka_unit_test(answers_that_overtake_each_other_are_served_by_index),
+        cmocka_unit_test(a_deadline_ends_a_read_in_whatever_stage),
+        cmocka_unit_test(a_question_that_was_not_taken_goes_back_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "node/writes.h"
+
+/* A write that counts its answers: N2 says one each. */
+struct probe {
+    struct node_write write;
+    struct command_result result;
+    int answers;
+};
+
+static void on_done(struct node_write *write, const struct command_result *result)
+{
+    struct probe *probe = CONTAINER_OF(write, struct probe, write);
+    probe->result = *result;
+    probe->answers++;
+}
+
+static void probe_add(struct writes *writes, struct probe *probe, uint64_t deadline_ms)
+{
+    *probe = (struct probe){.answers = 0};
+    probe->write.command = buf_copy(SLICE_LITERAL("command"));
+    probe->write.deadline_ms = deadline_ms;
+    probe->write.done = on_done;
+    writes_add(writes, &probe->write);
+}
+
+static void propose(struct writes *writes, uint64_t term, uint64_t index)
+{
+    struct node_write *write = writes_next(writes);
+    assert_non_null(write);
+    writes_proposed(writes, write, (struct raft_pos){.term = term, .index = index});
+}
+
+static void a_write_is_answered_when_its_entry_is_applied(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probe;
+    struct command_result result = {.e = OK, .revision = 7};
+    writes_init(&writes, 1);
+    probe_add(&writes, &probe, 100);
+    propose(&writes, 2, 10);
+    writes_applied(&writes, (struct raft_pos){.term = 2, .index = 9}, NULL);
+    assert_int_equal(probe.answers, 0);
+    writes_applied(&writes, (struct raft_pos){.term = 2, .index = 10}, &result);
+    assert_int_equal(probe.answers, 1);
+    assert_int_equal(probe.result.revision, 7);
+    assert_int_equal(writes.count, 0);
+    assert_int_equal(writes.bytes, 0);
+}
+
+static void an_overwritten_write_is_tried_again(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probe;
+    struct command_result result = {.e = OK};
+    writes_init(&writes, 1);
+    probe_add(&writes, &probe, 100);
+    propose(&writes, 2, 10);
+    writes_orphan(&writes);
+    /* Another leader's entry was committed at its place: this one can never happen. */
+    writes_applied(&writes, (struct raft_pos){.term = 3, .index = 10}, &result);
+    assert_int_equal(probe.answers, 0);
+    propose(&writes, 4, 12);
+    writes_applied(&writes, (struct raft_pos){.term = 4, .index = 12}, &result);
+    assert_int_equal(probe.answers, 1);
+    assert_int_equal(probe.result.e, OK);
+}
+
+static void an_orphan_that_was_committed_after_all_is_answered(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe old;
+    struct probe young;
+    struct command_result result = {.e = OK, .revision = 5};
+    writes_init(&writes, 1);
+    probe_add(&writes, &old, 100);
+    propose(&writes, 2, 10);
+    writes_orphan(&writes);
+    /* Leading again, at a lower index: the list of proposals is of one leadership alone (W3). */
+    probe_add(&writes, &young, 100);
+    propose(&writes, 4, 8);
+    writes_applied(&writes, (struct raft_pos){.term = 4, .index = 8}, &result);
+    assert_int_equal(young.answers, 1);
+    writes_applied(&writes, (struct raft_pos){.term = 2, .index = 10}, &result);
+    assert_int_equal(old.answers, 1);
+}
+
+static void a_deadline_is_a_refusal_only_while_nothing_was_proposed(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe proposed;
+    struct probe forwarded;
+    struct probe queued;
+    struct probe late;
+    writes_init(&writes, 1);
+    probe_add(&writes, &proposed, 50);
+    propose(&writes, 1, 1);
+    probe_add(&writes, &forwarded, 50);
+    writes_forwarding(&writes, writes_next(&writes), 3);
+    probe_add(&writes, &late, 90);
+    probe_add(&writes, &queued, 50);
+    writes_tick(&writes, 49);
+    assert_int_equal(writes.count, 4);
+    writes_tick(&writes, 50);
+    assert_int_equal(proposed.result.e, ERR_OUTCOME_UNKNOWN);
+    assert_int_equal(forwarded.result.e, ERR_OUTCOME_UNKNOWN);
+    assert_int_equal(queued.result.e, ERR_NO_LEADER);
+    assert_int_equal(late.answers, 0);
+    /* What comes later about an answered write finds nobody. */
+    struct command_result result = {.e = OK};
+    writes_applied(&writes, (struct raft_pos){.term = 1, .index = 1}, &result);
+    writes_forward_answer(&writes, 3, forwarded.write.forward_id, &result);
+    assert_int_equal(proposed.answers, 1);
+    assert_int_equal(forwarded.answers, 1);
+    writes_close(&writes, ERR_DRAINING);
+    assert_int_equal(late.result.e, ERR_DRAINING);
+}
+
+static void a_forwarded_write_is_tried_again_only_if_it_cannot_have_happened(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probe;
+    writes_init(&writes, 41);
+    probe_add(&writes, &probe, 100);
+    writes_forwarding(&writes, writes_next(&writes), 2);
+    assert_int_equal(probe.write.forward_id, 41);
+    struct command_result refusal = {.e = ERR_NOT_LEADER};
+    writes_forward_answer(&writes, 9, 41, &refusal); /* not whom it was sent to */
+    assert_null(writes_next(&writes));
+    writes_forward_answer(&writes, 2, 41, &refusal);
+    assert_null(writes_next(&writes)); /* not before the next tick: no busy loop */
+    writes_tick(&writes, 1);
+    writes_forwarding(&writes, writes_next(&writes), 3);
+    assert_int_equal(probe.write.forward_id, 42);
+    writes_peer_lost(&writes, 2);
+    assert_int_equal(probe.answers, 0);
+    writes_peer_lost(&writes, 3);
+    assert_int_equal(probe.answers, 1);
+    assert_int_equal(probe.result.e, ERR_OUTCOME_UNKNOWN);
+}
+
+static void a_write_that_was_not_taken_keeps_its_place(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe first;
+    struct probe second;
+    writes_init(&writes, 1);
+    probe_add(&writes, &first, 100);
+    probe_add(&writes, &second, 100);
+    struct node_write *write = writes_next(&writes);
+    writes_unproposed(&writes, write);
+    assert_ptr_equal(writes_next(&writes), &first.write);
+    writes_forwarding(&writes, &first.write, 2);
+    writes_unforwarded(&writes, &first.write);
+    assert_ptr_equal(writes_next(&writes), &first.write);
+    writes_unproposed(&writes, &first.write);
+    writes_close(&writes, ERR_DRAINING);
+    assert_int_equal(first.answers, 1);
+    assert_int_equal(second.answers, 1);
+}
+
+static void closing_says_unknown_of_what_was_proposed(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe proposed;
+    struct probe queued;
+    writes_init(&writes, 1);
+    probe_add(&writes, &proposed, 100);
+    propose(&writes, 1, 1);
+    probe_add(&writes, &queued, 100);
+    writes_close(&writes, ERR_DRAINING);
+    assert_int_equal(proposed.result.e, ERR_OUTCOME_UNKNOWN);
+    assert_int_equal(queued.result.e, ERR_DRAINING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_write_is_answered_when_its_entry_is_applied),
+        cmocka_unit_test(an_overwritten_write_is_tried_again),
+        cmocka_unit_test(an_orphan_that_was_committed_after_all_is_answered),
+        cmocka_unit_test(a_deadline_is_a_refusal_only_while_nothing_was_proposed),
+        cmocka_unit_test(a_forwarded_write_is_tried_again_only_if_it_cannot_have_happened),
+        cmocka_unit_test(a_write_that_was_not_taken_keeps_its_place),
+        cmocka_unit_test(closing_says_unknown_of_what_was_proposed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
