@@ -1,0 +1,243 @@
+/*
+ * Dispatch: from a request's header to its route, and the checks that all routes share, in this
+ * order: Host (G2), path, method, origin (G1), then the route's own. What can be refused is refused
+ * before the body is read.
+ */
+#include "api/api.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "api/exchange.h"
+#include "api/guard.h"
+#include "base/assert.h"
+#include "base/mem.h"
+
+#define BODY_IGNORED_BYTES_MAX 65536u /* of a body where none is needed: read and dropped */
+
+static const struct route routes[] = {
+    {.id = ROUTE_KV,
+     .path = "/kv/",
+     .is_prefix = true,
+     .methods = METHODS_READ | METHODS_WRITE,
+     .methods_later = METHOD(PATCH),
+     .later = "PATCH of a key (merge patch) is not there yet; PUT replaces the whole value",
+     .prepare = api_kv_prepare,
+     .answer = api_kv_answer},
+    {.id = ROUTE_KV_COLLECTION,
+     .path = "/kv/",
+     .methods = METHODS_READ,
+     .methods_later = METHODS_READ,
+     .later = "listing keys is not there yet; GET /kv/KEY reads one key"},
+    {.id = ROUTE_KV_COLLECTION,
+     .path = "/kv",
+     .methods = METHODS_READ,
+     .methods_later = METHODS_READ,
+     .later = "listing keys is not there yet; GET /kv/KEY reads one key"},
+    {.id = ROUTE_ROOT, .path = "/", .methods = METHODS_READ, .answer = api_root_answer},
+    {.id = ROUTE_STATS, .path = "/stats", .methods = METHODS_READ, .answer = api_stats_answer},
+    {.id = ROUTE_LEADER, .path = "/leader", .methods = METHODS_READ, .answer = api_leader_answer},
+    {.id = ROUTE_FOLLOWER,
+     .path = "/follower",
+     .methods = METHODS_READ,
+     .answer = api_follower_answer},
+    {.id = ROUTE_HEALTH, .path = "/health", .methods = METHODS_READ, .answer = api_health_answer},
+    {.id = ROUTE_LIVEZ, .path = "/livez", .methods = METHODS_READ, .answer = api_livez_answer},
+    {.id = ROUTE_READYZ,
+     .path = "/readyz",
+     .methods = METHODS_READ,
+     .prepare = api_readyz_prepare,
+     .answer = api_readyz_answer},
+    {.id = ROUTE_VERSION,
+     .path = "/version",
+     .methods = METHODS_READ,
+     .answer = api_version_answer},
+    {.id = ROUTE_METRICS,
+     .path = "/metrics",
+     .methods = METHODS_READ,
+     .answer = api_metrics_answer},
+    {.id = ROUTE_SERVER, .path = "*"},
+};
+
+static const struct route route_none = {.id = ROUTE_NONE, .path = ""};
+
+const struct route *api_route_none(void)
+{
+    return &route_none;
+}
+
+static const struct route *find_route(struct slice path)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
+        size_t size = strlen(routes[i].path);
+        bool fits = routes[i].is_prefix ? path.size > size : path.size == size;
+        if (fits && memcmp(path.data, routes[i].path, size) == 0) {
+            return &routes[i];
+        }
+    }
+    return &route_none;
+}
+
+void api_route_allow(const struct route *route, char target[ALLOW_SIZE])
+{
+    size_t size = 0;
+    for (unsigned method = 0; method < HTTP_METHOD_COUNT; method++) {
+        if (((route->methods | METHOD(OPTIONS)) & 1u << method) == 0) {
+            continue;
+        }
+        const char *name = http_method_name((enum http_method)method);
+        size_t name_size = strlen(name);
+        ASSERT(size + name_size + 3 <= ALLOW_SIZE);
+        if (size > 0) {
+            memcpy(target + size, ", ", 2);
+            size += 2;
+        }
+        memcpy(target + size, name, name_size);
+        size += name_size;
+    }
+    target[size] = '\0';
+}
+
+/* ---- the checks that all routes share ---- */
+
+static err check_method(const struct exchange *x, struct problem *problem)
+{
+    const struct route *route = x->route;
+    unsigned bit = 1u << x->method;
+    if (x->method == HTTP_METHOD_OTHER) {
+        return api_problem_set(problem, ERR_NOT_IMPLEMENTED, "this server knows no such method");
+    }
+    if (route->id == ROUTE_NONE) {
+        return api_problem_set(problem, ERR_NOT_FOUND,
+                               "there is nothing at this path; keys are under /kv/, and GET / "
+                               "lists what else there is");
+    }
+    if ((route->methods_later & bit) != 0) {
+        return api_problem_set(problem, ERR_NOT_IMPLEMENTED, "%s", route->later);
+    }
+    if (((route->methods | METHOD(OPTIONS)) & bit) == 0) {
+        char allow[ALLOW_SIZE];
+        api_route_allow(route, allow);
+        return api_problem_set(problem, ERR_METHOD_NOT_ALLOWED, "%s is not allowed here; %s %s",
+                               http_method_name(x->method), allow,
+                               route->methods == 0 ? "is" : "are");
+    }
+    return OK;
+}
+
+static err admit(struct exchange *x, struct problem *problem)
+{
+    struct guard guard = {
+        .is_loopback = x->api->options.is_loopback,
+        .is_unsafe = api_method_is_unsafe(x->method),
+        .authority = http_header(x->request, "host"),
+        .origin = http_header(x->request, "origin"),
+        .fetch_site = http_header(x->request, "sec-fetch-site"),
+    };
+    x->route = find_route(http_path(x->request));
+    err e = api_guard_check(&guard, problem);
+    if (e == OK) {
+        e = check_method(x, problem);
+    }
+    if (e == OK && x->route->prepare != NULL && x->method != HTTP_METHOD_OPTIONS) {
+        e = x->route->prepare(x, problem);
+    }
+    return e;
+}
+
+/* ---- what the HTTP layer calls ---- */
+
+static void begin(void *ctx, struct http_request *request)
+{
+    struct api *api = ctx;
+    struct exchange *x = api_exchange_new(api, request);
+    http_set_user(request, x);
+    struct problem problem = {.e = OK};
+    if (admit(x, &problem) != OK) {
+        api_exchange_respond_problem(x, &problem);
+        return;
+    }
+    bool takes_body = x->method == HTTP_METHOD_PUT || x->method == HTTP_METHOD_POST;
+    http_limit_body(request, takes_body ? api->options.value_bytes_max : BODY_IGNORED_BYTES_MAX);
+}
+
+static void ready(void *ctx, struct http_request *request)
+{
+    struct exchange *x = http_user(request);
+    ASSERT(x != NULL);
+    ASSERT(x->api == ctx);
+    if (x->method != HTTP_METHOD_OPTIONS) {
+        ASSERT(x->route->answer != NULL);
+        x->route->answer(x);
+        return;
+    }
+    char allow[ALLOW_SIZE];
+    api_route_allow(x->route, allow);
+    api_exchange_field_text(x, "Allow", allow);
+    api_exchange_respond(x, 204, NULL, SLICE_EMPTY);
+}
+
+static err refuse_value(const struct exchange *x, struct problem *problem)
+{
+    uint64_t limit = x->api->options.value_bytes_max;
+    uint64_t size = http_content_length(x->request);
+    problem->limit = limit;
+    problem->setting = "max-value-bytes";
+    if (size == UINT64_MAX) { /* it came in chunks */
+        return api_problem_set(problem, ERR_TOO_LARGE,
+                               "a value is at most %" PRIu64 " bytes, this one has more", limit);
+    }
+    return api_problem_set(problem, ERR_TOO_LARGE,
+                           "a value is at most %" PRIu64 " bytes, this one has %" PRIu64, limit,
+                           size);
+}
+
+static void refuse(void *ctx, struct http_request *request, err e, const char *detail)
+{
+    struct api *api = ctx;
+    struct exchange *x = http_user(request);
+    if (x == NULL) { /* refused before its header was complete */
+        x = api_exchange_new(api, request);
+    }
+    struct problem problem = {.e = OK};
+    err set = e == ERR_TOO_LARGE && x->route->id == ROUTE_KV
+                  ? refuse_value(x, &problem)
+                  : api_problem_set(&problem, e, "%s", detail);
+    ASSERT(set == e);
+    api_exchange_respond_problem(x, &problem);
+}
+
+const struct http_handler *api_http_handler(void)
+{
+    static const struct http_handler handler = {begin, ready, refuse};
+    return &handler;
+}
+
+/* ---- the object ---- */
+
+struct api *api_new(const struct api_options *options)
+{
+    ASSERT(options->env != NULL);
+    ASSERT(options->node != NULL);
+    struct api *api = mem_calloc(1, sizeof(*api));
+    api->options = *options;
+    api->started_ms = env_now_ms(options->env);
+    prng_init(&api->request_ids, env_random(options->env));
+    api_meter_init(&api->meter, options->metrics);
+    return api;
+}
+
+void api_show_http_stats(struct api *api, const struct http_stats *stats)
+{
+    ASSERT(api->http_stats == NULL);
+    api->http_stats = stats;
+    api_meter_add_http(api->options.metrics, stats);
+}
+
+void api_free(struct api *api)
+{
+    if (api != NULL) {
+        api_meter_deinit(&api->meter);
+        mem_free(api);
+    }
+}

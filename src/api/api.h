@@ -1,0 +1,39 @@
+/*
+ * The routes of the REST interface onto the node (docs/api.md): checks limits, encodes commands,
+ * words every answer and every error. Keeps no state but what requests at work need and what it
+ * counts.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include "http/http.h"
+#include "node/node.h"
+
+struct api;
+
+struct api_options {
+    struct env *env;
+    struct log *log;
+    struct node *node;
+    struct metrics *metrics;
+    const char *version;
+    uint64_t value_bytes_max;    /* --max-value-bytes */
+    uint64_t request_timeout_ms; /* --request-timeout: default of ?timeout= */
+    bool access_log;             /* --access-log: a line per request */
+    bool is_loopback; /* the listener is bound to loopback: Host is checked (DNS rebinding) */
+};
+
+/* Borrows what `options` points to. Caller frees, after the HTTP server is closed. */
+struct api *api_new(const struct api_options *options);
+void api_free(struct api *api); /* NULL: no-op */
+
+/*
+ * Shows the HTTP server's figures in /stats and /metrics. At most once; borrows `stats` until
+ * api_free, and the metrics' registry must not be rendered after that.
+ */
+void api_show_http_stats(struct api *api, const struct http_stats *stats);
+
+/* The handler to open an HTTP server with; its ctx is the api. Static storage. */
+const struct http_handler *api_http_handler(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* What the files of this layer share: the API object and the table of routes. */
+#ifndef API_API_INT_H
+#define API_API_INT_H
+
+#include "api/api.h"
+#include "api/meter.h"
+#include "api/problem.h"
+#include "base/prng.h"
+
+struct exchange;
+
+/* A set of methods: bits of enum http_method. */
+#define METHOD(name) (1u << HTTP_METHOD_##name)
+#define METHODS_READ (METHOD(GET) | METHOD(HEAD))
+#define METHODS_WRITE (METHOD(PUT) | METHOD(POST) | METHOD(DELETE))
+
+/* One row of the table of routes. */
+struct route {
+    enum route_id id;
+    const char *path; /* exactly, or as a prefix of something longer */
+    bool is_prefix;
+    unsigned methods;       /* besides OPTIONS, which every route has */
+    unsigned methods_later; /* documented and not there yet: 501 with `later` as its detail */
+    const char *later;
+    /* The header is there: checks what can be checked before the body comes. NULL: nothing. */
+    MUST_USE err (*prepare)(struct exchange *x, struct problem *problem);
+    /* The request is complete: answers it, now or later. */
+    void (*answer)(struct exchange *x);
+};
+
+struct api {
+    struct api_options options;
+    struct prng request_ids;
+    uint64_t started_ms;
+    struct meter meter;
+    const struct http_stats *http_stats; /* NULL: not told */
+};
+
+/* "GET, HEAD, OPTIONS": static storage would need one per route, so into caller's. */
+#define ALLOW_SIZE 80u
+void api_route_allow(const struct route *route, char target[ALLOW_SIZE]);
+/* The row for what is not in the table. */
+const struct route *api_route_none(void);
+
+static inline bool api_method_is_unsafe(enum http_method method)
+{
+    return method != HTTP_METHOD_GET && method != HTTP_METHOD_HEAD && method != HTTP_METHOD_OPTIONS;
+}
+
+/* ---- the routes ---- */
+
+/* /kv/KEY */
+MUST_USE err api_kv_prepare(struct exchange *x, struct problem *problem);
+void api_kv_answer(struct exchange *x);
+
+/* About this node and its cluster. */
+void api_root_answer(struct exchange *x);
+void api_version_answer(struct exchange *x);
+void api_stats_answer(struct exchange *x);
+void api_metrics_answer(struct exchange *x);
+void api_leader_answer(struct exchange *x);
+void api_follower_answer(struct exchange *x);
+void api_health_answer(struct exchange *x);
+void api_livez_answer(struct exchange *x);
+MUST_USE err api_readyz_prepare(struct exchange *x, struct problem *problem);
+void api_readyz_answer(struct exchange *x);
+
+#endif

@@ -1,0 +1,205 @@
+#include "api/exchange.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+
+#define REQUEST_ID_SIZE_MAX 128u
+#define SLOW_REQUEST_US 1000000u
+#define RETRY_AFTER_SECONDS 1u /* an election is over by then */
+
+/* ---- beginning ---- */
+
+/*
+ * A client's own id is echoed if it is short and visible: it goes into a header, a document and
+ * logs.
+ */
+static bool is_sane_id(struct slice id)
+{
+    if (id.size == 0 || id.size > REQUEST_ID_SIZE_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < id.size; i++) {
+        if (id.data[i] <= ' ' || id.data[i] > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct exchange *api_exchange_new(struct api *api, struct http_request *request)
+{
+    struct exchange *x = http_alloc(request, sizeof(*x));
+    x->api = api;
+    x->request = request;
+    x->route = api_route_none();
+    x->method = http_method(request);
+    x->request_id = http_header(request, "x-request-id");
+    if (!is_sane_id(x->request_id)) {
+        char *text = api_exchange_text(x, TEXT_HEX64_SIZE);
+        api_text_hex64(text, prng_next(&api->request_ids));
+        x->request_id = (struct slice){(const uint8_t *)text, TEXT_HEX64_SIZE};
+    }
+    return x;
+}
+
+/* ---- fields ---- */
+
+char *api_exchange_text(struct exchange *x, size_t size)
+{
+    ASSERT(size <= EXCHANGE_TEXT_SIZE - x->text_size);
+    char *text = x->text + x->text_size;
+    x->text_size += size;
+    return text;
+}
+
+void api_exchange_field(struct exchange *x, const char *name, struct slice value)
+{
+    ASSERT(x->field_count < EXCHANGE_FIELDS_MAX);
+    x->fields[x->field_count++] = (struct http_field){.name = name, .value = value};
+}
+
+void api_exchange_field_text(struct exchange *x, const char *name, const char *value)
+{
+    api_exchange_field(x, name, slice_from_text(value));
+}
+
+void api_exchange_field_u64(struct exchange *x, const char *name, uint64_t value)
+{
+    char digits[TEXT_U64_SIZE_MAX];
+    size_t size = api_text_u64(digits, value);
+    char *text = api_exchange_text(x, size);
+    memcpy(text, digits, size);
+    api_exchange_field(x, name, (struct slice){(const uint8_t *)text, size});
+}
+
+/* ---- answering ---- */
+
+/* One line, with the key's hash and never the key (docs/STYLE.md, logs). */
+static void log_request(const struct exchange *x, int status, size_t size, uint64_t duration_us)
+{
+    bool is_slow = duration_us > SLOW_REQUEST_US;
+    const struct api_options *options = &x->api->options;
+    if (LIKELY(!is_slow && !options->access_log)) {
+        return;
+    }
+    char id[REQUEST_ID_SIZE_MAX + 1];
+    char key_hash[TEXT_HEX64_SIZE + 1] = "";
+    ASSERT(x->request_id.size < sizeof(id));
+    memcpy(id, x->request_id.data, x->request_id.size);
+    id[x->request_id.size] = '\0';
+    if (x->key.size > 0) {
+        api_text_hex64(key_hash, hash64(x->key, 0));
+        key_hash[TEXT_HEX64_SIZE] = '\0';
+    }
+    const struct log_field fields[] = {
+        LOG_TEXT("method", http_method_name(x->method)),
+        LOG_TEXT("route", api_meter_route_name(x->route->id)),
+        LOG_TEXT("key_hash", key_hash),
+        LOG_U64("status", (uint64_t)status),
+        LOG_U64("bytes", size),
+        LOG_U64("duration_us", duration_us),
+        LOG_TEXT("peer", http_peer(x->request)),
+        LOG_TEXT("req_id", id),
+    };
+    if (is_slow) {
+        log_write(options->log, LOG_LEVEL_WARN, LOG_SITE, "slow request", fields,
+                  ARRAY_COUNT(fields));
+    }
+    if (options->access_log) {
+        log_write(options->log, LOG_LEVEL_INFO, NULL, "request", fields, ARRAY_COUNT(fields));
+    }
+}
+
+void api_exchange_respond(struct exchange *x, int status, struct buf *body, struct slice content)
+{
+    struct api *api = x->api;
+    ASSERT(status >= 200);
+    ASSERT(status < 600);
+    uint64_t now_ns = env_now_ns(api->options.env);
+    uint64_t started_ns = http_started_ns(x->request);
+    uint64_t duration_us = now_ns > started_ns ? (now_ns - started_ns) / 1000 : 0;
+    api_exchange_field_u64(x, "KV-Revision",
+                           x->has_revision ? x->revision : node_revision(api->options.node));
+    api_exchange_field(x, "KV-Request-Id", x->request_id);
+    api_meter_count(&api->meter, x->route->id, x->method, status, duration_us);
+    log_request(x, status, content.size, duration_us);
+    const struct http_response response = {
+        .status = status,
+        .fields = x->fields,
+        .field_count = x->field_count,
+        .body = body,
+        .content = content,
+        .head_length = content.size,
+    };
+    http_respond(x->request, &response);
+}
+
+void api_exchange_respond_json(struct exchange *x, int status, struct json_object *document,
+                               bool is_pretty)
+{
+    int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+    flags |= is_pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN;
+    size_t size;
+    const char *text = json_object_to_json_string_length(document, flags, &size);
+    ASSERT(text != NULL);
+    struct buf *body = buf_new(size + 1);
+    memcpy(body->data, text, size);
+    body->data[size] = '\n';
+    (void)json_object_put(document);
+    api_exchange_field_text(x, "Content-Type", "application/json");
+    api_exchange_field_text(x, "Cache-Control", "no-store");
+    api_exchange_respond(x, status, body, buf_slice(body));
+    buf_unref(body);
+}
+
+/* Under /kv the same guards as on values: a document may quote what a client sent. */
+static void add_problem_fields(struct exchange *x, int status, const char *allow)
+{
+    api_exchange_field_text(x, "Content-Type", "application/problem+json");
+    api_exchange_field_text(x, "Cache-Control", "no-store");
+    if (x->route->id == ROUTE_KV) {
+        api_exchange_field_text(x, "X-Content-Type-Options", "nosniff");
+        api_exchange_field_text(x, "Content-Security-Policy", "sandbox");
+    }
+    if (allow != NULL) {
+        api_exchange_field_text(x, "Allow", allow);
+    }
+    if (status == 503) {
+        api_exchange_field_u64(x, "Retry-After", RETRY_AFTER_SECONDS);
+    }
+}
+
+void api_exchange_respond_problem(struct exchange *x, const struct problem *problem)
+{
+    ASSERT(problem->e != OK);
+    int status = err_http_status(problem->e);
+    bool tells_methods = problem->e == ERR_METHOD_NOT_ALLOWED || x->method == HTTP_METHOD_OTHER;
+    char allow[ALLOW_SIZE];
+    api_route_allow(x->route, allow);
+    if (!x->has_revision) {
+        x->has_revision = true;
+        x->revision = node_revision(x->api->options.node);
+    }
+    const struct problem_context context = {
+        .key = x->key,
+        .request_id = x->request_id,
+        .allow = tells_methods && x->route->methods != 0 ? allow : NULL,
+        .revision = x->revision,
+        .is_unsafe = api_method_is_unsafe(x->method),
+    };
+    add_problem_fields(x, status, context.allow);
+    struct writer document = {0};
+    api_problem_write(problem, &context, &document);
+    api_exchange_respond(x, status, NULL, writer_slice(&document));
+    writer_deinit(&document);
+}
+
+void api_exchange_refuse(struct exchange *x, err e, const char *detail)
+{
+    struct problem problem = {.e = OK};
+    err set = api_problem_set(&problem, e, "%s", detail);
+    ASSERT(set == e);
+    api_exchange_respond_problem(x, &problem);
+}

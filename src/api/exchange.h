@@ -1,0 +1,82 @@
+/*
+ * One request on its way through the routes, from its header to its answer.
+ *
+ * X1  It lives in its request's memory: it is gone with api_exchange_respond… and needs no freeing.
+ * X2  Exactly one api_exchange_respond… is called for each. Every answer passes through there,
+ *     so that each carries KV-Revision and KV-Request-Id, is counted, and is logged if it was slow.
+ */
+#ifndef API_EXCHANGE_H
+#define API_EXCHANGE_H
+
+#include <json-c/json_object.h>
+
+#include "api/api_int.h"
+#include "api/params.h"
+#include "api/problem.h"
+#include "api/text.h"
+
+#define EXCHANGE_FIELDS_MAX 14u
+#define EXCHANGE_TEXT_SIZE 160u /* of the numbers and dates among the header fields */
+
+/* What /readyz looks at. */
+enum check {
+    CHECK_LEADER,
+    CHECK_DRAINING,
+    CHECK_APPLIED,
+    CHECK_COUNT
+};
+
+struct probe_query {
+    bool is_verbose;
+    bool excludes[CHECK_COUNT];
+};
+
+struct exchange {
+    struct api *api;
+    struct http_request *request;
+    const struct route *route; /* never NULL */
+    enum http_method method;
+    struct slice request_id;
+    struct slice key;         /* kv routes; else empty */
+    struct kv_params params;  /* kv routes */
+    struct probe_query probe; /* /readyz */
+    union {
+        struct node_write write;
+        struct node_read read;
+    } op;
+    bool has_revision; /* `revision` is this answer's; else the node's at the time of the answer */
+    uint64_t revision;
+    size_t field_count;
+    struct http_field fields[EXCHANGE_FIELDS_MAX];
+    size_t text_size;
+    char text[EXCHANGE_TEXT_SIZE];
+};
+
+/* A new exchange in `request`'s memory, of no route yet, with its request id. */
+struct exchange *api_exchange_new(struct api *api, struct http_request *request);
+
+/* ---- header fields of the answer ---- */
+
+/* Adds one: `name` is static, `value` lives until the answer. */
+void api_exchange_field(struct exchange *x, const char *name, struct slice value);
+/* The same for a NUL-terminated `value`. */
+void api_exchange_field_text(struct exchange *x, const char *name, const char *value);
+/* The same for a number in decimal. */
+void api_exchange_field_u64(struct exchange *x, const char *name, uint64_t value);
+/* Room for `size` bytes of a field's value. */
+char *api_exchange_text(struct exchange *x, size_t size);
+
+/* ---- answers: `x` is gone afterwards ---- */
+
+/* `content` lies in `body`, which is shared; or `body` is NULL and `content` is copied. */
+void api_exchange_respond(struct exchange *x, int status, struct buf *body, struct slice content);
+/* Takes `document`. With line breaks and indentation if `is_pretty`: for people. */
+void api_exchange_respond_json(struct exchange *x, int status, struct json_object *document,
+                               bool is_pretty);
+/* The error document for `problem`, with its own fields after those gathered so far. */
+void api_exchange_respond_problem(struct exchange *x, const struct problem *problem);
+
+/* The same, for an error that has words and no more. */
+void api_exchange_refuse(struct exchange *x, err e, const char *detail);
+
+#endif

@@ -1,0 +1,173 @@
+#include "api/params.h"
+
+#include <string.h>
+
+#include "api/suggest.h"
+#include "api/text.h"
+#include "api/units.h"
+#include "base/assert.h"
+
+#define SHORT_NAME_SIZE 3u /* such names are misspelled only with their own letters */
+#define ECHO_SIZE_MAX 48u  /* of what a client sent, in a detail */
+
+enum reach {
+    REACH_HERE = 0,       /* it works */
+    REACH_LATER_READ = 1, /* refused on reads until it is there */
+    REACH_LATER_WRITE = 2,
+    REACH_LATER = 3,
+};
+
+/* Every name that docs/api.md gives to one key, so that near misses of them are found. */
+struct param {
+    const char *name;
+    enum reach reach;
+    err (*take)(struct slice value, struct kv_params *params, struct problem *problem);
+};
+
+static err take_consistency(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_timeout(struct slice value, struct kv_params *params, struct problem *problem);
+
+static const struct param kv_params[] = {
+    {"consistency", REACH_HERE, take_consistency},
+    {"timeout", REACH_HERE, take_timeout},
+    {"at", REACH_LATER, NULL},
+    {"by", REACH_LATER_WRITE, NULL},
+    {"cas", REACH_LATER_WRITE, NULL},
+    {"index", REACH_LATER_READ, NULL},
+    {"keepttl", REACH_LATER_WRITE, NULL},
+    {"lease", REACH_LATER_WRITE, NULL},
+    {"max-staleness", REACH_LATER_READ, NULL},
+    {"min-revision", REACH_LATER_READ, NULL},
+    {"op", REACH_LATER_WRITE, NULL},
+    {"prev", REACH_LATER_WRITE, NULL},
+    {"redirect", REACH_LATER, NULL},
+    {"touch", REACH_LATER_WRITE, NULL},
+    {"ttl", REACH_LATER_WRITE, NULL},
+    {"wait", REACH_LATER_READ, NULL},
+};
+_Static_assert(ARRAY_COUNT(kv_params) <= 32, "the parameters seen are bits of a uint32_t");
+
+/* ---- values ---- */
+
+static struct slice cut(struct slice text)
+{
+    return (struct slice){text.data, text.size < ECHO_SIZE_MAX ? text.size : ECHO_SIZE_MAX};
+}
+
+static err take_consistency(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    if (slice_equal(value, SLICE_LITERAL("linearizable"))) {
+        params->consistency = READ_LINEARIZABLE;
+        return OK;
+    }
+    if (slice_equal(value, SLICE_LITERAL("stale"))) {
+        params->consistency = READ_STALE;
+        return OK;
+    }
+    return api_problem_set(problem, ERR_BAD_REQUEST,
+                           "consistency is \"linearizable\" (the default) or \"stale\", not "
+                           "\"%.*s\"",
+                           SLICE_ARGS(cut(value)));
+}
+
+static err take_timeout(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    uint64_t ms;
+    if (api_units_parse_duration(value, &ms) != OK || ms < PARAMS_TIMEOUT_MS_MIN ||
+        ms > PARAMS_TIMEOUT_MS_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "timeout is a duration with its unit from 1ms to 60s, such as "
+                               "500ms or 5s, not \"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    params->timeout_ms = ms;
+    return OK;
+}
+
+/* ---- names ---- */
+
+static bool is_made_of(struct slice text, struct slice letters)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (memchr(letters.data, text.data[i], letters.size) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_near_miss(struct slice name, struct slice known)
+{
+    if (name.size < SHORT_NAME_SIZE || known.size < SHORT_NAME_SIZE ||
+        api_suggest_distance(name, known) > 1) {
+        return false;
+    }
+    return known.size > SHORT_NAME_SIZE || is_made_of(name, known);
+}
+
+static err check_unknown(struct slice name, struct problem *problem)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(kv_params); i++) {
+        if (is_near_miss(name, slice_from_text(kv_params[i].name))) {
+            problem->did_you_mean = kv_params[i].name;
+            return api_problem_set(problem, ERR_BAD_REQUEST,
+                                   "unknown parameter \"%.*s\": did you mean \"%s\"?",
+                                   SLICE_ARGS(cut(name)), kv_params[i].name);
+        }
+    }
+    return OK;
+}
+
+static const struct param *find(struct slice name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(kv_params); i++) {
+        if (slice_equal(name, slice_from_text(kv_params[i].name))) {
+            return &kv_params[i];
+        }
+    }
+    return NULL;
+}
+
+static err take(const struct http_parameter *parameter, bool is_write, uint32_t *seen,
+                struct kv_params *params, struct problem *problem)
+{
+    const struct param *param = find(parameter->name);
+    if (param == NULL) {
+        return check_unknown(parameter->name, problem);
+    }
+    unsigned refused_reach = is_write ? REACH_LATER_WRITE : REACH_LATER_READ;
+    if (((unsigned)param->reach & refused_reach) != 0) {
+        return api_problem_set(problem, ERR_NOT_IMPLEMENTED,
+                               "?%s is not there yet, and ignoring it would change what this "
+                               "request means",
+                               param->name);
+    }
+    uint32_t bit = UINT32_C(1) << (param - kv_params);
+    if ((*seen & bit) != 0) {
+        return api_problem_set(problem, ERR_BAD_REQUEST, "?%s is given twice", param->name);
+    }
+    *seen |= bit;
+    return param->take == NULL ? OK : param->take(parameter->value, params, problem);
+}
+
+err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_params *params,
+                        struct problem *problem)
+{
+    ASSERT(problem->e == OK);
+    uint32_t seen = 0;
+    struct http_parameter parameter;
+    while (http_query_next(query, &parameter)) {
+        problem->parameter = parameter.name;
+        if (take(&parameter, is_write, &seen, params, problem) != OK) {
+            ASSERT(problem->e != OK);
+            return problem->e;
+        }
+    }
+    problem->parameter = SLICE_EMPTY;
+    if (http_query_finish(query) != OK) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "the query is not percent-encoded correctly: two hex digits must "
+                               "follow every '%%', and '%%' itself is written %%25");
+    }
+    return OK;
+}

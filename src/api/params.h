@@ -1,0 +1,30 @@
+/*
+ * Query parameters. Those of others are ignored (some tools append their own), but a near miss of
+ * one of ours, a bad value, or one that is documented and not there yet is refused: a typing
+ * mistake or an old server must not turn a condition into an unconditional write.
+ */
+#ifndef API_PARAMS_H
+#define API_PARAMS_H
+
+#include "api/problem.h"
+#include "http/http_query.h"
+#include "node/node.h"
+
+#define PARAMS_TIMEOUT_MS_MIN 1u
+#define PARAMS_TIMEOUT_MS_MAX 60000u
+
+/* What /kv/KEY knows. */
+struct kv_params {
+    enum read_consistency consistency;
+    uint64_t timeout_ms;
+};
+
+/*
+ * Fills `params`, which holds the defaults, from what is left of `query`. `is_write` tells which of
+ * the parameters to come would change what the request means. ERR_BAD_REQUEST, ERR_NOT_IMPLEMENTED,
+ * set in `problem`, which borrows from the query's memory.
+ */
+MUST_USE err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_params *params,
+                                 struct problem *problem);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * Error documents: application/problem+json (RFC 9457, docs/api.md section 11), one line each.
+ *
+ * P1  Every document says what was wrong in words a person can act on (`detail`).
+ * P2  `outcome` stands in it whenever the client may wonder whether something was written: after an
+ *     unsafe method, and with every 5xx.
+ */
+#ifndef API_PROBLEM_H
+#define API_PROBLEM_H
+
+#include "base/buf.h"
+#include "base/codec.h"
+#include "base/err.h"
+
+#define PROBLEM_DETAIL_SIZE 384u
+
+/* What went wrong with a request; all zero: nothing yet. */
+struct problem {
+    err e;
+    char detail[PROBLEM_DETAIL_SIZE];
+    /* Extension members; zero, NULL or empty: left out. */
+    uint64_t limit;
+    const char *setting;      /* the flag that moves the limit, without dashes */
+    const char *did_you_mean; /* static */
+    struct slice parameter;   /* borrowed from the request */
+};
+
+/* What the document says of the request itself. */
+struct problem_context {
+    struct slice key; /* empty: none */
+    struct slice request_id;
+    const char *allow; /* 405: the methods that are there; NULL: left out */
+    uint64_t revision;
+    bool is_unsafe; /* the method could have changed something */
+};
+
+/* Fills `problem`, keeps its extension members, and returns `e`, so that it can end a function. */
+MUST_USE err api_problem_set(struct problem *problem, err e, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+/* Appends the document. `problem->e` is not OK. */
+void api_problem_write(const struct problem *problem, const struct problem_context *context,
+                       struct writer *out);
+
+#endif

@@ -1,0 +1,39 @@
+#include "api/suggest.h"
+
+#include <limits.h>
+
+#include "base/assert.h"
+
+static unsigned smaller(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+unsigned api_suggest_distance(struct slice a, struct slice b)
+{
+    if (a.size > SUGGEST_NAME_SIZE_MAX || b.size > SUGGEST_NAME_SIZE_MAX) {
+        return UINT_MAX;
+    }
+    /* Row i: the distances of a's first i bytes to each prefix of b. Three rows live at a time: a
+     * swap looks two back. */
+    unsigned rows[3][SUGGEST_NAME_SIZE_MAX + 1];
+    for (size_t j = 0; j <= b.size; j++) {
+        rows[0][j] = (unsigned)j;
+    }
+    for (size_t i = 1; i <= a.size; i++) {
+        unsigned *row = rows[i % 3];
+        const unsigned *above = rows[(i + 2) % 3];
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= b.size; j++) {
+            unsigned replaced = above[j - 1] + (a.data[i - 1] != b.data[j - 1] ? 1 : 0);
+            row[j] = smaller(replaced, smaller(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
+                a.data[i - 2] == b.data[j - 1]) {
+                row[j] = smaller(row[j], rows[(i + 1) % 3][j - 2] + 1);
+            }
+        }
+    }
+    unsigned distance = rows[a.size % 3][b.size];
+    ASSERT(distance <= (a.size > b.size ? a.size : b.size));
+    return distance;
+}

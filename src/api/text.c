@@ -1,0 +1,171 @@
+#include "api/text.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+static const char hex_digits[] = "0123456789abcdef";
+
+size_t api_text_u64(char *target, uint64_t value)
+{
+    char reversed[TEXT_U64_SIZE_MAX];
+    size_t size = 0;
+    do {
+        ASSERT(size < TEXT_U64_SIZE_MAX);
+        reversed[size++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    for (size_t i = 0; i < size; i++) {
+        target[i] = reversed[size - 1 - i];
+    }
+    return size;
+}
+
+void api_text_hex64(char *target, uint64_t value)
+{
+    for (size_t i = TEXT_HEX64_SIZE; i > 0; i--) {
+        target[i - 1] = hex_digits[value & 15];
+        value >>= 4;
+    }
+}
+
+/* ---- comparing and cutting ---- */
+
+static uint8_t lower(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
+}
+
+bool api_text_begins_nocase(struct slice text, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    if (text.size < size) {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (lower(text.data[i]) != lower((uint8_t)prefix[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool api_text_equals_nocase(struct slice text, const char *other)
+{
+    return text.size == strlen(other) && api_text_begins_nocase(text, other);
+}
+
+struct slice api_text_split(struct slice *rest, char separator)
+{
+    const uint8_t *found = rest->size > 0 ? memchr(rest->data, separator, rest->size) : NULL;
+    struct slice part = *rest;
+    if (found == NULL) {
+        *rest = SLICE_EMPTY;
+        return part;
+    }
+    part.size = (size_t)(found - rest->data);
+    rest->data = found + 1;
+    rest->size -= part.size + 1;
+    return part;
+}
+
+struct slice api_text_trim(struct slice text)
+{
+    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text.data++;
+        text.size--;
+    }
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t')) {
+        text.size--;
+    }
+    return text;
+}
+
+/* ---- encodings ---- */
+
+/* The size of the UTF-8 character at the start of `text`, or 0 if there is none. */
+static size_t utf8_size(struct slice text)
+{
+    ASSERT(text.size > 0);
+    uint8_t first = text.data[0];
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first < 0xc2 || first > 0xf4) {
+        return 0;
+    }
+    size_t size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (text.size < size) {
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if ((text.data[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    uint8_t second = text.data[1];
+    bool is_overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+    bool is_surrogate = first == 0xed && second > 0x9f;
+    bool is_beyond = first == 0xf4 && second > 0x8f;
+    return is_overlong || is_surrogate || is_beyond ? 0 : size;
+}
+
+bool api_text_is_utf8(struct slice text)
+{
+    while (text.size > 0) {
+        size_t size = utf8_size(text);
+        if (size == 0) {
+            return false;
+        }
+        text.data += size;
+        text.size -= size;
+    }
+    return true;
+}
+
+void api_text_base64(struct writer *out, struct slice bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < bytes.size; i += 3) {
+        size_t left = bytes.size - i;
+        uint32_t group = (uint32_t)bytes.data[i] << 16;
+        group |= left > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0;
+        group |= left > 2 ? (uint32_t)bytes.data[i + 2] : 0;
+        uint8_t *target = writer_extend(out, 4);
+        target[0] = (uint8_t)digits[group >> 18];
+        target[1] = (uint8_t)digits[group >> 12 & 63];
+        target[2] = left > 1 ? (uint8_t)digits[group >> 6 & 63] : '=';
+        target[3] = left > 2 ? (uint8_t)digits[group & 63] : '=';
+    }
+}
+
+static void write_json_ascii(struct writer *out, uint8_t byte)
+{
+    if (byte == '"' || byte == '\\') {
+        writer_u8(out, '\\');
+        writer_u8(out, byte);
+    } else if (byte < 0x20 || byte == 0x7f) {
+        writer_format(out, "\\u%04x", byte);
+    } else {
+        writer_u8(out, byte);
+    }
+}
+
+void api_text_json(struct writer *out, struct slice text)
+{
+    writer_u8(out, '"');
+    while (text.size > 0) {
+        size_t size = utf8_size(text);
+        if (size == 1) {
+            write_json_ascii(out, text.data[0]);
+        } else if (size > 1) {
+            writer_bytes(out, (struct slice){text.data, size});
+        } else {
+            writer_bytes(out, SLICE_LITERAL("\\ufffd"));
+            size = 1;
+        }
+        text.data += size;
+        text.size -= size;
+    }
+    writer_u8(out, '"');
+}

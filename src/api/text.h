@@ -1,0 +1,44 @@
+/*
+ * Small texts of HTTP and JSON: numbers, lists, base64, UTF-8. Nothing here allocates but what
+ * appends to a writer, and nothing depends on the locale.
+ */
+#ifndef API_TEXT_H
+#define API_TEXT_H
+
+#include "base/buf.h"
+#include "base/codec.h"
+
+/* For printf's "%.*s". */
+#define SLICE_ARGS(slice) (int)(slice).size, (const char *)(slice).data
+
+#define TEXT_U64_SIZE_MAX 20u
+#define TEXT_HEX64_SIZE 16u
+
+/*
+ * Writes `value` in decimal, without a NUL; returns the bytes written, at most TEXT_U64_SIZE_MAX.
+ */
+size_t api_text_u64(char *target, uint64_t value);
+/* Writes `value` as TEXT_HEX64_SIZE lower-case hex digits, without a NUL. */
+void api_text_hex64(char *target, uint64_t value);
+
+/* Whether `text` equals `other` (NUL-terminated), upper and lower case being the same. */
+bool api_text_equals_nocase(struct slice text, const char *other);
+/* Whether `text` begins with `prefix` (NUL-terminated), upper and lower case being the same. */
+bool api_text_begins_nocase(struct slice text, const char *prefix);
+/*
+ * Takes the part before the first `separator` off `rest` and returns it; the whole if there is
+ * none.
+ */
+struct slice api_text_split(struct slice *rest, char separator);
+/* Without spaces and tabs at either end. */
+struct slice api_text_trim(struct slice text);
+
+/* RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF. */
+bool api_text_is_utf8(struct slice text);
+
+/* Appends base64 (RFC 4648, section 4, with padding). */
+void api_text_base64(struct writer *out, struct slice bytes);
+/* Appends a JSON string, quotes included; a byte that is not UTF-8 becomes U+FFFD. */
+void api_text_json(struct writer *out, struct slice text);
+
+#endif

@@ -1,0 +1,100 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "api/guard.h"
+
+static void names_of_loopback_are_known(void **state)
+{
+    (void)state;
+    const char *const good[] = {"localhost",        "LOCALHOST:3000", "127.0.0.1", "127.0.0.1:80",
+                                "127.255.0.9:3000", "[::1]",          "[::1]:3000"};
+    const char *const bad[] = {"",
+                               "localhost.evil.example",
+                               "127.evil.example",
+                               "127.0.0.1.evil.example",
+                               "127.1",
+                               "128.0.0.1",
+                               "10.0.0.1:3000",
+                               "[::2]",
+                               "::1",
+                               "[::1",
+                               "evil.example:3000",
+                               "0x7f000001",
+                               "localhost@evil.example"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(api_guard_is_loopback_name(slice_from_text(good[i])));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(api_guard_is_loopback_name(slice_from_text(bad[i])));
+    }
+}
+
+static err check(const struct guard *guard)
+{
+    struct problem problem = {.e = OK};
+    err e = api_guard_check(guard, &problem);
+    assert_int_equal(problem.e, e);
+    assert_true(e == OK || problem.detail[0] != '\0');
+    return e;
+}
+
+static void the_host_is_checked_on_loopback_only(void **state)
+{
+    (void)state;
+    struct guard guard = {.is_loopback = true, .authority = SLICE_LITERAL("evil.example")};
+    assert_int_equal(check(&guard), ERR_FORBIDDEN);
+    guard.is_loopback = false;
+    assert_int_equal(check(&guard), OK);
+    guard = (struct guard){.is_loopback = true}; /* HTTP/1.0 without Host */
+    assert_int_equal(check(&guard), OK);
+}
+
+static void an_unsafe_method_needs_the_own_origin(void **state)
+{
+    (void)state;
+    const struct {
+        const char *origin;
+        const char *site;
+        err e;
+    } cases[] = {
+        {"", "", OK},
+        {"http://localhost:3000", "same-origin", OK},
+        {"https://LOCALHOST:3000", "", OK},
+        {"", "none", OK},
+        {"", "cross-site", ERR_FORBIDDEN},
+        {"", "Cross-Site", ERR_FORBIDDEN},
+        {"http://localhost:3001", "same-site", ERR_FORBIDDEN},
+        {"http://localhost", "", ERR_FORBIDDEN},
+        {"http://localhost:3000.evil.example", "", ERR_FORBIDDEN},
+        {"null", "", ERR_FORBIDDEN},
+        {"ftp://localhost:3000", "", ERR_FORBIDDEN},
+        {"http://", "", ERR_FORBIDDEN},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct guard guard = {.is_loopback = true,
+                              .is_unsafe = true,
+                              .authority = SLICE_LITERAL("localhost:3000"),
+                              .origin = slice_from_text(cases[i].origin),
+                              .fetch_site = slice_from_text(cases[i].site)};
+        assert_int_equal(check(&guard), cases[i].e);
+        guard.is_unsafe = false;
+        assert_int_equal(check(&guard), OK);
+    }
+    struct guard unnamed = {.is_unsafe = true, .origin = SLICE_LITERAL("http://")};
+    assert_int_equal(check(&unnamed), ERR_FORBIDDEN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_of_loopback_are_known),
+        cmocka_unit_test(the_host_is_checked_on_loopback_only),
+        cmocka_unit_test(an_unsafe_method_needs_the_own_origin),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

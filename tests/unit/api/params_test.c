@@ -1,0 +1,117 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "api/params.h"
+
+struct outcome_of_query {
+    err e;
+    struct kv_params params;
+    struct problem problem;
+};
+
+static uint8_t memory[512];
+
+static struct outcome_of_query parse(const char *text, bool is_write)
+{
+    struct outcome_of_query outcome = {.params = {.timeout_ms = 5000}};
+    struct http_query query = http_query_of(slice_from_text(text), memory);
+    outcome.e = api_params_parse_kv(&query, is_write, &outcome.params, &outcome.problem);
+    return outcome;
+}
+
+static void what_is_not_said_stays_as_it_was(void **state)
+{
+    (void)state;
+    const char *const queries[] = {"", "&&", "ID=1&x&=y", "consistency=linearizable",
+                                   "a-name-that-is-much-longer-than-any-that-was-ever-given-to-one-"
+                                   "of-our-own-parameters=1"};
+    for (size_t i = 0; i < ARRAY_COUNT(queries); i++) {
+        struct outcome_of_query outcome = parse(queries[i], true);
+        assert_int_equal(outcome.e, OK);
+        assert_int_equal(outcome.params.consistency, READ_LINEARIZABLE);
+        assert_int_equal(outcome.params.timeout_ms, 5000);
+        assert_int_equal(outcome.problem.parameter.size, 0);
+    }
+}
+
+static void known_parameters_are_taken_decoded(void **state)
+{
+    (void)state;
+    struct outcome_of_query outcome = parse("timeout=%35s&consistency=stale", false);
+    assert_int_equal(outcome.e, OK);
+    assert_int_equal(outcome.params.consistency, READ_STALE);
+    assert_int_equal(outcome.params.timeout_ms, 5000);
+    assert_int_equal(parse("timeout=60s", false).params.timeout_ms, 60000);
+    assert_int_equal(parse("timeout=1ms", false).params.timeout_ms, 1);
+}
+
+static void bad_values_are_refused_with_what_would_do(void **state)
+{
+    (void)state;
+    const char *const bad[] = {"timeout=0s", "timeout=61s", "timeout=5",
+                               "timeout=",   "timeout",     "timeout=-1s"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        struct outcome_of_query outcome = parse(bad[i], false);
+        assert_int_equal(outcome.e, ERR_BAD_REQUEST);
+        assert_non_null(strstr(outcome.problem.detail, "1ms to 60s"));
+        assert_true(slice_equal(outcome.problem.parameter, SLICE_LITERAL("timeout")));
+    }
+    assert_int_equal(parse("consistency=Stale", false).e, ERR_BAD_REQUEST);
+    assert_int_equal(parse("timeout=1s&timeout=2s", false).e, ERR_BAD_REQUEST);
+    assert_int_equal(parse("timeout=%zz", false).e, ERR_BAD_REQUEST);
+    assert_int_equal(parse("%4=1", false).e, ERR_BAD_REQUEST);
+}
+
+static void a_near_miss_is_not_taken_for_somebody_elses(void **state)
+{
+    (void)state;
+    const char *const cases[][2] = {
+        {"tll=30s", "ttl"},
+        {"tlt=30s", "ttl"},
+        {"timout=1s", "timeout"},
+        {"tiemout=1s", "timeout"},
+        {"consistancy=stale", "consistency"},
+        {"leese=1", "lease"},
+        {"wati=1s", "wait"},
+        {"ca%73s=1", "cas"},
+        {"max_staleness=1s", "max-staleness"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct outcome_of_query outcome = parse(cases[i][0], false);
+        assert_int_equal(outcome.e, ERR_BAD_REQUEST);
+        assert_string_equal(outcome.problem.did_you_mean, cases[i][1]);
+    }
+    const char *const others[] = {"cat=1", "tt=1", "car=1", "tax=1", "o=1", "time=1", "by2=1"};
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+        assert_int_equal(parse(others[i], false).e, OK);
+    }
+}
+
+static void what_comes_later_is_refused_where_it_would_matter(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("ttl=30s", true).e, ERR_NOT_IMPLEMENTED);
+    assert_int_equal(parse("ttl=30s", false).e, OK);
+    assert_int_equal(parse("min-revision=3", false).e, ERR_NOT_IMPLEMENTED);
+    assert_int_equal(parse("at=3", false).e, ERR_NOT_IMPLEMENTED);
+    struct outcome_of_query outcome = parse("cas=0", true);
+    assert_int_equal(outcome.e, ERR_NOT_IMPLEMENTED);
+    assert_non_null(strstr(outcome.problem.detail, "?cas"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_said_stays_as_it_was),
+        cmocka_unit_test(known_parameters_are_taken_decoded),
+        cmocka_unit_test(bad_values_are_refused_with_what_would_do),
+        cmocka_unit_test(a_near_miss_is_not_taken_for_somebody_elses),
+        cmocka_unit_test(what_comes_later_is_refused_where_it_would_matter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

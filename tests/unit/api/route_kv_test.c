@@ -1,0 +1,331 @@
+#include "api_testing.h"
+
+static void the_session_of_the_readme_is_byte_exact(void **state)
+{
+    struct fixture *f = *state;
+    const char *form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    request(f, "GET /kv/foo", "", NULL);
+    assert_problem(f, 404, "not-found", "no such key");
+    request(f, "POST /kv/foo", form, "bar");
+    assert_int_equal(f->status, 200);
+    assert_body(f, "OK");
+    request(f, "GET /kv/foo", "", NULL);
+    assert_int_equal(f->status, 200);
+    assert_body(f, "bar");
+    assert_field(f, "Content-Type", "application/octet-stream");
+    request(f, "POST /kv/foo", form, "baz");
+    assert_body(f, "OK");
+    request(f, "GET /kv/foo", "", NULL);
+    assert_body(f, "baz");
+    request(f, "DELETE /kv/foo", "", NULL);
+    assert_int_equal(f->status, 200);
+    assert_body(f, "OK");
+    assert_field(f, "KV-Deleted", "1");
+    request(f, "DELETE /kv/foo", "", NULL);
+    assert_int_equal(f->status, 200);
+    assert_body(f, "OK");
+    assert_field(f, "KV-Deleted", "0");
+    request(f, "GET /kv/foo", "", NULL);
+    assert_int_equal(f->status, 404);
+}
+
+static void put_says_whether_it_created_or_replaced(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "PUT /kv/a", "", "1");
+    assert_int_equal(f->status, 201);
+    assert_body(f, "OK");
+    request(f, "PUT /kv/a", "", "2");
+    assert_int_equal(f->status, 200);
+    assert_body(f, "OK");
+}
+
+static void a_write_and_a_read_describe_the_record(void **state)
+{
+    struct fixture *f = *state;
+    f->node.revision = 41;
+    request(f, "PUT /kv/a", "", "1");
+    for (int i = 0; i < 2; i++) {
+        assert_field(f, "ETag", "\"42\"");
+        assert_field(f, "KV-Revision", "42");
+        assert_field(f, "KV-Create-Revision", "42");
+        assert_field(f, "KV-Version", "1");
+        assert_field(f, "Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_field(f, "X-Content-Type-Options", "nosniff");
+        assert_field(f, "Content-Security-Policy", "sandbox");
+        assert_field(f, "Cache-Control", "no-cache");
+        assert_field(f, "Vary", "Accept, Accept-Encoding");
+        assert_null(field_of(f, "Accept-Ranges"));
+        request(f, "GET /kv/a", "", NULL);
+    }
+    assert_field(f, "KV-Consistency", "linearizable");
+}
+
+static void head_has_the_headers_of_get_and_no_body(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "PUT /kv/a", "", "12345");
+    request(f, "HEAD /kv/a", "", NULL);
+    assert_int_equal(f->status, 200);
+    assert_field(f, "Content-Length", "5");
+    assert_field(f, "ETag", "\"1\"");
+    assert_int_equal(f->body.size, 0);
+    request(f, "HEAD /kv/none", "", NULL);
+    assert_int_equal(f->status, 404);
+    assert_field(f, "KV-Consistency", "linearizable");
+    assert_int_equal(f->body.size, 0);
+}
+
+static void values_of_every_size_come_back_as_they_were(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *value = mem_alloc(VALUE_BYTES_MAX);
+    for (size_t i = 0; i < VALUE_BYTES_MAX; i++) {
+        value[i] = (uint8_t)(i * 7 + i / 256);
+    }
+    const size_t sizes[] = {0, 1, 4096, VALUE_BYTES_MAX};
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        request_bytes(f, "PUT /kv/big", "", (struct slice){value, sizes[i]});
+        assert_body(f, "OK");
+        request(f, "GET /kv/big", "", NULL);
+        assert_int_equal(f->status, 200);
+        assert_int_equal(f->body.size, sizes[i]);
+        assert_memory_equal(f->body.data, value, sizes[i]);
+    }
+    mem_free(value);
+}
+
+static void a_value_above_the_limit_is_refused_with_the_limit_and_its_flag(void **state)
+{
+    struct fixture *f = *state;
+    char fields[64];
+    (void)snprintf(fields, sizeof(fields), "Content-Length: %u\r\n", VALUE_BYTES_MAX + 1);
+    request(f, "PUT /kv/big", fields, NULL); /* not one byte of it is sent */
+    assert_problem(f, 413, "too-large", "at most 100000 bytes, this one has 100001");
+    assert_member(f, "limit", "100000");
+    assert_member(f, "setting", "max-value-bytes");
+    assert_member(f, "outcome", "not-applied");
+    assert_member(f, "key", "big");
+}
+
+static void a_key_is_any_bytes_decoded_once(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "PUT /kv/a%2Fb", "", "1");
+    request(f, "GET /kv/a/b", "", NULL);
+    assert_body(f, "1");
+    request(f, "PUT /kv/p/../q", "", "2");
+    request(f, "GET /kv/q", "", NULL);
+    assert_int_equal(f->status, 404);
+    request(f, "GET /kv/p/%2e./q", "", NULL);
+    assert_body(f, "2");
+    request(f, "PUT /kv/%2541", "", "3");
+    request(f, "GET /kv/A", "", NULL);
+    assert_int_equal(f->status, 404);
+    assert_non_null(fake_find(&f->node, SLICE_LITERAL("%41")));
+    request(f, "PUT /kv/a+b?timeout=1s", "", "4");
+    assert_non_null(fake_find(&f->node, SLICE_LITERAL("a+b")));
+    request(f, "PUT /kv/%00%ff", "", "5");
+    assert_non_null(fake_find(&f->node, (struct slice){(const uint8_t *)"\0\xff", 2}));
+}
+
+static void a_key_may_have_480_bytes_and_not_481(void **state)
+{
+    struct fixture *f = *state;
+    char start[600] = "PUT /kv/";
+    memset(start + 8, 'k', 480);
+    request(f, start, "", "1");
+    assert_int_equal(f->status, 201);
+    start[8 + 480] = 'k';
+    request(f, start, "", "1");
+    assert_problem(f, 414, "key-too-long", "at most 480 bytes, this one has 481");
+    assert_member(f, "limit", "480");
+}
+
+static void a_bad_escape_is_a_bad_request(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "GET /kv/%zz", "", NULL);
+    assert_problem(f, 400, "bad-request", "%25");
+    request(f, "GET /kv/a%4", "", NULL);
+    assert_problem(f, 400, "bad-request", "%25");
+}
+
+static void a_problem_shows_the_key_in_a_form_that_json_can_hold(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "GET /kv/%22%C3%A4%0A", "", NULL);
+    assert_member(f, "key", "\"\xc3\xa4\n");
+    request(f, "GET /kv/%FF%00", "", NULL);
+    assert_member(f, "key", NULL);
+    assert_member(f, "key_base64", "/wA=");
+}
+
+static void the_content_type_is_stored_unless_it_is_the_one_of_forms(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "PUT /kv/a", "Content-Type: application/json; charset=utf-8\r\n", "{}");
+    request(f, "GET /kv/a", "", NULL);
+    assert_field(f, "Content-Type", "application/json; charset=utf-8");
+    request(f, "PUT /kv/a", "Content-Type: Application/X-WWW-Form-Urlencoded ; charset=x\r\n", "b");
+    request(f, "GET /kv/a", "", NULL);
+    assert_field(f, "Content-Type", "application/octet-stream");
+    char fields[400] = "Content-Type: ";
+    memset(fields + 14, 't', 256);
+    memcpy(fields + 14 + 256, "\r\n", 3);
+    request(f, "PUT /kv/a", fields, "b");
+    assert_problem(f, 400, "bad-request", "at most 255 bytes");
+}
+
+static void a_conditional_read_answers_304_or_412(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "PUT /kv/a", "", "1");
+    request(f, "GET /kv/a", "If-None-Match: \"7\", W/\"1\"\r\n", NULL);
+    assert_int_equal(f->status, 304);
+    assert_int_equal(f->body.size, 0);
+    assert_field(f, "ETag", "\"1\"");
+    request(f, "GET /kv/a", "If-None-Match: \"2\"\r\n", NULL);
+    assert_int_equal(f->status, 200);
+    request(f, "GET /kv/a", "If-Match: \"1\"\r\n", NULL);
+    assert_int_equal(f->status, 200);
+    request(f, "GET /kv/a", "If-Match: \"2\"\r\n", NULL);
+    assert_problem(f, 412, "precondition-failed", "another revision");
+    assert_field(f, "ETag", "\"1\"");
+}
+
+static void a_write_never_ignores_a_condition_that_is_not_there_yet(void **state)
+{
+    struct fixture *f = *state;
+    const char *const fields[] = {
+        "If-Match: \"1\"\r\n",       "If-None-Match: *\r\n", "Idempotency-Key: x\r\n",
+        "KV-Fence: a:1\r\n",         "KV-TTL: 30\r\n",       "X-TTL: 30\r\n",
+        "Repr-Digest: sha-256=x\r\n"};
+    const char *const queries[] = {"cas=0",   "prev=x", "op=incr", "ttl=30s", "lease=1",
+                                   "keepttl", "touch",  "at=3",    "cas"};
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        request(f, "PUT /kv/a", fields[i], "1");
+        assert_problem(f, 501, "not-implemented", "not there yet");
+        assert_member(f, "outcome", "not-applied");
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(queries); i++) {
+        char start[64];
+        (void)snprintf(start, sizeof(start), "DELETE /kv/a?%s", queries[i]);
+        request(f, start, "", NULL);
+        assert_problem(f, 501, "not-implemented", "not there yet");
+    }
+    request(f, "PATCH /kv/a", "", "{}");
+    assert_problem(f, 501, "not-implemented", "PATCH");
+    request(f, "PUT /kv/a", "Content-Encoding: gzip\r\n", "1");
+    assert_problem(f, 415, "unsupported-encoding", "Content-Encoding");
+    request(f, "PUT /kv/a", "Content-Range: bytes 0-0/2\r\n", "1");
+    assert_problem(f, 400, "bad-request", "Content-Range");
+    assert_null(fake_find(&f->node, SLICE_LITERAL("a")));
+}
+
+static void parameters_reach_the_node(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "PUT /kv/a?ID=terraform", "", "1");
+    assert_int_equal(f->status, 201);
+    request(f, "GET /kv/a?consistency=stale&timeout=250ms", "", NULL);
+    assert_int_equal(f->node.consistency, READ_STALE);
+    assert_field(f, "KV-Consistency", "stale");
+    uint64_t now_ms = env_now_ms(f->env);
+    assert_in_range(f->node.deadline_ms, now_ms > 20000 ? now_ms - 20000 : 0, now_ms + 250);
+    request(f, "GET /kv/a?consistency=maybe", "", NULL);
+    assert_problem(f, 400, "bad-request", "linearizable");
+    assert_member(f, "parameter", "consistency");
+    request(f, "PUT /kv/a?tll=30s", "", "1");
+    assert_problem(f, 400, "bad-request", "did you mean \"ttl\"");
+    assert_member(f, "did_you_mean", "ttl");
+}
+
+static void every_failure_of_a_write_says_its_outcome(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        err e;
+        int status;
+        const char *slug;
+        const char *outcome;
+    } cases[] = {
+        {ERR_NO_LEADER, 503, "no-leader", "not-applied"},
+        {ERR_DRAINING, 503, "draining", "not-applied"},
+        {ERR_OVERLOADED, 503, "overloaded", "not-applied"},
+        {ERR_OUTCOME_UNKNOWN, 504, "outcome-unknown", "unknown"},
+        {ERR_QUOTA, 507, "quota", "not-applied"},
+        {ERR_NO_SPACE, 507, "quota", "not-applied"},
+        {ERR_IO, 500, "internal", "unknown"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        f->node.e = cases[i].e;
+        request(f, "POST /kv/a", "", "1");
+        assert_problem(f, cases[i].status, cases[i].slug, "");
+        assert_member(f, "outcome", cases[i].outcome);
+        assert_member(f, "key", "a");
+        const char *retry_after = field_of(f, "Retry-After");
+        assert_true((retry_after != NULL) == (cases[i].status == 503));
+    }
+}
+
+static void a_failed_read_never_claims_that_something_may_have_happened(void **state)
+{
+    struct fixture *f = *state;
+    f->node.e = ERR_CORRUPT;
+    request(f, "GET /kv/a", "", NULL);
+    assert_problem(f, 500, "corrupt", "damaged");
+    assert_member(f, "outcome", "not-applied");
+    f->node.e = ERR_NO_LEADER;
+    request(f, "GET /kv/a", "", NULL);
+    assert_problem(f, 503, "no-leader", "consistency=stale");
+    f->node.e = OK;
+    request(f, "GET /kv/a", "", NULL);
+    assert_member(f, "outcome", NULL);
+}
+
+static void a_write_may_be_answered_long_after_it_came(void **state)
+{
+    struct fixture *f = *state;
+    f->node.holds = true;
+    int client = client_connect(f);
+    struct slice bytes = SLICE_LITERAL("PUT /kv/a HTTP/1.1\r\nHost: localhost\r\n"
+                                       "Content-Length: 1\r\nConnection: close\r\n\r\nx");
+    while (f->node.held == NULL) {
+        client_send(client, &bytes);
+        env_uv_run_once(f->env, false);
+    }
+    (void)close(client); /* and its client may be gone by then */
+    for (int i = 0; i < 3; i++) {
+        env_uv_run_once(f->env, false);
+    }
+    f->node.holds = false;
+    fake_answer(&f->node, f->node.held);
+    request(f, "GET /kv/a", "", NULL);
+    assert_body(f, "x");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+    const struct CMUnitTest tests[] = {
+        TEST(the_session_of_the_readme_is_byte_exact),
+        TEST(put_says_whether_it_created_or_replaced),
+        TEST(a_write_and_a_read_describe_the_record),
+        TEST(head_has_the_headers_of_get_and_no_body),
+        TEST(values_of_every_size_come_back_as_they_were),
+        TEST(a_value_above_the_limit_is_refused_with_the_limit_and_its_flag),
+        TEST(a_key_is_any_bytes_decoded_once),
+        TEST(a_key_may_have_480_bytes_and_not_481),
+        TEST(a_bad_escape_is_a_bad_request),
+        TEST(a_problem_shows_the_key_in_a_form_that_json_can_hold),
+        TEST(the_content_type_is_stored_unless_it_is_the_one_of_forms),
+        TEST(a_conditional_read_answers_304_or_412),
+        TEST(a_write_never_ignores_a_condition_that_is_not_there_yet),
+        TEST(parameters_reach_the_node),
+        TEST(every_failure_of_a_write_says_its_outcome),
+        TEST(a_failed_read_never_claims_that_something_may_have_happened),
+        TEST(a_write_may_be_answered_long_after_it_came),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "api/text.h"
+
+static void numbers_are_written_in_decimal(void **state)
+{
+    (void)state;
+    const struct {
+        uint64_t value;
+        const char *text;
+    } cases[] = {{0, "0"}, {7, "7"}, {10, "10"}, {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char text[TEXT_U64_SIZE_MAX];
+        size_t size = api_text_u64(text, cases[i].value);
+        assert_int_equal(size, strlen(cases[i].text));
+        assert_memory_equal(text, cases[i].text, size);
+    }
+    char hex[TEXT_HEX64_SIZE];
+    api_text_hex64(hex, UINT64_C(0x0123456789abcdef));
+    assert_memory_equal(hex, "0123456789abcdef", TEXT_HEX64_SIZE);
+}
+
+static void case_does_not_matter_where_it_should_not(void **state)
+{
+    (void)state;
+    assert_true(api_text_equals_nocase(SLICE_LITERAL("LocalHost"), "localhost"));
+    assert_false(api_text_equals_nocase(SLICE_LITERAL("localhost."), "localhost"));
+    assert_false(api_text_equals_nocase(SLICE_LITERAL("@"), "`"));
+    assert_true(api_text_begins_nocase(SLICE_LITERAL("HTTP://x"), "http://"));
+    assert_false(api_text_begins_nocase(SLICE_LITERAL("http:/"), "http://"));
+}
+
+static void splitting_takes_parts_off_the_front(void **state)
+{
+    (void)state;
+    struct slice rest = SLICE_LITERAL("a,,b");
+    assert_true(slice_equal(api_text_split(&rest, ','), SLICE_LITERAL("a")));
+    assert_int_equal(api_text_split(&rest, ',').size, 0);
+    assert_true(slice_equal(api_text_split(&rest, ','), SLICE_LITERAL("b")));
+    assert_int_equal(rest.size, 0);
+    assert_int_equal(api_text_split(&rest, ',').size, 0);
+    assert_true(slice_equal(api_text_trim(SLICE_LITERAL(" \ta b\t ")), SLICE_LITERAL("a b")));
+    assert_int_equal(api_text_trim(SLICE_LITERAL(" \t")).size, 0);
+}
+
+static void utf8_is_told_from_what_only_looks_like_it(void **state)
+{
+    (void)state;
+    const char *const good[] = {"",
+                                "a",
+                                "\xc2\x80",
+                                "\xdf\xbf",
+                                "\xe0\xa0\x80",
+                                "\xed\x9f\xbf",
+                                "\xef\xbf\xbf",
+                                "\xf0\x90\x80\x80",
+                                "\xf4\x8f\xbf\xbf"};
+    const char *const bad[] = {"\x80",
+                               "\xc1\xbf",
+                               "\xc2",
+                               "\xe0\x9f\xbf",
+                               "\xed\xa0\x80",
+                               "\xf0\x8f\xbf\xbf",
+                               "\xf5\x80\x80\x80",
+                               "\xf4\x90\x80\x80",
+                               "\xe2\x82",
+                               "a\xff"};
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        assert_true(api_text_is_utf8(slice_from_text(good[i])));
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_false(api_text_is_utf8(slice_from_text(bad[i])));
+    }
+}
+
+static void base64_is_that_of_rfc_4648(void **state)
+{
+    (void)state;
+    const char *const cases[][2] = {{"", ""},
+                                    {"f", "Zg=="},
+                                    {"fo", "Zm8="},
+                                    {"foo", "Zm9v"},
+                                    {"foob", "Zm9vYg=="},
+                                    {"fooba", "Zm9vYmE="},
+                                    {"foobar", "Zm9vYmFy"},
+                                    {"\xff\xfe\xfd", "//79"}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct writer out = {0};
+        api_text_base64(&out, slice_from_text(cases[i][0]));
+        assert_true(slice_equal(writer_slice(&out), slice_from_text(cases[i][1])));
+        writer_deinit(&out);
+    }
+}
+
+static void a_json_string_is_valid_whatever_it_holds(void **state)
+{
+    (void)state;
+    struct writer out = {0};
+    api_text_json(&out, (struct slice){(const uint8_t *)"a\"\\\n\0\x7f/\xc3\xa4\xff\xc3", 11});
+    assert_true(
+        slice_equal(writer_slice(&out),
+                    SLICE_LITERAL("\"a\\\"\\\\\\u000a\\u0000\\u007f/\xc3\xa4\\ufffd\\ufffd\"")));
+    writer_deinit(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_written_in_decimal),
+        cmocka_unit_test(case_does_not_matter_where_it_should_not),
+        cmocka_unit_test(splitting_takes_parts_off_the_front),
+        cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
+        cmocka_unit_test(base64_is_that_of_rfc_4648),
+        cmocka_unit_test(a_json_string_is_valid_whatever_it_holds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
