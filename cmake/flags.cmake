@@ -6,6 +6,8 @@ target_compile_options(pontoon_flags INTERFACE
     -Wmissing-prototypes -Wold-style-definition -Wredundant-decls -Wcast-qual -Wcast-align
     -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wswitch-enum -Wimplicit-fallthrough -Wformat=2
     -Wnull-dereference -Wdouble-promotion
+    # Asserts and log lines name a file as it stands in the tree, wherever that was built.
+    -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
     -fno-common -fno-strict-aliasing -fno-omit-frame-pointer -fstack-protector-strong)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
     target_compile_options(pontoon_flags INTERFACE

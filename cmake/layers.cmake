@@ -26,6 +26,7 @@ function(pontoon_program name)
         return()
     endif()
     add_executable(${name} ${source})
+    set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON) # names in the backtrace of an assert
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
     target_link_libraries(${name} PRIVATE ${ARG_LAYER} pontoon_flags)
 endfunction()
