@@ -30,7 +30,8 @@ void contact_lost(struct contact *contact, node_id peer)
 {
     struct contact_peer *known = find(contact, peer);
     if (known != NULL) {
-        known->heard_ms = 0;
+        contact->count--;
+        *known = contact->peers[contact->count];
     }
 }
 
@@ -38,7 +39,7 @@ static bool is_in_contact(const struct contact *contact, node_id peer, uint64_t 
 {
     for (uint32_t i = 0; i < contact->count; i++) {
         if (contact->peers[i].id == peer) {
-            return contact->peers[i].heard_ms != 0 && contact->peers[i].heard_ms >= oldest_ms;
+            return contact->peers[i].heard_ms >= oldest_ms;
         }
     }
     return false;

@@ -1,7 +1,7 @@
 /*
  * When each peer of a region was last heard from. A leader that has no quorum in contact does not
  * propose: what it has not proposed can be refused for sure (503), what it has cannot (504);
- * docs/adr: proposal gate.
+ * docs/adr/0015.
  */
 #ifndef NODE_CONTACT_H
 #define NODE_CONTACT_H
@@ -10,7 +10,7 @@
 
 struct contact_peer {
     node_id id;
-    uint64_t heard_ms; /* 0: not since its connection went down */
+    uint64_t heard_ms;
 };
 
 /* All zero: nobody was heard. */
@@ -21,7 +21,7 @@ struct contact {
 
 /* `peer` has spoken at `now_ms`. */
 void contact_heard(struct contact *contact, node_id peer, uint64_t now_ms);
-/* Its connection is gone: it counts as not heard until it speaks again. */
+/* Its connection is gone, or it is no member any more: forgotten until it speaks again. */
 void contact_lost(struct contact *contact, node_id peer);
 /* Whether a quorum of `conf` (of both halves while joint), `self` included, was heard within
  * window_ms. */

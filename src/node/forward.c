@@ -66,7 +66,14 @@ void forward_receive(struct node *node, node_id from, region_id region, struct s
     uint32_t left_ms = reader_u32(&reader);
     struct slice bytes = reader_bytes(&reader, reader.size);
     struct command command;
-    if (!reader_ok(&reader) || command_decode(bytes, &command) != OK) {
+    err e = reader_ok(&reader) ? command_decode(bytes, &command) : ERR_MALFORMED;
+    if (e == ERR_VERSION) {
+        /* A newer node's write, while the cluster is being upgraded: another leader may know it. */
+        struct command_result refusal = {.e = ERR_PROPOSAL_DROPPED};
+        answer(node, from, region, id, &refusal);
+        return;
+    }
+    if (e != OK) {
         LOG_WARN(node->log, "malformed forwarded write", LOG_U64("from", from));
         struct command_result refusal = {.e = ERR_BAD_REQUEST};
         answer(node, from, region, id, &refusal);

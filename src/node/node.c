@@ -270,10 +270,7 @@ static err admit_write(const struct node *node, const struct replica *replica,
         replica->writes.count > 0) {
         return ERR_OVERLOADED;
     }
-    if (replica->role == RAFT_LEADER && store_health(node->store) != OK) {
-        return ERR_QUOTA;
-    }
-    return OK;
+    return replica->role == RAFT_LEADER ? store_health(node->store) : OK;
 }
 
 void node_write(struct node *node, struct slice key, struct node_write *write)
@@ -330,11 +327,9 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
         *out_why_not = "draining";
     } else if (replica->leader == 0) {
         *out_why_not = "no leader is known";
-    } else if (replica->role == RAFT_LEADER && !replica_has_quorum(replica)) {
-        *out_why_not = "no quorum is in contact";
-    } else if (replica->role != RAFT_LEADER && node->net != NULL &&
-               !net_is_up(node->net, replica->leader)) {
-        *out_why_not = "the leader is not reached";
+    } else if (!replica_reaches_quorum(replica)) {
+        *out_why_not =
+            replica->role == RAFT_LEADER ? "no quorum is in contact" : "the leader is not reached";
     } else if (replica->hard_state.commit > replica->applied + READY_LAG_MAX) {
         *out_why_not = "still applying the log";
     }

@@ -105,7 +105,7 @@ struct node_read {
     enum read_consistency consistency;
     uint64_t deadline_ms;
     /* `record` is valid if `e` is OK; the callee takes its owner's reference. ERR_NOT_FOUND,
-     * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING, ERR_OVERLOADED. */
+     * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING. */
     void (*done)(struct node_read *read, err e, struct store_record *record);
     /* The node's own: */
     struct list link;
@@ -151,7 +151,7 @@ struct node_status {
     enum node_role role;
     node_id leader; /* 0: none known */
     char leader_client_address[ADDRESS_SIZE_MAX + 1];
-    bool has_quorum; /* leader: heard from a quorum lately; others: a leader is known */
+    bool has_quorum; /* leader: heard from a quorum lately; others: a leader is known and reached */
     bool is_draining;
     uint64_t term;
     uint64_t commit_index;

@@ -164,7 +164,7 @@ static const struct {
     const char *help;
     bool is_counter;
     metrics_read_fn *read;
-} reads_table[] = {
+} figures[] = {
     {METRIC("raft_term"), "Current term.", false, read_term},
     {METRIC("raft_commit_index"), "Highest committed index known.", false, read_commit},
     {METRIC("raft_applied_index"), "Highest applied index.", false, read_applied},
@@ -196,9 +196,9 @@ void node_register_metrics(struct node *node)
 {
     struct metrics *metrics = node->options.metrics;
     struct replica *replica = node->replica;
-    for (size_t i = 0; i < ARRAY_COUNT(reads_table); i++) {
-        metrics_add_read(metrics, reads_table[i].name, reads_table[i].help,
-                         reads_table[i].is_counter, reads_table[i].read, node);
+    for (size_t i = 0; i < ARRAY_COUNT(figures); i++) {
+        metrics_add_read(metrics, figures[i].name, figures[i].help, figures[i].is_counter,
+                         figures[i].read, node);
     }
     metrics_add_counter(metrics, METRIC("raft_leader_changes_total"), "Leaders seen come.", NULL,
                         &replica->elections);

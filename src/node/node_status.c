@@ -109,7 +109,6 @@ void node_status(const struct node *node, struct node_status *out_status)
     const struct replica *replica = node->replica;
     struct wal_bounds bounds = wal_bounds(node->wal, replica->region);
     struct raft_status raft = {.member_count = 0};
-    const char *why_not = NULL;
     *out_status = (struct node_status){
         .cluster_id = node->identity.cluster_id,
         .id = node->identity.node,
@@ -136,8 +135,7 @@ void node_status(const struct node *node, struct node_status *out_status)
         out_status->applied_term = out_status->state->applied.term;
         out_status->snapshot_index = out_status->state->checkpoint.index;
     }
-    out_status->has_quorum =
-        replica->role == RAFT_LEADER ? replica_has_quorum(replica) : node_is_ready(node, &why_not);
+    out_status->has_quorum = replica_reaches_quorum(replica);
     if (out_status->leader == out_status->id) {
         copy_text(out_status->leader_client_address, sizeof(out_status->leader_client_address),
                   node->options.client_address);

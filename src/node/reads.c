@@ -76,25 +76,43 @@ static struct read_batch *batch_of(struct reads *reads, uint64_t sequence)
     return NULL;
 }
 
-static void ask_again(struct reads *reads, struct read_batch *batch)
+void reads_unasked(struct reads *reads, uint64_t sequence)
 {
+    struct read_batch *batch = batch_of(reads, sequence);
+    ASSERT(batch != NULL);
     list_splice_back(&batch->reads, &reads->waiting);
     list_splice_back(&reads->waiting, &batch->reads); /* the older ones stay in front */
     batch->sequence = 0;
 }
 
-void reads_unasked(struct reads *reads, uint64_t sequence)
+uint64_t reads_overdue(struct reads *reads, uint64_t now_ms, uint64_t asked_before_ms)
 {
-    struct read_batch *batch = batch_of(reads, sequence);
-    ASSERT(batch != NULL);
-    ask_again(reads, batch);
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        struct read_batch *batch = &reads->batches[i];
+        if (batch->sequence == 0 || batch->asked_ms >= asked_before_ms) {
+            continue;
+        }
+        if (!list_is_empty(&batch->reads)) {
+            batch->asked_ms = now_ms;
+            return batch->sequence;
+        }
+        batch->sequence = 0; /* nobody waits for the answer any more */
+    }
+    return 0;
+}
+
+void reads_lost(struct reads *reads)
+{
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        reads->batches[i].asked_ms = 0;
+    }
 }
 
 void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index)
 {
     struct read_batch *batch = batch_of(reads, sequence);
     if (batch == NULL) {
-        return; /* R2: asked again meanwhile */
+        return; /* another answer was there before, or nobody waits any more */
     }
     LIST_FOREACH (link, &batch->reads) {
         of_link(link)->index = index;
@@ -124,14 +142,8 @@ void reads_serve(struct reads *reads, uint64_t applied, struct store *store)
     }
 }
 
-void reads_tick(struct reads *reads, uint64_t now_ms, uint64_t asked_before_ms)
+void reads_tick(struct reads *reads, uint64_t now_ms)
 {
-    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
-        struct read_batch *batch = &reads->batches[i];
-        if (batch->sequence != 0 && batch->asked_ms < asked_before_ms) {
-            ask_again(reads, batch);
-        }
-    }
     for (struct deadline *due = deadline_due(&reads->deadlines, now_ms); due != NULL;
          due = deadline_due(&reads->deadlines, now_ms)) {
         struct node_read *read = CONTAINER_OF(due, struct node_read, deadline);

@@ -2,13 +2,13 @@
  * The linearizable reads of one region on their way (dissertation, section 6.4):
  *
  *     WAITING ──a batch asks for a read index──> ASKED ──confirmed at index i──> CONFIRMED
- *        ^                                         │                                │ applied >= i
- *        └────── no answer within a while ─────────┘                                └──> answered
+ *                                                                                   │ applied >= i
+ *                                                                                   └──> answered
  *
  * R1  A batch is asked for only after all its reads came in, so whatever was acknowledged before a
  *     read began is at or below its index.
- * R2  A request for an index may be lost (message dropped, leader changed): the batch asks again,
- *     under a new number; an answer to the old number is ignored.
+ * R2  A question may be lost (message dropped, leader changed): it is asked again, under its number.
+ *     Whichever answer comes first will do, since R1 holds for the first asking.
  * R3  At most READ_BATCHES_MAX batches are under way; the next gathers meanwhile.
  */
 #ifndef NODE_READS_H
@@ -51,9 +51,12 @@ void reads_unasked(struct reads *reads, uint64_t sequence);
 void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index);
 /* Serves what is confirmed at or below `applied`, from `store`. */
 void reads_serve(struct reads *reads, uint64_t applied, struct store *store);
-/* Puts batches asked before `asked_before_ms` back to WAITING (R2); answers what is past its
- * deadline. */
-void reads_tick(struct reads *reads, uint64_t now_ms, uint64_t asked_before_ms);
+/* The next question that was asked before `asked_before_ms`, to be asked again (R2), now; 0: none. */
+uint64_t reads_overdue(struct reads *reads, uint64_t now_ms, uint64_t asked_before_ms);
+/* There is another leader: every question is overdue. */
+void reads_lost(struct reads *reads);
+/* Answers what is past its deadline. Every tick. */
+void reads_tick(struct reads *reads, uint64_t now_ms);
 /* Answers all of them with `e`. */
 void reads_close(struct reads *reads, err e);
 

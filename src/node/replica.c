@@ -14,8 +14,11 @@
 #define COMMITTED_SIZE_PER_READY_MAX (64u << 20)
 #define INFLIGHT_MESSAGES_MAX 256u
 #define INFLIGHT_BYTES_MAX (32u << 20)
-/* A read index that was not answered for so many heartbeats is asked for again. */
-#define READ_RETRY_TICKS 4u
+/* What one turn applies at most. */
+#define APPLY_ENTRIES_PER_TURN 4096u
+#define APPLY_BYTES_PER_TURN (16u << 20)
+/* Forwarded writes under way: raft's own messages should not wait long behind them. */
+#define FORWARDED_BYTES_MAX (16u << 20)
 
 static uint32_t election_ticks(const struct node_options *options)
 {
@@ -195,17 +198,8 @@ void replica_free(struct replica *replica, err refusal)
     }
     persists_deinit(&replica->persists);
     raft_free(replica->raft);
-    mem_free(replica->scratch);
+    raft_entries_deinit(&replica->backlog);
     mem_free(replica);
-}
-
-struct entry *replica_scratch(struct replica *replica, uint32_t count)
-{
-    if (replica->scratch_capacity < count) {
-        replica->scratch = mem_realloc(replica->scratch, count, sizeof(*replica->scratch));
-        replica->scratch_capacity = count;
-    }
-    return replica->scratch;
 }
 
 bool replica_has_quorum(const struct replica *replica)
@@ -221,19 +215,46 @@ bool replica_has_quorum(const struct replica *replica)
                               window_ms);
 }
 
+bool replica_reaches_quorum(const struct replica *replica)
+{
+    if (replica->role == RAFT_LEADER) {
+        return replica_has_quorum(replica);
+    }
+    const struct net *net = replica->node->net;
+    return replica->leader != 0 && net != NULL && net_is_up(net, replica->leader);
+}
+
 /* ---- what comes in ---- */
+
+static bool ask_core(struct replica *replica, uint64_t sequence)
+{
+    struct read_ctx ctx = {.node = replica->node->identity.node, .sequence = sequence};
+    return raft_read_index(replica->raft, ctx) == OK;
+}
+
+/* A question that stays unanswered for an election timeout was lost, or its leader was. */
+static void repeat_questions(struct replica *replica, uint64_t now_ms)
+{
+    uint64_t patience_ms = replica->node->options.election_timeout_ms;
+    uint64_t asked_before_ms = now_ms > patience_ms ? now_ms - patience_ms : 1;
+    for (uint64_t sequence = reads_overdue(&replica->reads, now_ms, asked_before_ms); sequence != 0;
+         sequence = reads_overdue(&replica->reads, now_ms, asked_before_ms)) {
+        if (!ask_core(replica, sequence)) {
+            return; /* no leader: in time there will be one */
+        }
+    }
+}
 
 void replica_tick(struct replica *replica)
 {
-    struct node *node = replica->node;
-    uint64_t now_ms = env_now_ms(node->env);
-    uint64_t patience_ms = (uint64_t)READ_RETRY_TICKS * node->options.heartbeat_ms;
+    uint64_t now_ms = env_now_ms(replica->node->env);
     replica->ticks++;
     if (replica->raft != NULL) {
         raft_tick(replica->raft);
+        repeat_questions(replica, now_ms);
     }
     writes_tick(&replica->writes, now_ms);
-    reads_tick(&replica->reads, now_ms, now_ms > patience_ms ? now_ms - patience_ms : 0);
+    reads_tick(&replica->reads, now_ms);
 }
 
 void replica_step(struct replica *replica, const struct message *message)
@@ -327,7 +348,8 @@ static void persist(struct replica *replica, const struct raft_ready *ready)
         replica->last_ticket = wal_append(replica->node->wal, &append);
         replica->hard_state_unlogged = false;
         persists_push(&replica->persists, replica->last_ticket, ready);
-    } else if (!persists_is_empty(&replica->persists)) {
+    } else if (!persists_is_empty(&replica->persists) &&
+               (ready->has_mark || ready->after_persist_count > 0)) {
         persists_push(&replica->persists, replica->last_ticket, ready);
     } else {
         deliver(replica, ready->messages_after_persist, ready->after_persist_count);
@@ -349,6 +371,7 @@ static void note_role(struct replica *replica, const struct raft_ready *ready)
     }
     if (ready->leader != 0 && (ready->leader != replica->leader || term != replica->term)) {
         counter_add(&replica->elections, 1);
+        reads_lost(&replica->reads);
         LOG_INFO(log, ready->role == RAFT_LEADER ? "elected leader" : "following leader",
                  LOG_U64("region", replica->region), LOG_U64("term", term),
                  LOG_U64("leader", ready->leader));
@@ -376,7 +399,7 @@ static void carry_out(struct replica *replica)
                           ready.read_states[i].index);
         }
     }
-    replica_apply(replica, ready.committed, ready.committed_count);
+    replica_take_committed(replica, ready.committed, ready.committed_count);
 }
 
 /* ---- what goes in at the end of a turn ---- */
@@ -385,7 +408,7 @@ static void carry_out(struct replica *replica)
 static bool propose_chunk(struct replica *replica)
 {
     struct node_write *writes[PROPOSAL_CHUNK_MAX];
-    struct entry *entries = replica_scratch(replica, PROPOSAL_CHUNK_MAX);
+    struct entry entries[PROPOSAL_CHUNK_MAX];
     uint64_t stamp_ms = env_wall_ms(replica->node->env);
     uint32_t count = 0;
     size_t bytes = 0;
@@ -414,7 +437,7 @@ static bool propose_chunk(struct replica *replica)
         }
         return false;
     }
-    replica->writes.now_ns = env_now_ns(replica->node->env);
+    writes_set_clock(&replica->writes, env_now_ns(replica->node->env));
     for (uint32_t i = 0; i < count; i++) {
         writes_proposed(&replica->writes, writes[i], entries[i].pos);
     }
@@ -427,6 +450,7 @@ static bool forward_queued(struct replica *replica)
 {
     bool has_moved = false;
     while (replica->leader != 0 && replica->node->net != NULL &&
+           replica->writes.forwarded_bytes < FORWARDED_BYTES_MAX &&
            net_is_up(replica->node->net, replica->leader)) {
         struct node_write *write = writes_next(&replica->writes);
         if (write == NULL) {
@@ -464,8 +488,7 @@ static bool ask_for_read_index(struct replica *replica)
     if (sequence == 0) {
         return false;
     }
-    struct read_ctx ctx = {.node = node->identity.node, .sequence = sequence};
-    if (raft_read_index(replica->raft, ctx) != OK) {
+    if (!ask_core(replica, sequence)) {
         reads_unasked(&replica->reads, sequence);
         return false;
     }
@@ -474,6 +497,7 @@ static bool ask_for_read_index(struct replica *replica)
 
 void replica_turn(struct replica *replica)
 {
+    struct apply_budget budget = {APPLY_ENTRIES_PER_TURN, APPLY_BYTES_PER_TURN};
     bool has_moved = replica->raft != NULL;
     while (has_moved) {
         has_moved = move_writes(replica);
@@ -482,6 +506,10 @@ void replica_turn(struct replica *replica)
             carry_out(replica);
             has_moved = true;
         }
+        has_moved = replica_apply(replica, &budget) || has_moved;
         reads_serve(&replica->reads, replica->applied, replica->node->store);
+    }
+    if (replica_has_backlog(replica) && (budget.entries == 0 || budget.bytes == 0)) {
+        env_turn_wake(replica->node->env);
     }
 }

@@ -37,10 +37,10 @@ struct replica {
     struct persists persists;
     struct writes writes;
     struct reads reads;
-    struct entry *scratch; /* entries between the core and the rest: proposals, committed ones */
-    uint32_t scratch_capacity;
+    struct raft_entries backlog; /* committed, not applied yet; from backlog_next on */
+    uint32_t backlog_next;
     uint64_t keep_index;      /* what the leader says every member has: the log below it can go */
-    bool lag_reported;        /* a member was cut off from the log: said once */
+    struct id_set given_up;   /* members for which the leader does not keep the log any more */
     struct counter elections; /* leaders seen come */
     struct counter proposed;
     struct counter applied_entries;
@@ -74,26 +74,39 @@ void replica_write(struct replica *replica, struct node_write *write);
 /* As above. */
 void replica_read(struct replica *replica, struct node_read *read);
 
-/* It leads, and a quorum was heard from within a few heartbeats: it may propose (docs/adr). */
+/* It leads, and a quorum was heard from within a few heartbeats: it may propose (docs/adr/0015). */
 bool replica_has_quorum(const struct replica *replica);
-
-/* The store's checkpoint or the peers have moved on: cuts the log where nobody needs it any
- * more. */
-void replica_compact(struct replica *replica);
-/* The leader says that every member has the log up to `index`. */
-void replica_keep_from(struct replica *replica, uint64_t index);
+/* It has a quorum, or reaches the leader, who may. */
+bool replica_reaches_quorum(const struct replica *replica);
 
 /* ---- replica_log.c ---- */
 
 /* The stable log as the core sees it. */
 struct raft_storage replica_storage(struct replica *replica);
 
+/* ---- replica_compact.c ---- */
+
+/* The store's checkpoint or the peers have moved on: cuts the log where nobody needs it any more. */
+void replica_compact(struct replica *replica);
+/* The leader says that every member it keeps the log for has it up to `floor`. */
+void replica_keep_from(struct replica *replica, uint64_t floor);
+
 /* ---- replica_apply.c ---- */
 
-/* Applies committed entries and answers their writes. Borrows `entries`, which may lie in the
- * core. */
-void replica_apply(struct replica *replica, const struct entry *entries, uint32_t count);
-/* Room for `count` entries in replica->scratch. */
-struct entry *replica_scratch(struct replica *replica, uint32_t count);
+/* How much is applied in one turn at most, so that a long replay lets the loop breathe. */
+struct apply_budget {
+    uint32_t entries;
+    size_t bytes;
+};
+
+/* Takes committed entries into the backlog; shares their data. */
+void replica_take_committed(struct replica *replica, const struct entry *entries, uint32_t count);
+/*
+ * Applies from the backlog, within `budget`, and answers the writes. True if it applied anything. While
+ * the store cannot take more (store_health) it applies nothing: the core then hands out no more.
+ */
+bool replica_apply(struct replica *replica, struct apply_budget *budget);
+/* There is something to apply. */
+bool replica_has_backlog(const struct replica *replica);
 
 #endif

@@ -38,13 +38,16 @@ static void meet_members(struct replica *replica, const struct membership *befor
     for (uint32_t i = 0; node->net != NULL && i < before->member_count; i++) {
         if (membership_find(&replica->membership, before->members[i].id) == NULL) {
             net_peer_remove(node->net, before->members[i].id);
+            replica_peer_down(replica, before->members[i].id);
         }
     }
     for (uint32_t i = 0; node->net != NULL && i < replica->membership.member_count; i++) {
         const struct member *member = &replica->membership.members[i];
         if (member->id != node->identity.node) {
-            err e = net_peer_set(node->net, member->id, member->peer_address);
-            ASSERT(e == OK); /* the address was checked before it was proposed */
+            if (net_peer_set(node->net, member->id, member->peer_address) != OK) {
+                LOG_WARN(node->log, "a member has no usable address", LOG_U64("member", member->id),
+                         LOG_TEXT("address", member->peer_address));
+            }
         }
     }
 }
@@ -120,16 +123,41 @@ static void apply_entry(struct replica *replica, const struct entry *entry)
     replica->applied = entry->pos.index;
 }
 
-void replica_apply(struct replica *replica, const struct entry *entries, uint32_t count)
+void replica_take_committed(struct replica *replica, const struct entry *entries, uint32_t count)
 {
-    if (replica->writes.count > 0) {
-        replica->writes.now_ns = env_now_ns(replica->node->env);
-    }
     for (uint32_t i = 0; i < count; i++) {
-        apply_entry(replica, &entries[i]);
+        raft_entries_push(&replica->backlog, &entries[i]);
     }
-    if (count > 0) {
-        counter_add(&replica->applied_entries, count);
-        raft_applied(replica->raft, replica->applied);
+}
+
+bool replica_has_backlog(const struct replica *replica)
+{
+    return replica->backlog_next < replica->backlog.count;
+}
+
+bool replica_apply(struct replica *replica, struct apply_budget *budget)
+{
+    uint64_t before = replica->applied;
+    if (replica->writes.count > 0) {
+        writes_set_clock(&replica->writes, env_now_ns(replica->node->env));
     }
+    while (replica_has_backlog(replica) && budget->entries > 0 && budget->bytes > 0 &&
+           store_health(replica->node->store) == OK) {
+        const struct entry *entry = &replica->backlog.items[replica->backlog_next];
+        size_t size = entry_size(entry);
+        apply_entry(replica, entry);
+        replica->backlog_next++;
+        budget->entries--;
+        budget->bytes -= size < budget->bytes ? size : budget->bytes;
+    }
+    if (!replica_has_backlog(replica)) {
+        raft_entries_clear(&replica->backlog);
+        replica->backlog_next = 0;
+    }
+    if (replica->applied == before) {
+        return false;
+    }
+    counter_add(&replica->applied_entries, replica->applied - before);
+    raft_applied(replica->raft, replica->applied);
+    return true;
 }

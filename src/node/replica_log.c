@@ -1,7 +1,4 @@
-/*
- * The region's log between the core, which reads it, and the node's write-ahead log, which has it;
- * and when its beginning can go.
- */
+/* The region's log between the core, which reads it, and the node's write-ahead log, which has it. */
 #include <inttypes.h>
 
 #include "base/assert.h"
@@ -84,89 +81,4 @@ struct raft_storage replica_storage(struct replica *replica)
         .entries = log_entries,
         .snapshot = log_snapshot,
     };
-}
-
-/* ---- how far the log can go ---- */
-
-/* Up to where every member has the log, as far as this node knows. */
-static uint64_t index_everyone_has(const struct replica *replica, node_id *out_slowest)
-{
-    *out_slowest = 0;
-    if (replica->raft == NULL || replica->role != RAFT_LEADER) {
-        bool is_alone = replica->membership.member_count == 1;
-        return is_alone ? UINT64_MAX : replica->keep_index;
-    }
-    struct raft_status status;
-    raft_status(replica->raft, &status);
-    uint64_t lowest = UINT64_MAX;
-    for (uint32_t i = 0; i < status.member_count; i++) {
-        if (status.members[i].id != status.id && status.members[i].match < lowest) {
-            lowest = status.members[i].match;
-            *out_slowest = status.members[i].id;
-        }
-    }
-    return lowest;
-}
-
-static void report_lag(struct replica *replica, node_id slowest, uint64_t has, uint64_t cut)
-{
-    if (!replica->lag_reported) {
-        LOG_WARN(replica->node->log,
-                 "a member lags behind the log that is kept (--log-keep-bytes): it cannot catch up "
-                 "any more and has to be replaced",
-                 LOG_U64("region", replica->region), LOG_U64("member", slowest),
-                 LOG_U64("member_index", has), LOG_U64("log_begins_after", cut));
-    }
-    replica->lag_reported = true;
-}
-
-/* The leader alone knows the slowest member; the others keep what it may still ask for through
- * them. */
-static void tell_peers(struct replica *replica, uint64_t index)
-{
-    struct node *node = replica->node;
-    uint8_t payload[8];
-    store_u64(payload, index);
-    for (uint32_t i = 0; i < replica->membership.member_count; i++) {
-        node_id peer = replica->membership.members[i].id;
-        if (peer != node->identity.node && node->net != NULL) {
-            /* Lost is harmless: the next one comes in a second. */
-            (void)!net_send(node->net, peer, FRAME_LOG_FLOOR, replica->region,
-                            (struct slice){payload, sizeof(payload)});
-        }
-    }
-}
-
-void replica_keep_from(struct replica *replica, uint64_t index)
-{
-    if (replica->role != RAFT_LEADER && index > replica->keep_index) {
-        replica->keep_index = index;
-    }
-}
-
-void replica_compact(struct replica *replica)
-{
-    struct node *node = replica->node;
-    const struct store_region *state = store_region(node->store, replica->region);
-    if (state == NULL) {
-        return;
-    }
-    node_id slowest = 0;
-    uint64_t everyone = index_everyone_has(replica, &slowest);
-    if (replica->role == RAFT_LEADER && node->net != NULL) {
-        tell_peers(replica, everyone);
-    }
-    uint64_t target = state->checkpoint.index;
-    if (everyone >= target) {
-        replica->lag_reported = false;
-    } else if (wal_stats(node->wal)->live_bytes <= node->options.log_keep_bytes_max) {
-        target = everyone;
-    } else {
-        report_lag(replica, slowest, everyone, target);
-    }
-    struct raft_pos pos = {.index = target};
-    if (target > wal_bounds(node->wal, replica->region).compacted.index &&
-        wal_term(node->wal, replica->region, target, &pos.term) == OK) {
-        wal_compact(node->wal, replica->region, pos);
-    }
 }

@@ -25,9 +25,20 @@ static struct node_write *first(struct list *list)
     return list_is_empty(list) ? NULL : of_link(list->next);
 }
 
-static void move(struct list *target, struct node_write *write, enum stage stage)
+/* Takes `write` out of its stage's list. */
+static void leave(struct writes *writes, struct node_write *write)
 {
     list_remove(&write->link);
+    if (write->stage == STAGE_FORWARDED) {
+        ASSERT(writes->forwarded_bytes >= write->command->size);
+        writes->forwarded_bytes -= write->command->size;
+    }
+}
+
+static void move(struct writes *writes, struct list *target, struct node_write *write,
+                 enum stage stage)
+{
+    leave(writes, write);
     list_push_back(target, &write->link);
     write->stage = (uint8_t)stage;
 }
@@ -38,7 +49,7 @@ static void finish(struct writes *writes, struct node_write *write,
 {
     ASSERT(write->stage != STAGE_NONE);
     ASSERT(writes->count > 0);
-    list_remove(&write->link);
+    leave(writes, write);
     list_remove(&write->deadline.link);
     write->stage = STAGE_NONE;
     writes->count--;
@@ -68,12 +79,17 @@ void writes_init(struct writes *writes, uint64_t first_forward_id)
     list_init(&writes->deadlines);
 }
 
+void writes_set_clock(struct writes *writes, uint64_t now_ns)
+{
+    writes->now_ns = now_ns;
+}
+
 void writes_add(struct writes *writes, struct node_write *write)
 {
     ASSERT(write->command != NULL && write->command->ref_count == 1);
     ASSERT(write->done != NULL);
     list_init(&write->link);
-    move(&writes->queued, write, STAGE_QUEUED);
+    move(writes, &writes->queued, write, STAGE_QUEUED);
     write->deadline.at_ms = write->deadline_ms;
     deadline_add(&writes->deadlines, &write->deadline);
     writes->count++;
@@ -96,7 +112,7 @@ void writes_proposed(struct writes *writes, struct node_write *write, struct raf
            of_link(writes->proposed.prev)->pos.index < pos.index); /* W3 */
     write->pos = pos;
     write->proposed_ns = writes->now_ns;
-    move(&writes->proposed, write, STAGE_PROPOSED);
+    move(writes, &writes->proposed, write, STAGE_PROPOSED);
 }
 
 void writes_unproposed(struct writes *writes, struct node_write *write)
@@ -112,7 +128,8 @@ void writes_forwarding(struct writes *writes, struct node_write *write, node_id 
     write->forward_id = writes->next_forward_id;
     writes->next_forward_id++;
     write->forwarded_to = leader;
-    move(&writes->forwarded, write, STAGE_FORWARDED);
+    move(writes, &writes->forwarded, write, STAGE_FORWARDED);
+    writes->forwarded_bytes += write->command->size;
 }
 
 void writes_unforwarded(struct writes *writes, struct node_write *write)
@@ -129,7 +146,7 @@ static void settle(struct writes *writes, struct node_write *write, struct raft_
 {
     ASSERT(write->pos.index == pos.index);
     if (write->pos.term != pos.term) {
-        move(&writes->queued, write, STAGE_QUEUED); /* W1 */
+        move(writes, &writes->queued, write, STAGE_QUEUED); /* W1 */
         return;
     }
     ASSERT(result != NULL); /* one term has one entry at an index, and this one was a write */
@@ -137,35 +154,39 @@ static void settle(struct writes *writes, struct node_write *write, struct raft_
     finish(writes, write, result);
 }
 
-/* The first orphan at `index`, or NULL. Orphans are few and live shortly. */
-static struct node_write *orphan_at(struct writes *writes, uint64_t index)
+/* Settles those at the front of `list` that stand at or before `pos`. */
+static void settle_up_to(struct writes *writes, struct list *list, struct raft_pos pos,
+                         const struct command_result *result)
 {
-    LIST_FOREACH (link, &writes->orphaned) {
-        if (of_link(link)->pos.index == index) {
-            return of_link(link);
-        }
+    for (struct node_write *write = first(list); write != NULL && write->pos.index <= pos.index;
+         write = first(list)) {
+        settle(writes, write, pos, result);
     }
-    return NULL;
 }
 
 void writes_applied(struct writes *writes, struct raft_pos pos, const struct command_result *result)
 {
-    struct node_write *write = orphan_at(writes, pos.index);
-    while (write != NULL) {
-        settle(writes, write, pos, result);
-        write = orphan_at(writes, pos.index);
+    settle_up_to(writes, &writes->orphaned, pos, result);
+    settle_up_to(writes, &writes->proposed, pos, result);
+}
+
+/* Into its place in ORPHANED; nearly always that is the end. */
+static void insert_orphan(struct writes *writes, struct node_write *write)
+{
+    list_remove(&write->link);
+    struct list *after = writes->orphaned.prev;
+    while (after != &writes->orphaned && of_link(after)->pos.index > write->pos.index) {
+        after = after->prev;
     }
-    write = first(&writes->proposed);
-    if (write != NULL && write->pos.index <= pos.index) {
-        settle(writes, write, pos, result);
-    }
+    list_push_back(after->next, &write->link); /* right before the successor */
+    write->stage = STAGE_ORPHANED;
 }
 
 void writes_orphan(struct writes *writes)
 {
     for (struct node_write *write = first(&writes->proposed); write != NULL;
          write = first(&writes->proposed)) {
-        move(&writes->orphaned, write, STAGE_ORPHANED);
+        insert_orphan(writes, write);
     }
 }
 
@@ -185,7 +206,7 @@ void writes_forward_answer(struct writes *writes, node_id from, uint64_t forward
             continue;
         }
         if (is_worth_another_try(result->e)) {
-            move(&writes->deferred, write, STAGE_QUEUED);
+            move(writes, &writes->deferred, write, STAGE_QUEUED);
         } else {
             finish(writes, write, result);
         }
@@ -199,7 +220,8 @@ void writes_peer_lost(struct writes *writes, node_id peer)
     list_init(&lost);
     LIST_FOREACH (link, &writes->forwarded) {
         if (of_link(link)->forwarded_to == peer) {
-            move(&lost, of_link(link), STAGE_FORWARDED);
+            list_remove(link);
+            list_push_back(&lost, link);
         }
     }
     for (struct node_write *write = first(&lost); write != NULL; write = first(&lost)) {

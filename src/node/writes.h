@@ -11,7 +11,8 @@
  *     earlier proposal: another entry was committed at its place, or the leader said so.
  * W2  PROPOSED, ORPHANED and FORWARDED: its outcome is open until its place in the log is committed
  *     or the leader answers; past its deadline it is answered ERR_OUTCOME_UNKNOWN.
- * W3  PROPOSED is in the order of the indexes: one leadership proposes upwards.
+ * W3  PROPOSED and ORPHANED are in the order of the indexes: one leadership proposes upwards, and what
+ *     several have left behind is merged.
  */
 #ifndef NODE_WRITES_H
 #define NODE_WRITES_H
@@ -27,16 +28,20 @@ struct writes {
     struct list forwarded;
     struct list deadlines; /* all of them */
     uint64_t count;
-    uint64_t bytes; /* of their commands */
+    uint64_t bytes;           /* of their commands */
+    uint64_t forwarded_bytes; /* of those in FORWARDED */
     uint64_t next_forward_id;
     struct counter finished;
     struct counter unknown;
-    uint64_t now_ns;            /* set by the replica, once a chunk */
+    uint64_t now_ns;            /* writes_set_clock */
     struct histogram commit_us; /* from the proposal to the applied entry */
 };
 
 /* An empty one; forwarded writes are numbered from `first_forward_id` on. */
 void writes_init(struct writes *writes, uint64_t first_forward_id);
+
+/* Monotonic time for what is proposed and answered from here on: one look at the clock a chunk. */
+void writes_set_clock(struct writes *writes, uint64_t now_ns);
 
 /* Takes `write` (its command, deadline and done set) into QUEUED. */
 void writes_add(struct writes *writes, struct node_write *write);

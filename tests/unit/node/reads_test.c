@@ -87,25 +87,37 @@ static void a_read_that_came_after_the_question_waits_for_the_next(void **state)
     assert_int_equal(late.answers, 1);
 }
 
-static void a_lost_question_is_asked_again_and_its_late_answer_ignored(void **state)
+static void a_lost_question_is_asked_again_and_whichever_answer_comes_will_do(void **state)
 {
     (void)state;
     struct reads reads;
     struct probe probe;
     reads_init(&reads, 1);
     probe_add(&reads, &probe, SLICE_LITERAL("a"));
-    uint64_t first = reads_ask(&reads, 10);
-    reads_tick(&reads, 20, 10);
-    assert_int_equal(reads_ask(&reads, 20), 0); /* asked at 10, not before: still under way */
-    reads_tick(&reads, 21, 11);
-    uint64_t second = reads_ask(&reads, 21);
-    assert_int_not_equal(second, 0);
-    reads_confirm(&reads, first, 5);
-    reads_serve(&reads, 5, NULL);
-    assert_int_equal(probe.answers, 0);
-    reads_confirm(&reads, second, 5);
+    uint64_t sequence = reads_ask(&reads, 10);
+    assert_int_equal(reads_overdue(&reads, 20, 10), 0); /* asked at 10, not before */
+    assert_int_equal(reads_overdue(&reads, 21, 11), sequence);
+    assert_int_equal(reads_overdue(&reads, 21, 11), 0); /* counts as asked at 21 */
+    reads_lost(&reads);
+    assert_int_equal(reads_overdue(&reads, 22, 1), sequence);
+    reads_confirm(&reads, sequence, 5);
+    reads_confirm(&reads, sequence, 6); /* the second answer finds nobody */
     reads_serve(&reads, 5, NULL);
     assert_int_equal(probe.answers, 1);
+}
+
+static void a_question_that_nobody_waits_for_is_forgotten(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe probe;
+    reads_init(&reads, 1);
+    probe_add(&reads, &probe, SLICE_LITERAL("a"));
+    assert_int_not_equal(reads_ask(&reads, 10), 0);
+    reads_tick(&reads, 100);
+    assert_int_equal(probe.e, ERR_NO_LEADER);
+    assert_int_equal(reads_overdue(&reads, 200, 150), 0);
+    assert_int_equal(reads.batches[0].sequence, 0);
 }
 
 static void no_more_batches_than_the_bound_are_under_way(void **state)
@@ -160,7 +172,7 @@ static void a_deadline_ends_a_read_in_whatever_stage(void **state)
     probe_add(&reads, &asked, SLICE_LITERAL("b"));
     uint64_t sequence = reads_ask(&reads, 1);
     probe_add(&reads, &waiting, SLICE_LITERAL("c"));
-    reads_tick(&reads, 100, 0);
+    reads_tick(&reads, 100);
     assert_int_equal(confirmed.e, ERR_NO_LEADER);
     assert_int_equal(asked.e, ERR_NO_LEADER);
     assert_int_equal(waiting.e, ERR_NO_LEADER);
@@ -191,7 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_is_served_once_its_index_is_applied),
         cmocka_unit_test(a_read_that_came_after_the_question_waits_for_the_next),
-        cmocka_unit_test(a_lost_question_is_asked_again_and_its_late_answer_ignored),
+        cmocka_unit_test(a_lost_question_is_asked_again_and_whichever_answer_comes_will_do),
+        cmocka_unit_test(a_question_that_nobody_waits_for_is_forgotten),
         cmocka_unit_test(no_more_batches_than_the_bound_are_under_way),
         cmocka_unit_test(answers_that_overtake_each_other_are_served_by_index),
         cmocka_unit_test(a_deadline_ends_a_read_in_whatever_stage),

@@ -73,6 +73,52 @@ static void an_overwritten_write_is_tried_again(void **state)
     assert_int_equal(probe.result.e, OK);
 }
 
+static void orphans_of_several_leaderships_are_settled_in_order(void **state)
+{
+    (void)state;
+    const uint64_t indexes[] = {10, 12, 8, 11};
+    struct writes writes;
+    struct probe probes[4];
+    writes_init(&writes, 1);
+    for (int i = 0; i < 4; i++) {
+        probe_add(&writes, &probes[i], 100);
+        propose(&writes, 2 + (uint64_t)i, indexes[i]);
+        writes_orphan(&writes);
+    }
+    struct command_result result = {.e = OK};
+    writes_applied(&writes, (struct raft_pos){.term = 4, .index = 8}, &result);
+    assert_int_equal(probes[2].answers, 1);
+    writes_applied(&writes, (struct raft_pos){.term = 2, .index = 10}, &result);
+    assert_int_equal(probes[0].answers, 1);
+    writes_applied(&writes, (struct raft_pos){.term = 9, .index = 11}, &result);
+    assert_int_equal(probes[3].answers, 0); /* overwritten: in the queue again */
+    assert_ptr_equal(writes_next(&writes), &probes[3].write);
+    writes_unproposed(&writes, &probes[3].write);
+    assert_int_equal(probes[1].answers, 0);
+    writes_close(&writes, ERR_DRAINING);
+}
+
+static void forwarded_bytes_are_counted_until_the_answer(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probes[3];
+    struct command_result result = {.e = OK};
+    writes_init(&writes, 1);
+    for (int i = 0; i < 3; i++) {
+        probe_add(&writes, &probes[i], 100);
+        writes_forwarding(&writes, writes_next(&writes), 2);
+    }
+    assert_int_equal(writes.forwarded_bytes, 3 * probes[0].write.command->size);
+    writes_forward_answer(&writes, 2, probes[1].write.forward_id, &result);
+    assert_int_equal(writes.forwarded_bytes, 2 * probes[0].write.command->size);
+    result.e = ERR_NOT_LEADER;
+    writes_forward_answer(&writes, 2, probes[0].write.forward_id, &result);
+    writes_peer_lost(&writes, 2);
+    assert_int_equal(writes.forwarded_bytes, 0);
+    writes_close(&writes, ERR_DRAINING);
+}
+
 static void an_orphan_that_was_committed_after_all_is_answered(void **state)
 {
     (void)state;
@@ -190,6 +236,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_is_answered_when_its_entry_is_applied),
         cmocka_unit_test(an_overwritten_write_is_tried_again),
+        cmocka_unit_test(orphans_of_several_leaderships_are_settled_in_order),
+        cmocka_unit_test(forwarded_bytes_are_counted_until_the_answer),
         cmocka_unit_test(an_orphan_that_was_committed_after_all_is_answered),
         cmocka_unit_test(a_deadline_is_a_refusal_only_while_nothing_was_proposed),
         cmocka_unit_test(a_forwarded_write_is_tried_again_only_if_it_cannot_have_happened),
