@@ -76,7 +76,6 @@ static void welcome(struct net_inbound *inbound, struct net_peer *peer,
     stop_waiting(inbound);
     inbound->state = NET_INBOUND_WELCOMED;
     inbound->peer = peer;
-    inbound->instance = hello->instance;
     inbound->link.gather_max = FRAME_HEADER_SIZE + FRAME_SIZE_MAX;
     peer->inbound = inbound;
     net_peer_told(peer, hello);
@@ -118,9 +117,13 @@ static err on_hello(struct net_inbound *inbound, const struct frame_header *head
     if (peer == NULL) {
         return refuse(inbound, from, FRAME_REFUSAL_UNKNOWN, "no member with this id is known");
     }
-    if (peer->inbound != NULL && peer->inbound->instance != hello.instance) {
-        return refuse(inbound, from, FRAME_REFUSAL_ID_TAKEN,
-                      "another node with this id is connected");
+    if (net_peer_is_other(peer, &hello)) {
+        return refuse(
+            inbound, from, FRAME_REFUSAL_ID_TAKEN,
+            peer->inbound != NULL
+                ? "another node with this id is connected"
+                : "another data directory had this id: a node that has lost its data must "
+                  "not come back under its old id");
     }
     welcome(inbound, peer, &hello);
     return OK;

@@ -95,6 +95,11 @@ static err on_welcome(struct net_peer *peer, struct slice payload)
     if (hello.to != peer->net->options.id) {
         return ERR_IDENTITY;
     }
+    if (net_peer_is_other(peer, &hello)) {
+        fail_for_long(peer, frame_refusal_name(FRAME_REFUSAL_ID_TAKEN),
+                      "another data directory had this id before");
+        return ERR_CLOSED;
+    }
     net_peer_told(peer, &hello);
     move(peer, NET_DIAL_UP);
     peer->up_since_ns = env_now_ns(peer->net->options.env);

@@ -136,8 +136,27 @@ static void text_copy(char *target, size_t capacity, struct slice text)
     target[text.size] = '\0';
 }
 
+bool net_peer_is_other(const struct net_peer *peer, const struct frame_hello *hello)
+{
+    return peer->instance != 0 && peer->instance != hello->instance;
+}
+
+void net_peer_expect(struct net *net, node_id id, uint64_t instance)
+{
+    struct net_peer *peer = net_peer_find(net, id);
+    ASSERT(peer != NULL && instance != 0);
+    peer->instance = instance;
+}
+
 void net_peer_told(struct net_peer *peer, const struct frame_hello *hello)
 {
+    ASSERT(!net_peer_is_other(peer, hello));
+    if (peer->instance == 0) {
+        peer->instance = hello->instance;
+        if (peer->net->handler->met != NULL) {
+            peer->net->handler->met(peer->net->ctx, peer->id, peer->instance);
+        }
+    }
     struct net_peer_info *info = &peer->info;
     text_copy(info->client_address, sizeof(info->client_address), hello->client_address);
     text_copy(info->version, sizeof(info->version), hello->version);

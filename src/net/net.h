@@ -2,15 +2,15 @@
  * The connections between nodes: frames (proto/frame.h) go out over one that we dial to each peer,
  * and come in over one that each peer dials to us.
  *
- * N1  A dialled connection carries our frames to the peer, and back only WELCOME or REFUSE and PONG.
- *     An accepted one the other way round. So a frame's way never depends on who came first.
- * N2  What is delivered was sent by the peer whose id the handshake settled, for this cluster, whole
- *     and in the order of sending on one connection. It may be lost: then handler->down tells the
- *     sender. It is never doubled.
+ * N1  A dialled connection carries our frames to the peer, and back only WELCOME or REFUSE and
+ *     PONG. An accepted one the other way round. So a frame's way never depends on who came first.
+ * N2  What is delivered was sent by the peer whose id the handshake settled, for this cluster,
+ *     whole and in the order of sending on one connection. It may be lost: then handler->down
+ *     tells the sender. It is never doubled.
  * N3  Nothing queues without a bound: an outgoing queue has queue_bytes_max, connections that have
  *     not said HELLO yet are few and timed out.
- * N4  Silence is counted in our own ticks, not read off a clock: a node that was stopped for a while
- *     does not take its own pause for its peers' death.
+ * N4  Silence is counted in our own ticks, not read off a clock: a node that was stopped for a
+ *     while does not take its own pause for its peers' death.
  * N5  Callbacks may call everything here but net_close. What they close lives until the turn ends.
  *
  * Loop thread, all of it.
@@ -32,6 +32,9 @@ struct net_handler {
     void (*up)(void *ctx, node_id peer);
     /* It is lost: frames sent since `up` may not have arrived. */
     void (*down)(void *ctx, node_id peer);
+    /* The peer was met for the first time, by this instance: to be remembered for net_peer_expect. May
+     * be NULL. Calls nothing here. */
+    void (*met)(void *ctx, node_id peer, uint64_t instance);
 };
 
 struct net_options {
@@ -73,6 +76,13 @@ const char *net_address(const struct net *net);
  * Errors: ERR_ADDRESS (empty, or above ADDRESS_SIZE_MAX), ERR_OVERLOADED (MEMBERS_MAX peers).
  */
 MUST_USE err net_peer_set(struct net *net, node_id id, const char *address);
+
+/*
+ * Tells by which instance a peer (net_peer_set) was met in an earlier life of this node: another one is
+ * refused as FRAME_REFUSAL_ID_TAKEN, both ways. Its data is lost, and with it votes and acknowledged
+ * entries: under the old id it would break what the old one has promised. `instance` is not 0.
+ */
+void net_peer_expect(struct net *net, node_id id, uint64_t instance);
 
 /* Drops both connections, without calling back, and refuses `id` from now on. Unknown: no-op. */
 void net_peer_remove(struct net *net, node_id id);

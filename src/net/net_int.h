@@ -78,6 +78,7 @@ enum net_dial_state {
 struct net_peer {
     struct net *net;
     node_id id;
+    uint64_t instance; /* of its data directory; 0: not met yet */
     char address[ADDRESS_SIZE_MAX + 1];
     struct net_link link; /* the dialled one */
     enum net_dial_state state;
@@ -101,7 +102,6 @@ struct net_inbound {
     struct net_link link;
     enum net_inbound_state state;
     struct net_peer *peer; /* while WELCOMED */
-    uint64_t instance;     /* likewise: the peer's */
     uint32_t waited_ticks; /* while WAITING or REFUSED: bytes do not set this back */
     bool is_answered;      /* a PONG went out in this tick */
     struct list siblings;  /* in net->waiting (WAITING, REFUSED) or net->dead_inbounds (CLOSED) */
@@ -127,6 +127,8 @@ struct net {
 
 /* NULL if there is none. */
 struct net_peer *net_peer_find(const struct net *net, node_id id);
+/* Whether it is not the data directory that was met under this id before. */
+bool net_peer_is_other(const struct net_peer *peer, const struct frame_hello *hello);
 /* Notes what the peer says of itself in its HELLO or WELCOME. */
 void net_peer_told(struct net_peer *peer, const struct frame_hello *hello);
 

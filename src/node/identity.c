@@ -1,6 +1,7 @@
 #include "node/identity.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,13 +10,17 @@
 #include "base/hash.h"
 
 /*
- * The file is text for people and fixed for us: six lines, the last one the CRC32C of those before
- * it. It is written whole under another name, synced, renamed, and the directory synced: it is
- * there completely or not at all.
+ * The file is text for people and fixed for us; its last line is the CRC32C of those before it. It is
+ * written whole under another name, synced, renamed, and the directory synced: it is there completely,
+ * as it was before or as it is now.
  */
 #define IDENTITY_FORMAT 1
-#define IDENTITY_TEXT_SIZE 512
+#define IDENTITY_TEXT_SIZE 4096
 #define PATH_SIZE 4096
+#define STATE_NEW "new"
+#define STATE_FOUNDED "founded"
+
+_Static_assert(256 + MEMBERS_MAX * 64 < IDENTITY_TEXT_SIZE, "a line for each peer must fit");
 
 static uint64_t founding_hash(const struct identity_claim *claim)
 {
@@ -32,80 +37,84 @@ static uint64_t founding_hash(const struct identity_claim *claim)
     return hash;
 }
 
-static int format_identity(const struct identity *identity, char *text, size_t size)
+/* Appends to `text`, which has room for it. */
+static PRINTF_LIKE(2, 3) void add_line(char text[IDENTITY_TEXT_SIZE], const char *format, ...)
 {
-    int length = snprintf(text, size,
-                          "pontoon-data %d\n"
-                          "cluster %016" PRIx64 "\n"
-                          "founding %016" PRIx64 "\n"
-                          "node %" PRIu64 "\n"
-                          "instance %016" PRIx64 "\n",
-                          IDENTITY_FORMAT, identity->cluster_id, identity->founding, identity->node,
-                          identity->instance);
-    ASSERT(length > 0 && (size_t)length + 16 < size);
-    uint32_t crc = crc32c(0, text, (size_t)length);
-    return length + snprintf(text + length, size - (size_t)length, "crc %08" PRIx32 "\n", crc);
+    size_t length = strlen(text);
+    va_list args;
+    va_start(args, format);
+    int added = vsnprintf(text + length, IDENTITY_TEXT_SIZE - length, format, args);
+    va_end(args);
+    ASSERT(added > 0 && (size_t)added < IDENTITY_TEXT_SIZE - length);
+}
+
+static void format_identity(const struct identity *identity, char text[IDENTITY_TEXT_SIZE])
+{
+    text[0] = '\0';
+    add_line(text, "pontoon-data %d\n", IDENTITY_FORMAT);
+    add_line(text, "cluster %016" PRIx64 "\n", identity->cluster_id);
+    add_line(text, "founding %016" PRIx64 "\n", identity->founding);
+    add_line(text, "node %" PRIu64 "\n", identity->node);
+    add_line(text, "instance %016" PRIx64 "\n", identity->instance);
+    add_line(text, "state %s\n", identity->is_founded ? STATE_FOUNDED : STATE_NEW);
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
+        add_line(text, "peer %" PRIu64 " %016" PRIx64 "\n", identity->peers[i].id,
+                 identity->peers[i].instance);
+    }
+    add_line(text, "crc %08" PRIx32 "\n", crc32c(0, text, strlen(text)));
+}
+
+/*
+ * Reads what can be read; whether it was right shows when it is formatted again. Widths are bounded and
+ * the text ends with a NUL: the scans cannot run over.
+ */
+static struct identity scan_identity(const char *text, int *out_format)
+{
+    struct identity identity = {0};
+    char state[8] = "";
+    int length = 0;
+    /* NOLINTBEGIN(cert-err34-c): see above */
+    (void)sscanf(text,
+                 "pontoon-data %4d\ncluster %16" SCNx64 "\nfounding %16" SCNx64 "\nnode %20" SCNu64
+                 "\ninstance %16" SCNx64 "\nstate %7s\n%n",
+                 out_format, &identity.cluster_id, &identity.founding, &identity.node,
+                 &identity.instance, state, &length);
+    identity.is_founded = strcmp(state, STATE_FOUNDED) == 0;
+    text += length;
+    while (identity.peer_count < MEMBERS_MAX) {
+        struct identity_peer *peer = &identity.peers[identity.peer_count];
+        if (sscanf(text, "peer %20" SCNu64 " %16" SCNx64 "\n%n", &peer->id, &peer->instance,
+                   &length) != 2) {
+            break;
+        }
+        text += length;
+        identity.peer_count++;
+    }
+    /* NOLINTEND(cert-err34-c) */
+    return identity;
 }
 
 static err parse_identity(const char *text, size_t size, const char *path,
                           struct identity *out_identity, struct err_note *note)
 {
-    int format = 0;
-    uint32_t crc = 0;
-    struct identity identity = {0};
-    const char *crc_line = strstr(text, "\ncrc ");
-    /* The scan cannot run over: the caller has ended the text with a NUL, widths are bounded. */
-    /* NOLINTNEXTLINE(cert-err34-c): every number is checked by formatting it again below */
-    int count = sscanf(text,
-                       "pontoon-data %4d\ncluster %16" SCNx64 "\nfounding %16" SCNx64
-                       "\nnode %20" SCNu64 "\ninstance %16" SCNx64 "\ncrc %8" SCNx32,
-                       &format, &identity.cluster_id, &identity.founding, &identity.node,
-                       &identity.instance, &crc);
-    if (count >= 1 && format != IDENTITY_FORMAT) {
+    int format = IDENTITY_FORMAT;
+    struct identity identity = scan_identity(text, &format);
+    if (format != IDENTITY_FORMAT) {
         return err_note_set(note, ERR_VERSION,
                             "%s: data format %d, this program knows %d: use the version of "
                             "pontoon that wrote it",
                             path, format, IDENTITY_FORMAT);
     }
     char expected[IDENTITY_TEXT_SIZE];
-    if (count != 6 || crc_line == NULL ||
-        format_identity(&identity, expected, sizeof(expected)) != (int)size ||
-        memcmp(expected, text, size) != 0) {
+    format_identity(&identity, expected);
+    if (strlen(expected) != size || memcmp(expected, text, size) != 0) {
         return err_note_set(note, ERR_DAMAGED,
-                            "%s: damaged (it does not match its checksum): restore it from a "
-                            "backup, or remove this node's data and let it be replaced",
+                            "%s: damaged (it does not match its checksum): this node's data cannot "
+                            "be trusted, replace the node",
                             path);
     }
     *out_identity = identity;
     return OK;
-}
-
-static err write_identity(struct env *env, const char *directory, const char *path,
-                          const struct identity *identity, struct err_note *note)
-{
-    char text[IDENTITY_TEXT_SIZE];
-    char staged[PATH_SIZE];
-    int length = format_identity(identity, text, sizeof(text));
-    (void)snprintf(staged, sizeof(staged), "%s/identity.new", directory);
-    struct env_file *file = NULL;
-    err e = env_file_open(env, staged, ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE, &file,
-                          note);
-    if (e != OK) {
-        return e;
-    }
-    struct iovec part = {.iov_base = text, .iov_len = (size_t)length};
-    e = env_file_write(file, 0, &part, 1);
-    if (e == OK) {
-        e = env_file_sync(file);
-    }
-    env_file_close(file);
-    if (e == OK) {
-        e = env_rename(env, staged, path);
-    }
-    if (e == OK) {
-        e = env_dir_sync(env, directory);
-    }
-    return e == OK ? OK : err_note_set(note, e, "%s: cannot be written: %s", path, err_title(e));
 }
 
 static err check_identity(const struct identity *found, node_id node, uint64_t founding,
@@ -124,6 +133,36 @@ static err check_identity(const struct identity *found, node_id node, uint64_t f
                             directory, found->cluster_id);
     }
     return OK;
+}
+
+err identity_save(struct env *env, const char *directory, const struct identity *identity,
+                  struct err_note *note)
+{
+    char text[IDENTITY_TEXT_SIZE];
+    char staged[PATH_SIZE];
+    char path[PATH_SIZE];
+    format_identity(identity, text);
+    (void)snprintf(staged, sizeof(staged), "%s/identity.new", directory);
+    (void)snprintf(path, sizeof(path), "%s/identity", directory);
+    struct env_file *file = NULL;
+    err e = env_file_open(env, staged, ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE, &file,
+                          note);
+    if (e != OK) {
+        return e;
+    }
+    struct iovec part = {.iov_base = text, .iov_len = strlen(text)};
+    e = env_file_write(file, 0, &part, 1);
+    if (e == OK) {
+        e = env_file_sync(file);
+    }
+    env_file_close(file);
+    if (e == OK) {
+        e = env_rename(env, staged, path);
+    }
+    if (e == OK) {
+        e = env_dir_sync(env, directory);
+    }
+    return e == OK ? OK : err_note_set(note, e, "%s: cannot be written: %s", path, err_title(e));
 }
 
 /* ERR_NO_FILE: there is none. */
@@ -162,12 +201,28 @@ err identity_open(struct env *env, const char *directory, const struct identity_
             .cluster_id = is_alone ? env_random(env) : founding,
             .founding = founding,
             .node = claim->node,
-            .instance = env_random(env),
+            .instance = env_random(env) | 1, /* not 0 */
         };
-        e = write_identity(env, directory, path, &identity, note);
+        e = identity_save(env, directory, &identity, note);
     }
     if (e == OK) {
         *out_identity = identity;
     }
     return e;
+}
+
+bool identity_meet(struct identity *identity, node_id peer, uint64_t instance)
+{
+    ASSERT(peer != 0 && instance != 0);
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
+        if (identity->peers[i].id == peer) {
+            return false;
+        }
+    }
+    if (identity->peer_count == MEMBERS_MAX) {
+        return false;
+    }
+    identity->peers[identity->peer_count] = (struct identity_peer){peer, instance};
+    identity->peer_count++;
+    return true;
 }

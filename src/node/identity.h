@@ -9,11 +9,20 @@
 #include "env/env.h"
 #include "proto/membership.h"
 
+struct identity_peer {
+    node_id id;
+    uint64_t instance;
+};
+
 struct identity {
     uint64_t cluster_id;
     uint64_t founding; /* hash of the cluster's name and first members: what the flags said */
     node_id node;
-    uint64_t instance; /* random: tells two directories with one id apart */
+    uint64_t instance; /* random, not 0: tells two directories with one id apart */
+    bool is_founded;   /* the log has begun: from now on an empty one is a lost one */
+    uint32_t peer_count;
+    struct identity_peer peers[MEMBERS_MAX]; /* met so far: another directory under one of these ids
+                                                has lost what the first one promised */
 };
 
 /* What the flags say: whose directory this should be. Borrows both. */
@@ -33,5 +42,12 @@ struct identity_claim {
 MUST_USE err identity_open(struct env *env, const char *directory,
                            const struct identity_claim *claim, struct identity *out_identity,
                            struct err_note *note);
+
+/* Writes it, durably: ERR_IO, ERR_PERMISSION, ERR_NO_SPACE. Blocks: a few times in a node's life. */
+MUST_USE err identity_save(struct env *env, const char *directory, const struct identity *identity,
+                           struct err_note *note);
+
+/* Notes whose directory `peer` is; true if that is news, to be saved. */
+bool identity_meet(struct identity *identity, node_id peer, uint64_t instance);
 
 #endif

@@ -87,6 +87,18 @@ static err open_directory(struct node *node, const struct membership *founders,
     return identity_open(node->env, directory, &claim, &node->identity, note);
 }
 
+static err sync_directories(struct env *env, const char *directory, struct err_note *note)
+{
+    char parent[PATH_SIZE];
+    (void)snprintf(parent, sizeof(parent), "%s/..", directory);
+    err e = env_dir_sync(env, directory);
+    if (e == OK) {
+        e = env_dir_sync(env, parent);
+    }
+    return e == OK ? OK
+                   : err_note_set(note, e, "%s: cannot be synced: %s", directory, err_title(e));
+}
+
 static err open_storage(struct node *node, struct err_note *note)
 {
     char path[PATH_SIZE];
@@ -117,7 +129,42 @@ static err open_storage(struct node *node, struct err_note *note)
         .ctx = node,
     };
     e = wal_open(&node->wal, &wal_options, note);
-    return e == OK ? OK : err_note_wrap(note, e, "log");
+    if (e != OK) {
+        return err_note_wrap(note, e, "log");
+    }
+    /* The directories themselves must survive a power cut, too, before anything in them is promised. */
+    return sync_directories(node->env, node->options.data_directory, note);
+}
+
+void node_save_identity(struct node *node)
+{
+    struct err_note note = {.text = ""};
+    if (identity_save(node->env, node->options.data_directory, &node->identity, &note) != OK) {
+        fatal(0, "%s", note.text);
+    }
+}
+
+static err meet_peers(struct node *node, struct err_note *note)
+{
+    const struct membership *membership = &node->replica->membership;
+    for (uint32_t i = 0; i < membership->member_count; i++) {
+        const struct member *member = &membership->members[i];
+        if (member->id == node->identity.node) {
+            continue;
+        }
+        err e = net_peer_set(node->net, member->id, member->peer_address);
+        if (e != OK) {
+            return err_note_set(note, e, "peer %" PRIu64 " at %s: %s", member->id,
+                                member->peer_address, err_title(e));
+        }
+    }
+    for (uint32_t i = 0; i < node->identity.peer_count; i++) {
+        const struct identity_peer *peer = &node->identity.peers[i];
+        if (membership_find(membership, peer->id) != NULL) {
+            net_peer_expect(node->net, peer->id, peer->instance);
+        }
+    }
+    return OK;
 }
 
 /* A cluster of one that was not told to listen has no peers to talk to. */
@@ -146,18 +193,7 @@ static err open_net(struct node *node, const struct membership *founders, struct
     if (e != OK) {
         return err_note_wrap(note, e, "peer listener");
     }
-    const struct membership *membership = &node->replica->membership;
-    for (uint32_t i = 0; i < membership->member_count && e == OK; i++) {
-        if (membership->members[i].id != node->identity.node) {
-            e = net_peer_set(node->net, membership->members[i].id,
-                             membership->members[i].peer_address);
-            if (e != OK) {
-                err_note_set(note, e, "peer %" PRIu64 " at %s: %s", membership->members[i].id,
-                             membership->members[i].peer_address, err_title(e));
-            }
-        }
-    }
-    return e;
+    return meet_peers(node, note);
 }
 
 static void fill_defaults(struct node_options *options)

@@ -103,8 +103,17 @@ static void on_down(void *ctx, node_id peer)
     replica_peer_down(node->replica, peer);
 }
 
+static void on_met(void *ctx, node_id peer, uint64_t instance)
+{
+    struct node *node = ctx;
+    if (identity_meet(&node->identity, peer, instance)) {
+        node_save_identity(node);
+    }
+}
+
 const struct net_handler node_net_handler = {
     .frame = on_frame,
     .up = on_up,
     .down = on_down,
+    .met = on_met,
 };

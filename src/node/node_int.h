@@ -28,6 +28,11 @@ struct node {
     bool is_draining;
 };
 
+/* ---- node.c ---- */
+
+/* Makes node->identity durable; ends the process if it cannot. */
+void node_save_identity(struct node *node);
+
 /* ---- forward.c: writes that another node's client gave ---- */
 
 /* Sends `write`'s command to `leader`; false if the connection did not take it. */

@@ -57,7 +57,7 @@ static err start(struct replica *replica, struct err_note *note)
     if (e != OK) {
         return err_note_set(note, e,
                             "region %" PRIu64 ": log, hard state and store contradict each other: "
-                            "restore this node from a backup or replace it",
+                            "its data cannot be trusted, replace the node",
                             replica->region);
     }
     if (replica->membership.conf.voters.count == 1 &&
@@ -125,7 +125,7 @@ static err check_fit(struct replica *replica, const struct store_region *state,
         return err_note_set(note, ERR_DAMAGED,
                             "region %" PRIu64 ": the store has applied entry %" PRIu64
                             ", the log has entries %" PRIu64 " to %" PRIu64
-                            ": they do not belong together, restore both from one backup",
+                            ": they do not belong together, replace the node",
                             replica->region, applied, bounds.compacted.index + 1,
                             bounds.last_index);
     }
@@ -134,7 +134,8 @@ static err check_fit(struct replica *replica, const struct store_region *state,
     if (applied != 0 && (e != OK || term != state->applied.term)) {
         return err_note_set(note, ERR_DAMAGED,
                             "region %" PRIu64 ": entry %" PRIu64 " has term %" PRIu64
-                            " in the log, %" PRIu64 " in the store: restore both from one backup",
+                            " in the log, %" PRIu64
+                            " in the store: they do not belong together, replace the node",
                             replica->region, applied, term, state->applied.term);
     }
     return OK;
@@ -146,6 +147,12 @@ static err recover(struct replica *replica, const struct membership *founders,
     struct node *node = replica->node;
     const struct store_region *state = store_region(node->store, replica->region);
     if (state == NULL && wal_bounds(node->wal, replica->region).last_index == 0) {
+        if (node->identity.is_founded) {
+            return err_note_set(note, ERR_DAMAGED,
+                                "%s: log and store are empty, but this node had begun: its data is "
+                                "lost. It must not come back under its old id; replace the node",
+                                node->options.data_directory);
+        }
         replica->membership = *founders;
         bootstrap(replica);
         return OK;
@@ -314,6 +321,8 @@ void replica_persisted(struct replica *replica, uint64_t ticket)
 {
     if (replica->raft == NULL) {
         if (ticket >= replica->bootstrap_ticket) {
+            replica->node->identity.is_founded = true;
+            node_save_identity(replica->node);
             struct err_note note = {.text = ""};
             err e = start(replica, &note);
             ASSERT(e == OK); /* from a log that holds one entry of our own making */

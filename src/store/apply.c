@@ -44,12 +44,11 @@ static bool find_existing(struct store *store, const struct store_region *region
         return true;
     }
     if (e != ERR_NOT_FOUND) {
-        fatal(
-            0,
-            "%s: the record that entry %llu of region %llu writes over is damaged: take this node "
-            "out of the cluster and add it again with an empty data directory",
-            store_path(store), (unsigned long long)region->applied.index,
-            (unsigned long long)region->id);
+        fatal(0,
+              "%s: the record that entry %llu of region %llu writes over is "
+              "damaged: " STORE_DAMAGE_ADVICE,
+              store_path(store), (unsigned long long)region->applied.index,
+              (unsigned long long)region->id);
     }
     return false;
 }

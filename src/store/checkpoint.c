@@ -33,10 +33,6 @@
 #define PAGE_SIZE_MIN 256u
 #define PAGE_SIZE_MAX (32u << 10)
 
-#define ADVICE                                                                                     \
-    "take this node out of the cluster and add it again with an empty data directory, or put a "   \
-    "backup of the whole data directory back"
-
 _Static_assert(KEY_SIZE_MAX <= 511, "LMDB's keys end there (mdb_env_get_maxkeysize)");
 
 struct checkpoint {
@@ -75,19 +71,20 @@ static _Noreturn void die(const struct checkpoint *checkpoint, const char *what,
         fatal(status, "%s %s", what, checkpoint->path);
     }
     fatal(0, "%s %s: %s; if it happens again: %s", what, checkpoint->path, mdb_strerror(status),
-          ADVICE);
+          STORE_DAMAGE_ADVICE);
 }
 
 /* P5. LMDB aborts after it: this is the clearer end. */
 static void on_lmdb_assert(MDB_env *mdb, const char *message)
 {
     const struct checkpoint *checkpoint = mdb_env_get_userctx(mdb);
-    fatal(0, "%s is damaged (%s): %s", checkpoint->path, message, ADVICE);
+    fatal(0, "%s is damaged (%s): %s", checkpoint->path, message, STORE_DAMAGE_ADVICE);
 }
 
 static err damaged(const struct checkpoint *checkpoint, struct err_note *note, const char *what)
 {
-    return err_note_set(note, ERR_DAMAGED, "%s: %s: %s", checkpoint->path, what, ADVICE);
+    return err_note_set(note, ERR_DAMAGED, "%s: %s: %s", checkpoint->path, what,
+                        STORE_DAMAGE_ADVICE);
 }
 
 /* What LMDB's code means at opening. */

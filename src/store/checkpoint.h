@@ -19,6 +19,11 @@
 
 #include "store/tail.h"
 
+/* What a person can do about a damaged store. */
+#define STORE_DAMAGE_ADVICE                                                                        \
+    "its data cannot be trusted: replace this node by one with a new id and an empty data "        \
+    "directory (a node that is alone: put a backup of the whole data directory back)"
+
 struct checkpoint;
 
 struct checkpoint_options {

@@ -96,13 +96,9 @@ static err load(struct store *store, struct err_note *note)
         return err_note_set(note, e, "%s: a region's state was written by a newer pontoon", path);
     }
     if (e != OK || !keys_agree(store)) {
-        return err_note_set(
-            note, ERR_DAMAGED,
-            "%s: %s: take this node out of the cluster and add it again with an "
-            "empty data directory, or put a backup of the whole data directory back",
-            path,
-            e != OK ? "a region's state is damaged"
-                    : "the number of records is not what the regions' states say");
+        return err_note_set(note, ERR_DAMAGED, "%s: %s: " STORE_DAMAGE_ADVICE, path,
+                            e != OK ? "a region's state is damaged"
+                                    : "the number of records is not what the regions' states say");
     }
     return OK;
 }

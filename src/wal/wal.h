@@ -82,7 +82,7 @@ void wal_flush(struct wal *wal);
  * end). */
 MUST_USE err wal_term(const struct wal *wal, region_id region, uint64_t index, uint64_t *out_term);
 
-/* Entries [low, high) of a region: at least one, then while their sizes sum to at most `size_max`. */
+/* Entries [low, high) of a region: one, and more while their sizes sum to at most `size_max`. */
 struct wal_range {
     region_id region;
     uint64_t low;
@@ -91,9 +91,9 @@ struct wal_range {
 };
 
 /*
- * Fills `out_entries` (room for `count_max`) with the entries of `range`. Each comes with a reference of
- * its own: the caller unrefs its data. Served from memory, or read back from the disk when it is no
- * longer there (blocks for that read).
+ * Fills `out_entries` (room for `count_max`) with the entries of `range`. Each comes with a
+ * reference of its own: the caller unrefs its data. Served from memory, or read back from the disk
+ * when it is no longer there (blocks for that read).
  *
  * Errors: ERR_COMPACTED, ERR_UNAVAILABLE, ERR_DAMAGED, ERR_IO.
  */

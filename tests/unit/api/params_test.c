@@ -27,9 +27,9 @@ static struct outcome_of_query parse(const char *text, bool is_write)
 static void what_is_not_said_stays_as_it_was(void **state)
 {
     (void)state;
-    const char *const queries[] = {"", "&&", "ID=1&x&=y", "consistency=linearizable",
-                                   "a-name-that-is-much-longer-than-any-that-was-ever-given-to-one-"
-                                   "of-our-own-parameters=1"};
+    const char *long_name = "a-name-that-is-much-longer-than-any-that-was-ever-given-to-one-of-our-"
+                            "own-parameters=1";
+    const char *const queries[] = {"", "&&", "ID=1&x&=y", "consistency=linearizable", long_name};
     for (size_t i = 0; i < ARRAY_COUNT(queries); i++) {
         struct outcome_of_query outcome = parse(queries[i], true);
         assert_int_equal(outcome.e, OK);

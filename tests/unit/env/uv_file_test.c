@@ -31,8 +31,8 @@ static size_t call_size_max; /* 0: as the system does it */
 static bool is_interrupted;
 
 /*
- * Stands before the C library's, so that a call may be made to write only a few bytes, and every other
- * one to be interrupted.
+ * Stands before the C library's, so that a call may be made to write only a few bytes, and every
+ * other one to be interrupted.
  */
 ssize_t pwritev(int fd, const struct iovec *parts, int part_count, off_t offset)
 {

@@ -156,8 +156,47 @@ static void a_new_connection_of_the_same_instance_replaces_the_old_one(void **st
     raw_close(&old);
     raw_close(&new);
     AWAIT(env, !node_info(&one, 2).is_heard);
-    raw_join(&new, &one, 10); /* the id is free again */
-    raw_close(&new);
+    assert_int_equal(one.meetings, 1);
+    assert_int_equal(one.met_peer, 2);
+    assert_int_equal(one.met_instance, 9);
+    node_close(&one);
+}
+
+static void an_id_stays_with_the_data_directory_that_was_met_first(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    node_open_alone(&one, env);
+    struct raw raw;
+    raw_join(&raw, &one, 9);
+    raw_close(&raw);
+    AWAIT(env, !node_info(&one, 2).is_heard);
+    raw_dial(&raw, env, net_address(one.net));
+    raw_greet(&raw, FRAME_HELLO, 2, 1, 10); /* nobody has the id now, but this is not who had it */
+    AWAIT(env, raw.frames > 0);
+    assert_refused(&raw, FRAME_REFUSAL_ID_TAKEN);
+    assert_true(node_has_logged(&one, "must not come back under its old id"));
+    raw_close(&raw);
+    raw_join(&raw, &one, 9);
+    raw_close(&raw);
+    node_close(&one);
+}
+
+static void who_was_met_in_an_earlier_life_is_expected_again(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    node_open_alone(&one, env);
+    net_peer_expect(one.net, 2, 9);
+    struct raw raw;
+    raw_dial(&raw, env, net_address(one.net));
+    raw_greet(&raw, FRAME_HELLO, 2, 1, 10);
+    AWAIT(env, raw.frames > 0);
+    assert_refused(&raw, FRAME_REFUSAL_ID_TAKEN);
+    raw_close(&raw);
+    raw_join(&raw, &one, 9);
+    assert_int_equal(one.meetings, 0);
+    raw_close(&raw);
     node_close(&one);
 }
 
@@ -456,6 +495,8 @@ int main(void)
         NET_TEST(a_hello_for_another_node_is_refused),
         NET_TEST(another_protocol_is_refused),
         NET_TEST(a_new_connection_of_the_same_instance_replaces_the_old_one),
+        NET_TEST(an_id_stays_with_the_data_directory_that_was_met_first),
+        NET_TEST(who_was_met_in_an_earlier_life_is_expected_again),
         NET_TEST(a_corrupted_byte_closes_the_connection_and_nothing_wrong_is_delivered),
         NET_TEST(a_corrupted_length_delivers_nothing_either),
         NET_TEST(every_frame_is_checked_against_the_handshake),

@@ -20,14 +20,28 @@ static void a_peer_that_restarts_is_reached_again(void **state)
 
     struct net_options options = node_options(env, 2);
     options.listen_address = address;
-    options.instance =
-        5; /* another data directory: its old connection is gone, so the id is free */
     node_open(&two, options);
     node_knows(&two, 1, address_of_one);
     AWAIT(env, one.ups == 2 && net_is_up(two.net, 1));
     assert_int_equal(node_send(&one, 2, SLICE_LITERAL("again")), OK);
     AWAIT(env, two.frames == 1);
     assert_int_equal(node_info(&one, 2).connects, 2);
+    node_close(&one);
+    node_close(&two);
+}
+
+static void another_data_directory_behind_a_known_id_is_not_taken_for_the_peer(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    node_open(&one, node_options(env, 1));
+    node_open(&two, node_options(env, 2));
+    node_knows(&two, 1, "127.0.0.1:1");
+    node_knows(&one, 2, net_address(two.net));
+    net_peer_expect(one.net, 2, 5);
+    AWAIT(env, node_has_logged(&one, "another data directory had this id before"));
+    assert_int_equal(one.ups, 0);
     node_close(&one);
     node_close(&two);
 }
@@ -244,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NET_TEST(a_peer_that_restarts_is_reached_again),
+        NET_TEST(another_data_directory_behind_a_known_id_is_not_taken_for_the_peer),
         NET_TEST(an_outage_is_logged_once_while_attempts_go_on),
         NET_TEST(attempts_come_slower_and_slower),
         NET_TEST(a_handshake_without_an_answer_is_given_up_and_tried_again),

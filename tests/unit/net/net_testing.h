@@ -53,6 +53,9 @@ struct node {
     void (*on_frame)(struct node *node, node_id from);
     void (*on_up)(struct node *node, node_id peer);
     void (*on_down)(struct node *node, node_id peer);
+    int meetings; /* handler->met: how often, and the last one */
+    node_id met_peer;
+    uint64_t met_instance;
 };
 
 static inline void node_frame(void *ctx, node_id from, enum frame_type type, region_id region,
@@ -91,6 +94,14 @@ static inline void node_down(void *ctx, node_id peer)
     }
 }
 
+static inline void node_met(void *ctx, node_id peer, uint64_t instance)
+{
+    struct node *node = ctx;
+    node->meetings++;
+    node->met_peer = peer;
+    node->met_instance = instance;
+}
+
 static inline void node_log_sink(void *ctx, enum log_level level, const char *line, size_t size)
 {
     (void)level;
@@ -113,7 +124,7 @@ static inline bool node_has_logged(struct node *node, const char *text)
 static inline const struct net_handler *node_handler(void)
 {
     static const struct net_handler handler = {
-        .frame = node_frame, .up = node_up, .down = node_down};
+        .frame = node_frame, .up = node_up, .down = node_down, .met = node_met};
     return &handler;
 }
 

@@ -108,6 +108,27 @@ static void a_node_alone_may_begin_to_listen_for_peers(void **state)
     assert_int_equal(claim(fixture, 1, "", &alone, &identity, &note), OK);
 }
 
+static void what_was_met_and_founded_is_found_again(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity made;
+    struct identity found;
+    struct err_note note;
+    assert_int_equal(claim(fixture, 2, "", &fixture->founders, &made, &note), OK);
+    assert_false(made.is_founded);
+    made.is_founded = true;
+    assert_true(identity_meet(&made, 3, 0xfeed));
+    assert_true(identity_meet(&made, 1, 0xbeef));
+    assert_false(identity_meet(&made, 3, 0xdead)); /* the first one counts */
+    assert_int_equal(identity_save(fixture->env, fixture->directory, &made, &note), OK);
+    assert_int_equal(claim(fixture, 2, "", &fixture->founders, &found, &note), OK);
+    assert_true(found.is_founded);
+    assert_int_equal(found.peer_count, 2);
+    assert_int_equal(found.peers[0].id, 3);
+    assert_int_equal(found.peers[0].instance, 0xfeed);
+    assert_int_equal(found.peers[1].instance, 0xbeef);
+}
+
 static void every_flipped_byte_and_every_cut_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -115,6 +136,8 @@ static void every_flipped_byte_and_every_cut_is_refused(void **state)
     struct err_note note;
     char text[1024];
     assert_int_equal(claim(fixture, 2, "", &fixture->founders, &identity, &note), OK);
+    assert_true(identity_meet(&identity, 1, 77));
+    assert_int_equal(identity_save(fixture->env, fixture->directory, &identity, &note), OK);
     FILE *file = fopen(fixture->path, "rb");
     assert_non_null(file);
     size_t size = fread(text, 1, sizeof(text), file);
@@ -146,6 +169,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_node_alone_may_begin_to_listen_for_peers, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_was_met_and_founded_is_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(every_flipped_byte_and_every_cut_is_refused, setup,
                                         teardown),
     };

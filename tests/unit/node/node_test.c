@@ -46,12 +46,12 @@ static uint16_t free_port(void)
     return ntohs(address.sin_port);
 }
 
-static void start_node(struct cluster *cluster, uint32_t i)
+static struct node_options options_of(struct cluster *cluster, uint32_t i)
 {
     snprintf(cluster->directories[i], sizeof(cluster->directories[i]), "%s/%u", cluster->directory,
              i + 1);
     snprintf(cluster->clients[i], sizeof(cluster->clients[i]), "127.0.0.1:%u", 3001 + i);
-    struct node_options options = {
+    return (struct node_options){
         .env = cluster->env,
         .data_directory = cluster->directories[i],
         .version = "test",
@@ -67,6 +67,11 @@ static void start_node(struct cluster *cluster, uint32_t i)
         .log_keep_bytes_max = cluster->log_keep_bytes_max,
         .log = cluster->log,
     };
+}
+
+static void start_node(struct cluster *cluster, uint32_t i)
+{
+    struct node_options options = options_of(cluster, i);
     struct err_note note = {.text = ""};
     err e = node_open(&cluster->nodes[i], &options, &note);
     if (e != OK) {
@@ -489,6 +494,83 @@ static void past_the_bound_the_log_goes_and_a_warning_names_the_member(void **st
     cluster_deinit(&cluster);
 }
 
+static void remove_data(struct cluster *cluster, uint32_t i, const char *part)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", cluster->directories[i], part);
+    assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static void a_member_that_lost_its_data_neither_votes_nor_hides_what_was_acknowledged(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct reading reading;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    uint32_t absent = (leader + 1) % 3;
+    uint32_t wiped = (leader + 2) % 3;
+    stop_node(&cluster, absent);
+    assert_int_equal(put(&cluster, leader, "a", "1").e, OK);
+    stop_node(&cluster, leader);
+    stop_node(&cluster, wiped);
+    remove_data(&cluster, wiped, "");
+    /* Together they would be a quorum that has never heard of the write. */
+    start_node(&cluster, absent);
+    start_node(&cluster, wiped);
+    begin_get(&cluster, absent, &reading, "a", READ_LINEARIZABLE, 2000);
+    assert_true(turn_until(&cluster, is_read, &reading));
+    assert_int_equal(reading.e, ERR_NO_LEADER);
+    start_node(&cluster, leader);
+    assert_value(&cluster, absent, "a", "1");
+    cluster_deinit(&cluster);
+}
+
+static void an_empty_log_under_a_known_identity_is_refused(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    assert_int_equal(put(&cluster, 0, "a", "1").e, OK);
+    stop_node(&cluster, 0);
+    remove_data(&cluster, 0, "wal");
+    struct node_options options = options_of(&cluster, 0);
+    struct err_note note = {.text = ""};
+    assert_int_equal(node_open(&cluster.nodes[0], &options, &note), ERR_DAMAGED);
+    assert_non_null(strstr(note.text, "data is lost"));
+    cluster.nodes[0] = NULL;
+    cluster_deinit(&cluster);
+}
+
+/* Long enough for several looks at how far the log can go. */
+static bool is_past(void *ctx)
+{
+    struct checkpoint_wait *wait = ctx;
+    return env_now_ms(wait->cluster->env) >= wait->least;
+}
+
+static void a_leader_that_steps_down_does_not_forget_who_needs_its_log(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init_with(&cluster, 3, 64u << 10, 0);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    stop_node(&cluster, (leader + 1) % 3);
+    write_much(&cluster, leader, 300);
+    struct checkpoint_wait wait = {&cluster, leader, 200, false};
+    assert_true(turn_until(&cluster, is_checkpointed, &wait));
+    stop_node(&cluster, (leader + 2) % 3);
+    wait.least = env_now_ms(cluster.env) + 3000;
+    assert_true(turn_until(&cluster, is_past, &wait));
+    struct node_status status;
+    node_status(cluster.nodes[leader], &status);
+    assert_int_not_equal(status.role, NODE_LEADER);
+    assert_true(status.first_index < 10);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +580,9 @@ int main(void)
         cmocka_unit_test(without_a_quorum_nothing_is_promised_and_it_comes_back_by_itself),
         cmocka_unit_test(draining_refuses_and_closing_answers_everybody),
         cmocka_unit_test(the_log_that_a_lagging_member_needs_is_kept),
+        cmocka_unit_test(a_member_that_lost_its_data_neither_votes_nor_hides_what_was_acknowledged),
+        cmocka_unit_test(an_empty_log_under_a_known_identity_is_refused),
+        cmocka_unit_test(a_leader_that_steps_down_does_not_forget_who_needs_its_log),
         cmocka_unit_test(past_the_bound_the_log_goes_and_a_warning_names_the_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
