@@ -32,8 +32,8 @@ struct net_handler {
     void (*up)(void *ctx, node_id peer);
     /* It is lost: frames sent since `up` may not have arrived. */
     void (*down)(void *ctx, node_id peer);
-    /* The peer was met for the first time, by this instance: to be remembered for net_peer_expect. May
-     * be NULL. Calls nothing here. */
+    /* The peer was met for the first time, by this instance: to be remembered for net_peer_expect.
+     * May be NULL. Calls nothing here. */
     void (*met)(void *ctx, node_id peer, uint64_t instance);
 };
 
@@ -78,9 +78,10 @@ const char *net_address(const struct net *net);
 MUST_USE err net_peer_set(struct net *net, node_id id, const char *address);
 
 /*
- * Tells by which instance a peer (net_peer_set) was met in an earlier life of this node: another one is
- * refused as FRAME_REFUSAL_ID_TAKEN, both ways. Its data is lost, and with it votes and acknowledged
- * entries: under the old id it would break what the old one has promised. `instance` is not 0.
+ * Tells by which instance a peer (net_peer_set) was met in an earlier life of this node: another
+ * one is refused as FRAME_REFUSAL_ID_TAKEN, both ways. Its data is lost, and with it votes and
+ * acknowledged entries: under the old id it would break what the old one has promised. `instance`
+ * is not 0.
  */
 void net_peer_expect(struct net *net, node_id id, uint64_t instance);
 

@@ -10,9 +10,9 @@
 #include "base/hash.h"
 
 /*
- * The file is text for people and fixed for us; its last line is the CRC32C of those before it. It is
- * written whole under another name, synced, renamed, and the directory synced: it is there completely,
- * as it was before or as it is now.
+ * The file is text for people and fixed for us; its last line is the CRC32C of those before it. It
+ * is written whole under another name, synced, renamed, and the directory synced: it is there
+ * completely, as it was before or as it is now.
  */
 #define IDENTITY_FORMAT 1
 #define IDENTITY_TEXT_SIZE 4096
@@ -65,8 +65,8 @@ static void format_identity(const struct identity *identity, char text[IDENTITY_
 }
 
 /*
- * Reads what can be read; whether it was right shows when it is formatted again. Widths are bounded and
- * the text ends with a NUL: the scans cannot run over.
+ * Reads what can be read; whether it was right shows when it is formatted again. Widths are bounded
+ * and the text ends with a NUL: the scans cannot run over.
  */
 static struct identity scan_identity(const char *text, int *out_format)
 {

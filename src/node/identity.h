@@ -43,7 +43,9 @@ MUST_USE err identity_open(struct env *env, const char *directory,
                            const struct identity_claim *claim, struct identity *out_identity,
                            struct err_note *note);
 
-/* Writes it, durably: ERR_IO, ERR_PERMISSION, ERR_NO_SPACE. Blocks: a few times in a node's life. */
+/*
+ * Writes it, durably: ERR_IO, ERR_PERMISSION, ERR_NO_SPACE. Blocks: a few times in a node's life.
+ */
 MUST_USE err identity_save(struct env *env, const char *directory, const struct identity *identity,
                            struct err_note *note);
 

@@ -132,7 +132,10 @@ static err open_storage(struct node *node, struct err_note *note)
     if (e != OK) {
         return err_note_wrap(note, e, "log");
     }
-    /* The directories themselves must survive a power cut, too, before anything in them is promised. */
+    /*
+     * The directories themselves must survive a power cut, too, before anything in them is
+     * promised.
+     */
     return sync_directories(node->env, node->options.data_directory, note);
 }
 

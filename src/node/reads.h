@@ -7,8 +7,8 @@
  *
  * R1  A batch is asked for only after all its reads came in, so whatever was acknowledged before a
  *     read began is at or below its index.
- * R2  A question may be lost (message dropped, leader changed): it is asked again, under its number.
- *     Whichever answer comes first will do, since R1 holds for the first asking.
+ * R2  A question may be lost (message dropped, leader changed): it is asked again, under its
+ *     number. Whichever answer comes first will do, since R1 holds for the first asking.
  * R3  At most READ_BATCHES_MAX batches are under way; the next gathers meanwhile.
  */
 #ifndef NODE_READS_H
@@ -51,7 +51,9 @@ void reads_unasked(struct reads *reads, uint64_t sequence);
 void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index);
 /* Serves what is confirmed at or below `applied`, from `store`. */
 void reads_serve(struct reads *reads, uint64_t applied, struct store *store);
-/* The next question that was asked before `asked_before_ms`, to be asked again (R2), now; 0: none. */
+/*
+ * The next question that was asked before `asked_before_ms`, to be asked again (R2), now; 0: none.
+ */
 uint64_t reads_overdue(struct reads *reads, uint64_t now_ms, uint64_t asked_before_ms);
 /* There is another leader: every question is overdue. */
 void reads_lost(struct reads *reads);

@@ -86,7 +86,9 @@ struct raft_storage replica_storage(struct replica *replica);
 
 /* ---- replica_compact.c ---- */
 
-/* The store's checkpoint or the peers have moved on: cuts the log where nobody needs it any more. */
+/*
+ * The store's checkpoint or the peers have moved on: cuts the log where nobody needs it any more.
+ */
 void replica_compact(struct replica *replica);
 /* The leader says that every member it keeps the log for has it up to `floor`. */
 void replica_keep_from(struct replica *replica, uint64_t floor);
@@ -102,8 +104,9 @@ struct apply_budget {
 /* Takes committed entries into the backlog; shares their data. */
 void replica_take_committed(struct replica *replica, const struct entry *entries, uint32_t count);
 /*
- * Applies from the backlog, within `budget`, and answers the writes. True if it applied anything. While
- * the store cannot take more (store_health) it applies nothing: the core then hands out no more.
+ * Applies from the backlog, within `budget`, and answers the writes. True if it applied anything.
+ * While the store cannot take more (store_health) it applies nothing: the core then hands out no
+ * more.
  */
 bool replica_apply(struct replica *replica, struct apply_budget *budget);
 /* There is something to apply. */

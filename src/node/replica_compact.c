@@ -1,13 +1,14 @@
 /*
- * How far a region's log can go: up to the checkpoint, but not past what the slowest member has, within
- * a bound (--log-keep-bytes).
+ * How far a region's log can go: up to the checkpoint, but not past what the slowest member has,
+ * within a bound (--log-keep-bytes).
  *
- * K1  Only a leader knows what the members have, and only by their answers in its own term: a member
- *     that has not answered yet may lack everything.
- * K2  Past the bound the slowest member alone is given up, one at a time: the log is cut for it, never
- *     for those that keep up. It is kept for that member again once it has caught up.
- * K3  The leader tells the others where it cuts (FRAME_LOG_FLOOR), since any of them may lead next. They
- *     decide nothing themselves, unless nobody tells them while the log grows far beyond the bound.
+ * K1  Only a leader knows what the members have, and only by their answers in its own term: a
+ *     member that has not answered yet may lack everything.
+ * K2  Past the bound the slowest member alone is given up, one at a time: the log is cut for it,
+ *     never for those that keep up. It is kept for that member again once it has caught up.
+ * K3  The leader tells the others where it cuts (FRAME_LOG_FLOOR), since any of them may lead next.
+ *     They decide nothing themselves, unless nobody tells them while the log grows far beyond the
+ *     bound.
  */
 #include "base/assert.h"
 #include "node/node_int.h"

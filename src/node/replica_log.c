@@ -1,4 +1,6 @@
-/* The region's log between the core, which reads it, and the node's write-ahead log, which has it. */
+/*
+ * The region's log between the core, which reads it, and the node's write-ahead log, which has it.
+ */
 #include <inttypes.h>
 
 #include "base/assert.h"

@@ -11,8 +11,8 @@
  *     earlier proposal: another entry was committed at its place, or the leader said so.
  * W2  PROPOSED, ORPHANED and FORWARDED: its outcome is open until its place in the log is committed
  *     or the leader answers; past its deadline it is answered ERR_OUTCOME_UNKNOWN.
- * W3  PROPOSED and ORPHANED are in the order of the indexes: one leadership proposes upwards, and what
- *     several have left behind is merged.
+ * W3  PROPOSED and ORPHANED are in the order of the indexes: one leadership proposes upwards, and
+ *     what several have left behind is merged.
  */
 #ifndef NODE_WRITES_H
 #define NODE_WRITES_H
