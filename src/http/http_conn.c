@@ -137,6 +137,16 @@ static void on_body(struct http_conn *conn, struct slice piece)
     }
 }
 
+/* A chunk that is too large by its own word is refused before a byte of it has come. */
+static void on_more(struct http_conn *conn)
+{
+    const struct http_request *request = conn->reading;
+    if (request != NULL && conn->parser.state == HTTP_PARSER_CHUNK_DATA &&
+        conn->parser.left > request->body_limit - request->body_size) {
+        refuse_body(conn, ERR_TOO_LARGE);
+    }
+}
+
 static void on_end(struct http_conn *conn)
 {
     struct http_server *server = conn->server;
@@ -168,7 +178,8 @@ static struct slice consume(struct http_conn *conn, struct slice input)
         struct slice bytes = SLICE_EMPTY;
         switch (http_parser_next(&conn->parser, &input, &conn->server->head, &bytes)) {
         case HTTP_EVENT_MORE:
-            return input;
+            on_more(conn);
+            return conn->phase == HTTP_CONN_OPEN ? input : SLICE_EMPTY;
         case HTTP_EVENT_HEAD:
             on_head(conn, bytes);
             break;

@@ -218,6 +218,19 @@ static void chunks_beyond_the_limit_are_refused_while_they_come(void **state)
     client_close(&client);
 }
 
+static void a_chunk_that_announces_too_much_is_refused_before_it_comes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client;
+    client_open(&client, fixture);
+    client_send(&client, "PUT /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "ffffffffffffffff\r\n");
+    UNTIL(fixture, client_is_ended(&client));
+    assert_true(client_has(&client, "HTTP/1.1 413 "));
+    assert_int_equal(fixture->ready_count, 0);
+    client_close(&client);
+}
+
 static void nothing_after_a_refused_message_is_read(void **state)
 {
     struct fixture *fixture = *state;
@@ -643,6 +656,7 @@ int main(void)
         FIXTURE_TEST(a_body_that_is_too_large_is_refused_before_it_is_sent),
         FIXTURE_TEST(a_refused_upload_is_drained_so_that_the_answer_arrives),
         FIXTURE_TEST(chunks_beyond_the_limit_are_refused_while_they_come),
+        FIXTURE_TEST(a_chunk_that_announces_too_much_is_refused_before_it_comes),
         FIXTURE_TEST(nothing_after_a_refused_message_is_read),
         FIXTURE_TEST(a_refusal_waits_for_the_answers_before_it),
         FIXTURE_TEST(all_bodies_together_are_bounded),
