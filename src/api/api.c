@@ -218,13 +218,19 @@ const struct http_handler *api_http_handler(void)
 struct api *api_new(const struct api_options *options)
 {
     ASSERT(options->env != NULL);
-    ASSERT(options->node != NULL);
     struct api *api = mem_calloc(1, sizeof(*api));
     api->options = *options;
     api->started_ms = env_now_ms(options->env);
     prng_init(&api->request_ids, env_random(options->env));
     api_meter_init(&api->meter, options->metrics);
     return api;
+}
+
+void api_serve(struct api *api, struct node *node)
+{
+    ASSERT(api->node == NULL);
+    ASSERT(node != NULL);
+    api->node = node;
 }
 
 void api_show_http_stats(struct api *api, const struct http_stats *stats)

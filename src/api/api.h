@@ -14,7 +14,6 @@ struct api;
 struct api_options {
     struct env *env;
     struct log *log;
-    struct node *node;
     struct metrics *metrics;
     const char *version;
     uint64_t value_bytes_max;    /* --max-value-bytes */
@@ -25,6 +24,8 @@ struct api_options {
 
 /* Borrows what `options` points to. Caller frees, after the HTTP server is closed. */
 struct api *api_new(const struct api_options *options);
+/* From now on requests can be served: by `node`, which is borrowed. Before the loop turns first. */
+void api_serve(struct api *api, struct node *node);
 void api_free(struct api *api); /* NULL: no-op */
 
 /*

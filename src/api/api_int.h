@@ -30,6 +30,7 @@ struct route {
 
 struct api {
     struct api_options options;
+    struct node *node; /* from api_serve on */
     struct prng request_ids;
     uint64_t started_ms;
     struct meter meter;

@@ -121,7 +121,7 @@ void api_exchange_respond(struct exchange *x, int status, struct buf *body, stru
     uint64_t started_ns = http_started_ns(x->request);
     uint64_t duration_us = now_ns > started_ns ? (now_ns - started_ns) / 1000 : 0;
     api_exchange_field_u64(x, "KV-Revision",
-                           x->has_revision ? x->revision : node_revision(api->options.node));
+                           x->has_revision ? x->revision : node_revision(api->node));
     api_exchange_field(x, "KV-Request-Id", x->request_id);
     api_meter_count(&api->meter, x->route->id, x->method, status, duration_us);
     log_request(x, status, content.size, duration_us);
@@ -180,7 +180,7 @@ void api_exchange_respond_problem(struct exchange *x, const struct problem *prob
     api_route_allow(x->route, allow);
     if (!x->has_revision) {
         x->has_revision = true;
-        x->revision = node_revision(x->api->options.node);
+        x->revision = node_revision(x->api->node);
     }
     const struct problem_context context = {
         .key = x->key,

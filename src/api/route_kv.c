@@ -237,7 +237,7 @@ static void begin_write(struct exchange *x)
     x->op.write.command = command_encode(&command);
     x->op.write.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
     x->op.write.done = write_done;
-    node_write(options->node, x->key, &x->op.write);
+    node_write(x->api->node, x->key, &x->op.write);
 }
 
 /* ---- reads ---- */
@@ -299,7 +299,7 @@ static void begin_read(struct exchange *x)
     x->op.read.consistency = x->params.consistency;
     x->op.read.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
     x->op.read.done = read_done;
-    node_read(options->node, &x->op.read);
+    node_read(x->api->node, &x->op.read);
 }
 
 void api_kv_answer(struct exchange *x)

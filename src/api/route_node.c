@@ -37,7 +37,7 @@ void api_root_answer(struct exchange *x)
     };
     const struct api_options *options = &x->api->options;
     struct node_status status;
-    node_status(options->node, &status);
+    node_status(x->api->node, &status);
     struct json_object *document = json_object_new_object();
     api_document_add_text(document, "name", "pontoon");
     api_document_add_text(document, "version", options->version);
@@ -75,21 +75,21 @@ static void respond_leader(struct exchange *x, const struct node_status *status,
 void api_leader_answer(struct exchange *x)
 {
     struct node_status status;
-    node_status(x->api->options.node, &status);
-    respond_leader(x, &status, node_is_leader(x->api->options.node));
+    node_status(x->api->node, &status);
+    respond_leader(x, &status, node_is_leader(x->api->node));
 }
 
 void api_follower_answer(struct exchange *x)
 {
     struct node_status status;
-    node_status(x->api->options.node, &status);
+    node_status(x->api->node, &status);
     respond_leader(x, &status, status.role == NODE_FOLLOWER && status.leader != 0);
 }
 
 void api_health_answer(struct exchange *x)
 {
     struct node_status status;
-    node_status(x->api->options.node, &status);
+    node_status(x->api->node, &status);
     struct json_object *document = json_object_new_object();
     api_document_add_text(document, "health", status.has_quorum ? "true" : "false");
     api_exchange_respond_json(x, status.has_quorum ? 200 : 503, document, false);
@@ -152,7 +152,7 @@ void api_readyz_answer(struct exchange *x)
 {
     const char *why_not;
     bool passes[CHECK_COUNT];
-    run_checks(x->api->options.node, passes, &why_not);
+    run_checks(x->api->node, passes, &why_not);
     struct writer text = {0};
     bool is_ready = true;
     for (size_t i = 0; i < CHECK_COUNT; i++) {

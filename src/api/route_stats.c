@@ -145,7 +145,7 @@ static struct json_object *http_part(const struct http_stats *stats)
 
 void api_stats_answer(struct exchange *x)
 {
-    const struct node *node = x->api->options.node;
+    const struct node *node = x->api->node;
     struct node_status status;
     node_status(node, &status);
     ASSERT(status.peer_count <= MEMBERS_MAX);

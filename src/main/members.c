@@ -29,8 +29,10 @@ static err parse_member(struct slice item, struct member *out_member, struct err
                             SLICE_ARGS(item));
     }
     if (address.size == 0 || address.size > ADDRESS_SIZE_MAX) {
-        return err_note_set(note, ERR_BAD_REQUEST, "member %" PRIu64 " has no usable address",
-                            out_member->id);
+        return err_note_set(note, ERR_BAD_REQUEST,
+                            "member %" PRIu64 " has no usable address; write it as %" PRIu64
+                            "=HOST:PORT",
+                            out_member->id, out_member->id);
     }
     memset(out_member->peer_address, 0, sizeof(out_member->peer_address));
     memcpy(out_member->peer_address, address.data, address.size);

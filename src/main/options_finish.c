@@ -200,8 +200,8 @@ static err resolve_advertise(struct options *options, struct err_note *note)
     if (options->member_count > 1) {
         return refuse(
             options, "listen", note,
-            "%s listens everywhere, but is no address to tell the other members' clients; "
-            "add --advertise HOST:PORT with one that they can reach",
+            "%s is no address that clients of the other members could be told; add --advertise "
+            "HOST:PORT with one that they can reach",
             options->listen);
     }
     options->advertise = ""; /* a node alone has nobody to tell */

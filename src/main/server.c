@@ -75,6 +75,39 @@ static void open_metrics(struct server *server)
     main_process_add_metrics(server->metrics, server->env);
 }
 
+static err open_http(struct server *server, struct err_note *note)
+{
+    const struct options *options = server->options;
+    server->api = api_new(&(struct api_options){
+        .env = server->env,
+        .log = server->log,
+        .metrics = server->metrics,
+        .version = PONTOON_VERSION,
+        .value_bytes_max = options->max_value_bytes,
+        .request_timeout_ms = options->request_timeout_ms,
+        .access_log = options->access_log,
+        .is_loopback = options->is_loopback,
+    });
+    const struct http_options http_options = {
+        .env = server->env,
+        .log = server->log,
+        .listen_address = options->listen,
+        .body_bytes_max = options->max_value_bytes,
+        .connections_max = (uint32_t)options->max_connections,
+    };
+    err e = http_server_open(&server->http, &http_options, api_http_handler(), server->api, note);
+    if (e != OK) {
+        struct err_note why = *note;
+        return err_note_set(note, e, "%s; stop what uses it, or take another --listen", why.text);
+    }
+    api_show_http_stats(server->api, http_stats(server->http));
+    return OK;
+}
+
+/*
+ * After the listener: a port that is taken must not leave a data directory behind that was just
+ * made. Requests that come in meanwhile wait in their sockets, the loop does not turn yet.
+ */
 static err open_node(struct server *server, struct err_note *note)
 {
     const struct options *options = server->options;
@@ -99,37 +132,11 @@ static err open_node(struct server *server, struct err_note *note)
         .log_keep_bytes_max = options->log_keep_bytes,
         .proposals_bytes_max = PROPOSALS_BYTES_MAX,
     };
-    return node_open(&server->node, &node_options, note);
-}
-
-static err open_http(struct server *server, struct err_note *note)
-{
-    const struct options *options = server->options;
-    server->api = api_new(&(struct api_options){
-        .env = server->env,
-        .log = server->log,
-        .node = server->node,
-        .metrics = server->metrics,
-        .version = PONTOON_VERSION,
-        .value_bytes_max = options->max_value_bytes,
-        .request_timeout_ms = options->request_timeout_ms,
-        .access_log = options->access_log,
-        .is_loopback = options->is_loopback,
-    });
-    const struct http_options http_options = {
-        .env = server->env,
-        .log = server->log,
-        .listen_address = options->listen,
-        .body_bytes_max = options->max_value_bytes,
-        .connections_max = (uint32_t)options->max_connections,
-    };
-    err e = http_server_open(&server->http, &http_options, api_http_handler(), server->api, note);
-    if (e != OK) {
-        struct err_note why = *note;
-        return err_note_set(note, e, "%s; stop what uses it, or take another --listen", why.text);
+    err e = node_open(&server->node, &node_options, note);
+    if (e == OK) {
+        api_serve(server->api, server->node);
     }
-    api_show_http_stats(server->api, http_stats(server->http));
-    return OK;
+    return e;
 }
 
 /* ---- ending (V2) ---- */
@@ -227,9 +234,9 @@ err main_server_open(struct server **out_server, struct env *env, const struct o
              LOG_TEXT("data", options->data), LOG_U64("id", options->id));
     warn_of_exposure(server);
     raise_files(server);
-    err e = open_node(server, note);
+    err e = open_http(server, note);
     if (e == OK) {
-        e = open_http(server, note);
+        e = open_node(server, note);
     }
     if (e != OK) {
         main_server_close(server);

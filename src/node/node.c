@@ -170,17 +170,18 @@ static err meet_peers(struct node *node, struct err_note *note)
     return OK;
 }
 
-/* A cluster of one that was not told to listen has no peers to talk to. */
-static err open_net(struct node *node, const struct membership *founders, struct err_note *note)
+/* Where this node listens for peers; NULL: it is alone and was not told to. */
+static const char *peer_listen_address(const struct node *node, const struct membership *founders)
 {
-    const struct member *self = membership_find(founders, node->options.id);
     const char *listen = node->options.peer_listen;
     if (listen == NULL && founders->member_count > 1) {
-        listen = self->peer_address;
+        listen = membership_find(founders, node->options.id)->peer_address;
     }
-    if (listen == NULL || listen[0] == '\0') {
-        return OK;
-    }
+    return listen == NULL || listen[0] == '\0' ? NULL : listen;
+}
+
+static err open_net(struct node *node, const char *listen, struct err_note *note)
+{
     struct net_options options = {
         .env = node->env,
         .log = node->log,
@@ -221,10 +222,29 @@ static struct membership founding_membership(const struct node_options *options)
     return founders;
 }
 
+static void refuse_stream(void *ctx, struct env_stream *stream)
+{
+    (void)ctx;
+    env_stream_close(stream);
+}
+
+/* A port that is taken must not leave a data directory behind that was just made: look first. */
+static err try_listening(const struct node *node, const char *address, struct err_note *note)
+{
+    struct env_listener *listener = NULL;
+    err e = env_listen(node->env, address, refuse_stream, NULL, &listener, note);
+    env_listener_close(listener);
+    return e == OK ? OK : err_note_wrap(note, e, "peer listener");
+}
+
 static err open_all(struct node *node, struct err_note *note)
 {
     struct membership founders = founding_membership(&node->options);
-    err e = open_directory(node, &founders, note);
+    const char *listen = peer_listen_address(node, &founders);
+    err e = listen == NULL ? OK : try_listening(node, listen, note);
+    if (e == OK) {
+        e = open_directory(node, &founders, note);
+    }
     if (e == OK) {
         e = open_storage(node, note);
     }
@@ -233,7 +253,7 @@ static err open_all(struct node *node, struct err_note *note)
     }
     if (e == OK) {
         router_add(&node->router, SLICE_EMPTY, node->replica);
-        e = open_net(node, &founders, note);
+        e = listen == NULL ? OK : open_net(node, listen, note);
     }
     return e;
 }

@@ -250,12 +250,12 @@ static void fixture_open_with(struct fixture *fixture, struct api_options option
                                                 .snapshot_index = 9};
     options.env = fixture->env;
     options.log = fixture->log;
-    options.node = &fixture->node;
     options.metrics = fixture->metrics;
     options.version = "0.1.0";
     options.value_bytes_max = VALUE_BYTES_MAX;
     options.request_timeout_ms = 5000;
     fixture->api = api_new(&options);
+    api_serve(fixture->api, &fixture->node);
     const struct http_options http_options = {.env = fixture->env,
                                               .log = fixture->log,
                                               .listen_address = "127.0.0.1:0",
