@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Under constant load resident memory stays where it is."""
+
+import re
+import statistics
+import threading
+import time
+from pathlib import Path
+
+import harness
+
+SAMPLE_SECONDS = harness.pick(0.5, 5)
+LOAD_SECONDS = harness.pick(15, 600)
+KEYS = 2000
+VALUE_BYTES = 256
+# A quick run needs bounds that it reaches; a full one takes the default settings.
+FLAGS = harness.pick(
+    {"tail_bytes": "1MiB", "segment_size": "1MiB", "checkpoint_interval": "1s"}, {})
+GROWTH_MAX = 0.10  # of the first half's median, over the second half
+GROWTH_SPARE_BYTES = 2 << 20
+
+
+def anonymous_bytes(node):
+    """Resident memory without what is mapped from files: LMDB's pages belong to the kernel."""
+    text = Path(f"/proc/{node.process.pid}/status").read_text()
+    return int(re.search(r"^RssAnon:\s+(\d+) kB", text, re.MULTILINE).group(1)) << 10
+
+
+class Load:
+    """Clients that write and read the same keys over and over, pipelined, until the end."""
+
+    def __init__(self, cluster):
+        self.is_over = threading.Event()
+        self.count = 0
+        self.failures = []
+        self.threads = [threading.Thread(target=self.run, args=(node, number), daemon=True)
+                        for node in cluster for number in range(2)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join(30)
+
+    def run(self, node, number):
+        random = harness.rng(f"load-{node.id}-{number}")
+        value = random.randbytes(VALUE_BYTES)
+        try:
+            with node.connect() as connection:
+                while not self.is_over.is_set():
+                    keys = [f"/kv/key-{random.randrange(KEYS)}" for _ in range(32)]
+                    connection.send(b"".join(harness.encode("PUT", key, value)
+                                             + harness.encode("GET", key) for key in keys))
+                    for _ in range(2 * len(keys)):
+                        response = connection.receive()
+                        if response.status not in (200, 201, 404):
+                            raise AssertionError(response)
+                    self.count += 2 * len(keys)
+        except Exception as problem:
+            self.failures.append(problem)
+
+
+class Memory(harness.TestCase):
+    def test_resident_memory_is_flat_under_constant_load(self):
+        cluster = self.cluster(3, start=False, **FLAGS)
+        for node in cluster:
+            # A sanitizer keeps freed memory back; that has to have reached its bound too.
+            node.environment = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:"
+                                                "quarantine_size_mb=1:malloc_context_size=5"}
+        cluster.start()
+        samples = {node: [] for node in cluster}
+        with Load(cluster) as load:
+            end = time.monotonic() + LOAD_SECONDS
+            while time.monotonic() < end and not load.failures:
+                load.is_over.wait(SAMPLE_SECONDS)
+                for node in cluster:
+                    samples[node].append(anonymous_bytes(node))
+            writes = load.count
+        if load.failures:
+            raise load.failures[0]
+        harness.say(f"{writes} requests in {LOAD_SECONDS} s")
+        for node, found in samples.items():
+            self.check(node, found)
+
+    def check(self, node, found):
+        """The second half, and a straight line through it, against the first half."""
+        half = len(found) // 2
+        first, second = statistics.median(found[half // 2:half]), found[half:]
+        line = statistics.linear_regression(range(len(second)), second)
+        growth = line.slope * len(second)
+        harness.say(f"node {node.id}: {first / 2**20:.1f} MiB, then "
+                    f"{statistics.median(second) / 2**20:.1f} MiB, at most "
+                    f"{max(found) / 2**20:.1f} MiB; slope {growth / 2**20:+.2f} MiB over the "
+                    f"second half")
+        bound = GROWTH_MAX * first + GROWTH_SPARE_BYTES
+        self.assertLess(growth, bound, f"node {node.id}: {found}")
+        self.assertLess(statistics.median(second) - first, bound, f"node {node.id}: {found}")
+
+
+if __name__ == "__main__":
+    harness.main()
