@@ -81,6 +81,7 @@ NOUNS = {
     "base/metrics.c": ["histogram"],
     "node/deadlines.c": ["deadline"],
     "node/replica_apply.c": ["replica"],
+    "node/replica_compact.c": ["replica"],
     "node/replica_log.c": ["replica"],
     "proto/conf.c": ["id_set"],
     "proto/membership.c": ["member"],

@@ -27,12 +27,14 @@ FINDING = re.compile(
 
 
 def commands(root, build):
-    """The entries of the compilation database that are ours to lint."""
+    """The entries of the compilation database that are ours to lint, one a file: what goes into
+    several programs has one for each."""
     entries = json.loads((build / "compile_commands.json").read_text())
-    return [entry for entry in entries
-            if Path(entry["file"]).is_relative_to(root / "src")
-            or Path(entry["file"]).is_relative_to(root / "tests")
-            and not Path(entry["file"]).is_relative_to(root / "tests" / "unit")]
+    by_file = {Path(entry["file"]): entry for entry in entries}
+    return [entry for file, entry in by_file.items()
+            if file.is_relative_to(root / "src")
+            or file.is_relative_to(root / "tests")
+            and not file.is_relative_to(root / "tests" / "unit")]
 
 
 def clang_tidy(root, entries, build):

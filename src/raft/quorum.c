@@ -17,16 +17,17 @@ static void insert_descending(uint64_t *sorted, uint32_t count, uint64_t value)
 uint64_t raft_quorum_committed(const struct id_set *voters, raft_quorum_index_fn *index_of,
                                const void *ctx)
 {
-    ASSERT(voters->count <= MEMBERS_MAX);
-    if (voters->count == 0) {
+    uint32_t count = voters->count;
+    ASSERT(count <= MEMBERS_MAX);
+    if (count == 0) {
         return RAFT_INDEX_ALL;
     }
     uint64_t sorted[MEMBERS_MAX];
-    for (uint32_t i = 0; i < voters->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         insert_descending(sorted, i, index_of(ctx, voters->ids[i]));
     }
     /* Majority is count / 2 + 1: that many have acknowledged what stands at place count / 2. */
-    return sorted[voters->count / 2];
+    return sorted[count / 2];
 }
 
 enum raft_vote_result raft_quorum_vote(const struct id_set *voters, raft_quorum_vote_fn *vote_of,

@@ -20,7 +20,8 @@
 #define SEGMENT_SIZE_MAX (1u << 16)
 #define CLUSTER 7u
 #define NODE 1u
-#define PATH_SIZE 128
+#define DIRECTORY_SIZE 128
+#define PATH_SIZE 256
 
 enum {
     MODE_SEAL = 1,
@@ -29,18 +30,18 @@ enum {
 
 /* One environment and directory for all inputs: the process is the test. */
 static struct env *environment;
-static char directory[PATH_SIZE];
+static char directory[DIRECTORY_SIZE];
 static uint8_t image[SEGMENT_SIZE_MAX];
 
-static void path_of(char path[2 * PATH_SIZE], const char *name)
+static void path_of(char path[PATH_SIZE], const char *name)
 {
-    (void)snprintf(path, 2 * PATH_SIZE, "%s/%s", directory, name);
+    (void)snprintf(path, PATH_SIZE, "%s/%s", directory, name);
 }
 
 static void remove_file(void *ctx, const char *name)
 {
     (void)ctx;
-    char path[2 * PATH_SIZE];
+    char path[PATH_SIZE];
     path_of(path, name);
     ASSERT(unlink(path) == 0);
 }
@@ -69,7 +70,7 @@ static void begin(void)
 
 static void put_file(const char *name, const uint8_t *bytes, size_t size)
 {
-    char path[2 * PATH_SIZE];
+    char path[PATH_SIZE];
     path_of(path, name);
     FILE *stream = fopen(path, "wb");
     ASSERT(stream != NULL);

@@ -355,6 +355,7 @@ enum stage {
 static bool has_work(struct cluster *cluster, node_id id, enum stage stage)
 {
     const struct node *node = cluster_node(cluster, id);
+    ASSERT(node != NULL); /* the scripts name nodes that are there */
     switch (stage) {
     case STAGE_READY:
         return raft_has_ready(node->raft);
