@@ -7,6 +7,7 @@
 #include "proto/text.h"
 
 #define FRAME_MAGIC 0x314e5450u /* "PTN1", read as a little-endian integer */
+#define FRAME_MAGIC_SIZE 4u
 #define FRAME_CRC_OFFSET 8u
 #define FRAME_CRC_BEGIN 12u /* the first byte that the CRC covers */
 
@@ -71,12 +72,15 @@ static err deliver(struct slice frame, frame_handler_fn *handler, void *ctx)
  */
 static err size_wanted(struct slice have, size_t *out_size)
 {
+    if (have.size >= FRAME_MAGIC_SIZE && load_u32(have.data) != FRAME_MAGIC) {
+        return ERR_MALFORMED;
+    }
     if (have.size < FRAME_HEADER_SIZE) {
         *out_size = FRAME_HEADER_SIZE;
         return OK;
     }
     uint32_t payload_size = load_u32(have.data + 4);
-    if (load_u32(have.data) != FRAME_MAGIC || payload_size > FRAME_SIZE_MAX) {
+    if (payload_size > FRAME_SIZE_MAX) {
         return ERR_MALFORMED;
     }
     *out_size = FRAME_HEADER_SIZE + (size_t)payload_size;

@@ -118,6 +118,22 @@ static void unknown_types_and_reserved_bits_are_refused_despite_a_right_crc(void
     }
 }
 
+/* Whoever speaks another protocol may wait for our answer before it says as much as a header. */
+static void a_wrong_magic_is_refused_with_its_last_byte(void **state)
+{
+    (void)state;
+    struct frame_parser parser = {0};
+    struct sink sink = {0};
+    assert_int_equal(frame_parser_feed(&parser, SLICE_LITERAL("HTT"), on_frame, &sink), OK);
+    assert_int_equal(frame_parser_feed(&parser, SLICE_LITERAL("P"), on_frame, &sink),
+                     ERR_MALFORMED);
+    frame_parser_deinit(&parser);
+    parser = (struct frame_parser){0};
+    assert_int_equal(frame_parser_feed(&parser, SLICE_LITERAL("PTN2"), on_frame, &sink),
+                     ERR_MALFORMED);
+    frame_parser_deinit(&parser);
+}
+
 static void a_promised_size_above_the_maximum_is_refused_with_the_header(void **state)
 {
     (void)state;
@@ -260,6 +276,7 @@ int main(void)
         cmocka_unit_test(frames_come_out_however_the_stream_is_cut),
         cmocka_unit_test(no_frame_with_a_flipped_bit_comes_out),
         cmocka_unit_test(unknown_types_and_reserved_bits_are_refused_despite_a_right_crc),
+        cmocka_unit_test(a_wrong_magic_is_refused_with_its_last_byte),
         cmocka_unit_test(a_promised_size_above_the_maximum_is_refused_with_the_header),
         cmocka_unit_test(a_large_frame_in_pieces_leaves_no_memory_behind),
         cmocka_unit_test(a_handler_that_fails_stops_the_parser),
