@@ -11,6 +11,7 @@ void net_link_open(struct net_link *link, struct env_stream *stream, size_t gath
     link->stream = stream;
     link->gather_max = gather_max;
     link->silent_ticks = 0;
+    link->sent = 0;
 }
 
 void net_link_close(struct net_link *link)
@@ -32,6 +33,7 @@ size_t net_link_write(struct net_link *link, enum frame_type type, region_id reg
     const struct net_options *options = &link->net->options;
     struct frame_header header = {
         .type = type,
+        .sequence = ++link->sent,
         .cluster_id = options->cluster_id,
         .from = options->id,
         .region = region,

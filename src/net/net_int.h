@@ -39,6 +39,7 @@ struct net_link {
     struct frame_parser parser;
     size_t gather_max;     /* a frame may not be larger than this while it comes in */
     uint32_t silent_ticks; /* since bytes came in */
+    uint64_t sent;         /* the number of the last frame that was queued; 0: none yet */
 };
 
 /* Owns `stream` from now on; the link was closed, and nothing is fed to it now. */

@@ -28,14 +28,16 @@ struct buf *frame_build(const struct frame_header *header, struct slice payload)
 {
     ASSERT(payload.size <= FRAME_SIZE_MAX);
     ASSERT(header->type >= FRAME_HELLO && header->type <= FRAME_TYPE_LAST);
+    ASSERT(header->sequence != 0);
     struct buf *frame = buf_new(FRAME_HEADER_SIZE + payload.size);
     store_u32(frame->data, FRAME_MAGIC);
     store_u32(frame->data + 4, (uint32_t)payload.size);
     store_u16(frame->data + 12, (uint16_t)header->type);
     store_u16(frame->data + 14, 0);
-    store_u64(frame->data + 16, header->cluster_id);
-    store_u64(frame->data + 24, header->from);
-    store_u64(frame->data + 32, header->region);
+    store_u64(frame->data + 16, header->sequence);
+    store_u64(frame->data + 24, header->cluster_id);
+    store_u64(frame->data + 32, header->from);
+    store_u64(frame->data + 40, header->region);
     if (payload.size > 0) {
         memcpy(frame->data + FRAME_HEADER_SIZE, payload.data, payload.size);
     }
@@ -51,15 +53,17 @@ static err deliver(struct slice frame, frame_handler_fn *handler, void *ctx)
     }
     uint16_t type = load_u16(frame.data + 12);
     uint16_t reserved = load_u16(frame.data + 14);
-    if (type < FRAME_HELLO || type > FRAME_TYPE_LAST || reserved != 0) {
+    uint64_t sequence = load_u64(frame.data + 16);
+    if (type < FRAME_HELLO || type > FRAME_TYPE_LAST || reserved != 0 || sequence == 0) {
         return ERR_MALFORMED;
     }
     struct frame_header header = {
         .payload_size = load_u32(frame.data + 4),
         .type = (enum frame_type)type,
-        .cluster_id = load_u64(frame.data + 16),
-        .from = load_u64(frame.data + 24),
-        .region = load_u64(frame.data + 32),
+        .sequence = sequence,
+        .cluster_id = load_u64(frame.data + 24),
+        .from = load_u64(frame.data + 32),
+        .region = load_u64(frame.data + 40),
     };
     ASSERT(header.payload_size == frame.size - FRAME_HEADER_SIZE);
     struct slice payload = {frame.data + FRAME_HEADER_SIZE, header.payload_size};

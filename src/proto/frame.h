@@ -7,10 +7,11 @@
  *   8      4    CRC32C of bytes 12.. of the header and the payload
  *   12     2    type
  *   14     2    reserved, 0
- *   16     8    cluster id
- *   24     8    sender's node id
- *   32     8    region id
- *   40     …    payload
+ *   16     8    sequence: of this connection and direction, 1 for the first frame
+ *   24     8    cluster id
+ *   32     8    sender's node id
+ *   40     8    region id
+ *   48     …    payload
  */
 #ifndef PROTO_FRAME_H
 #define PROTO_FRAME_H
@@ -19,7 +20,7 @@
 #include "base/limits.h"
 #include "proto/entry.h"
 
-#define FRAME_HEADER_SIZE 40u
+#define FRAME_HEADER_SIZE 48u
 #define FRAME_PROTOCOL 1u
 #define FRAME_VERSION_SIZE_MAX 64u      /* of the program's version in a HELLO */
 #define FRAME_REFUSE_TEXT_SIZE_MAX 200u /* longer ones are cut when they are encoded */
@@ -51,6 +52,7 @@ const char *frame_refusal_name(enum frame_refusal reason);
 struct frame_header {
     uint32_t payload_size;
     enum frame_type type;
+    uint64_t sequence; /* of its connection and direction: from 1, up by one; not 0 */
     uint64_t cluster_id;
     node_id from;
     region_id region;
@@ -86,7 +88,8 @@ struct frame_parser {
 typedef err frame_handler_fn(void *ctx, const struct frame_header *header, struct slice payload);
 
 /*
- * Feeds `bytes`, calling `handler` for every complete frame whose magic, length and CRC are right.
+ * Feeds `bytes`, calling `handler` for every complete frame whose magic, length and CRC are right,
+ * in whatever order their numbers are: comparing them is the connection's part (net).
  * ERR_MALFORMED: the stream cannot be trusted any further, close the connection.
  */
 MUST_USE err frame_parser_feed(struct frame_parser *parser, struct slice bytes,

@@ -34,7 +34,7 @@ static err count_frame(void *ctx, const struct frame_header *header, struct slic
     return OK;
 }
 
-static void every_frame_bears_our_cluster_and_id(void **state)
+static void every_frame_bears_our_cluster_and_id_and_the_next_number(void **state)
 {
     struct env *env = *state;
     struct bare bare;
@@ -43,10 +43,12 @@ static void every_frame_bears_our_cluster_and_id(void **state)
     AWAIT(env, raw_has(&bare.listener.raw, FRAME_PING));
     assert_int_equal(bare.listener.raw.header.cluster_id, CLUSTER);
     assert_int_equal(bare.listener.raw.header.from, 1);
+    assert_int_equal(bare.listener.raw.header.sequence, 1);
     assert_int_equal(load_u64(bare.listener.raw.payload.data), 5);
 
     net_link_write_hello(&bare.link, FRAME_HELLO, 2);
     AWAIT(env, raw_has(&bare.listener.raw, FRAME_HELLO));
+    assert_int_equal(bare.listener.raw.header.sequence, 2);
     struct frame_hello hello;
     assert_int_equal(frame_hello_decode(writer_slice(&bare.listener.raw.payload), &hello), OK);
     assert_int_equal(hello.to, 2);
@@ -61,9 +63,8 @@ static void what_is_gathered_is_bounded_and_ends_the_silence(void **state)
     struct bare bare;
     bare_open(&bare, env);
     bare.link.silent_ticks = 3;
-    struct frame_header header = raw_header(FRAME_RAFT, 2);
     static const uint8_t zeros[200];
-    struct buf *frame = frame_build(&header, (struct slice){zeros, sizeof(zeros)});
+    struct buf *frame = raw_build(FRAME_RAFT, 1, (struct slice){zeros, sizeof(zeros)});
     struct slice bytes = buf_slice(frame);
     assert_int_equal(net_link_feed(&bare.link, bytes, count_frame, &bare), OK); /* none was left */
     assert_int_equal(bare.frames, 1);
@@ -83,8 +84,7 @@ static void a_link_that_is_opened_again_remembers_no_bytes(void **state)
     struct env *env = *state;
     struct bare bare;
     bare_open(&bare, env);
-    struct frame_header header = raw_header(FRAME_RAFT, 2);
-    struct buf *frame = frame_build(&header, SLICE_LITERAL("x"));
+    struct buf *frame = raw_build(FRAME_RAFT, 1, SLICE_LITERAL("x"));
     struct slice half = {frame->data, 20};
     assert_int_equal(net_link_feed(&bare.link, half, count_frame, &bare), OK);
     net_link_close(&bare.link);
@@ -101,7 +101,7 @@ static void a_link_that_is_opened_again_remembers_no_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        NET_TEST(every_frame_bears_our_cluster_and_id),
+        NET_TEST(every_frame_bears_our_cluster_and_id_and_the_next_number),
         NET_TEST(what_is_gathered_is_bounded_and_ends_the_silence),
         NET_TEST(a_link_that_is_opened_again_remembers_no_bytes),
     };

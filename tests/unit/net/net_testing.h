@@ -204,6 +204,7 @@ static inline void pair_open(struct env *env, struct node *one, struct node *two
 /* A stream that a test speaks on; what comes back is kept. */
 struct raw {
     struct env_stream *stream;
+    uint64_t sent; /* the number of the last frame that raw_send numbered */
     bool is_connected;
     bool is_ended;
     struct frame_parser parser;
@@ -283,16 +284,29 @@ static inline void raw_bytes(struct raw *raw, struct slice bytes)
     buf_unref(buf);
 }
 
+/* Gives the frame the next number, unless `header` has one: then it is sent with that. */
 static inline void raw_send(struct raw *raw, struct frame_header header, struct slice payload)
 {
+    if (header.sequence == 0) {
+        header.sequence = ++raw->sent;
+    }
     struct buf *frame = frame_build(&header, payload);
     env_stream_write(raw->stream, &frame, 1);
     buf_unref(frame);
 }
 
+/* Without a number. */
 static inline struct frame_header raw_header(enum frame_type type, node_id from)
 {
     return (struct frame_header){.type = type, .cluster_id = CLUSTER, .from = from, .region = 1};
+}
+
+/* Node 2's frame with this number. Caller unrefs. */
+static inline struct buf *raw_build(enum frame_type type, uint64_t sequence, struct slice payload)
+{
+    struct frame_header header = raw_header(type, 2);
+    header.sequence = sequence;
+    return frame_build(&header, payload);
 }
 
 /* HELLO or WELCOME. */

@@ -22,7 +22,8 @@ static err on_frame(void *ctx, const struct frame_header *header, struct slice p
 
 static struct buf *build(enum frame_type type, struct slice payload)
 {
-    struct frame_header header = {.type = type, .cluster_id = 7, .from = 3, .region = 1};
+    struct frame_header header = {
+        .type = type, .sequence = 6, .cluster_id = 7, .from = 3, .region = 1};
     return frame_build(&header, payload);
 }
 
@@ -44,13 +45,14 @@ static void the_bytes_are_as_documented(void **state)
     assert_int_equal(frame->size, FRAME_HEADER_SIZE + 3);
     assert_memory_equal(frame->data, "PTN1", 4);
     assert_int_equal(load_u32(frame->data + 4), 3);
-    assert_int_equal(load_u32(frame->data + 8), crc32c(0, frame->data + 12, 31));
+    assert_int_equal(load_u32(frame->data + 8), crc32c(0, frame->data + 12, 39));
     assert_int_equal(load_u16(frame->data + 12), FRAME_WRITE);
     assert_int_equal(load_u16(frame->data + 14), 0);
-    assert_int_equal(load_u64(frame->data + 16), 7);
-    assert_int_equal(load_u64(frame->data + 24), 3);
-    assert_int_equal(load_u64(frame->data + 32), 1);
-    assert_memory_equal(frame->data + 40, "xyz", 3);
+    assert_int_equal(load_u64(frame->data + 16), 6);
+    assert_int_equal(load_u64(frame->data + 24), 7);
+    assert_int_equal(load_u64(frame->data + 32), 3);
+    assert_int_equal(load_u64(frame->data + 40), 1);
+    assert_memory_equal(frame->data + 48, "xyz", 3);
     buf_unref(frame);
 }
 
@@ -69,6 +71,7 @@ static void frames_come_out_however_the_stream_is_cut(void **state)
         }
         assert_int_equal(sink.count, 3);
         assert_int_equal(sink.header.type, FRAME_RAFT);
+        assert_int_equal(sink.header.sequence, 6);
         assert_int_equal(sink.header.cluster_id, 7);
         assert_int_equal(sink.header.from, 3);
         assert_int_equal(sink.header.region, 1);
@@ -97,13 +100,13 @@ static void no_frame_with_a_flipped_bit_comes_out(void **state)
     buf_unref(frame);
 }
 
-static void unknown_types_and_reserved_bits_are_refused_despite_a_right_crc(void **state)
+static void what_no_frame_says_is_refused_despite_a_right_crc(void **state)
 {
     (void)state;
     static const struct {
         size_t offset;
         uint16_t value;
-    } cases[] = {{12, 0}, {12, FRAME_TYPE_LAST + 1}, {14, 1}};
+    } cases[] = {{12, 0}, {12, FRAME_TYPE_LAST + 1}, {14, 1}, {16, 0}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buf *frame = build(FRAME_RAFT, SLICE_EMPTY);
         store_u16(frame->data + cases[i].offset, cases[i].value);
@@ -275,7 +278,7 @@ int main(void)
         cmocka_unit_test(the_bytes_are_as_documented),
         cmocka_unit_test(frames_come_out_however_the_stream_is_cut),
         cmocka_unit_test(no_frame_with_a_flipped_bit_comes_out),
-        cmocka_unit_test(unknown_types_and_reserved_bits_are_refused_despite_a_right_crc),
+        cmocka_unit_test(what_no_frame_says_is_refused_despite_a_right_crc),
         cmocka_unit_test(a_wrong_magic_is_refused_with_its_last_byte),
         cmocka_unit_test(a_promised_size_above_the_maximum_is_refused_with_the_header),
         cmocka_unit_test(a_large_frame_in_pieces_leaves_no_memory_behind),
