@@ -41,6 +41,7 @@ void net_accept_close(struct net_inbound *inbound)
         ASSERT(inbound->peer->inbound == inbound);
         inbound->peer->inbound = NULL;
         inbound->peer = NULL;
+        inbound->link.info = NULL;
     }
     inbound->state = NET_INBOUND_CLOSED;
     net_link_close(&inbound->link);
@@ -77,6 +78,7 @@ static void welcome(struct net_inbound *inbound, struct net_peer *peer,
     inbound->state = NET_INBOUND_WELCOMED;
     inbound->peer = peer;
     inbound->link.gather_max = FRAME_HEADER_SIZE + FRAME_SIZE_MAX;
+    inbound->link.info = &peer->info;
     peer->inbound = inbound;
     net_peer_told(peer, hello);
     net_link_write_hello(&inbound->link, FRAME_WELCOME, peer->id);

@@ -12,6 +12,7 @@ void net_link_open(struct net_link *link, struct env_stream *stream, size_t gath
     link->gather_max = gather_max;
     link->silent_ticks = 0;
     link->sent = 0;
+    link->received = 0;
 }
 
 void net_link_close(struct net_link *link)
@@ -70,11 +71,38 @@ size_t net_link_write_hello(struct net_link *link, enum frame_type type, node_id
     return size;
 }
 
+/* ---- taking ---- */
+
+/* What net_link_feed hands through the parser. */
+struct feeding {
+    struct net_link *link;
+    frame_handler_fn *handler;
+    void *ctx;
+};
+
+static err on_frame(void *ctx, const struct frame_header *header, struct slice payload)
+{
+    struct feeding *feeding = ctx;
+    struct net_link *link = feeding->link;
+    if (header->sequence <= link->received) {
+        if (link->info != NULL) {
+            link->info->frames_dropped++;
+        }
+        return OK;
+    }
+    if (link->info != NULL) {
+        link->info->frames_missed += header->sequence - link->received - 1;
+    }
+    link->received = header->sequence;
+    return feeding->handler(feeding->ctx, header, payload);
+}
+
 err net_link_feed(struct net_link *link, struct slice bytes, frame_handler_fn *handler, void *ctx)
 {
     ASSERT(link->stream != NULL);
     link->silent_ticks = 0;
-    err e = frame_parser_feed(&link->parser, bytes, handler, ctx);
+    struct feeding feeding = {.link = link, .handler = handler, .ctx = ctx};
+    err e = frame_parser_feed(&link->parser, bytes, on_frame, &feeding);
     if (e == OK && link->parser.pending.size > link->gather_max) {
         return ERR_MALFORMED;
     }

@@ -169,6 +169,7 @@ static struct net_peer *peer_new(struct net *net, node_id id)
     peer->net = net;
     peer->id = id;
     peer->link.net = net;
+    peer->link.info = &peer->info;
     list_init(&peer->grave);
     net->peers[net->peer_count++] = peer;
     return peer;

@@ -5,8 +5,9 @@
  * N1  A dialled connection carries our frames to the peer, and back only WELCOME or REFUSE and
  *     PONG. An accepted one the other way round. So a frame's way never depends on who came first.
  * N2  What is delivered was sent by the peer whose id the handshake settled, for this cluster,
- *     whole and in the order of sending on one connection. It may be lost: then handler->down
- *     tells the sender. It is never doubled.
+ *     whole, at most once, and in the order of sending on one connection: frames are numbered, and
+ *     this holds whatever is between the nodes. Some may be missing in between, with the connection
+ *     still up: nobody tells the sender. What is lost at its end, handler->down announces.
  * N3  Nothing queues without a bound: an outgoing queue has queue_bytes_max, connections that have
  *     not said HELLO yet are few and timed out.
  * N4  Silence is counted in our own ticks, not read off a clock: a node that was stopped for a
@@ -120,6 +121,9 @@ struct net_peer_info {
     uint64_t frames_received;
     uint64_t bytes_received;
     uint64_t send_failures; /* net_send that took nothing */
+    /* On both connections. TCP does neither: not 0 means that something between changes bytes. */
+    uint64_t frames_dropped; /* came doubled, or after one that was sent later */
+    uint64_t frames_missed;  /* were not there when a later one came: lost, or late then */
 };
 
 /* Fills *out_info; false if there is no such peer. */

@@ -39,7 +39,10 @@ struct net_link {
     struct frame_parser parser;
     size_t gather_max;     /* a frame may not be larger than this while it comes in */
     uint32_t silent_ticks; /* since bytes came in */
-    uint64_t sent;         /* the number of the last frame that was queued; 0: none yet */
+    /* Numbers of the last frame that was queued and of the last that was taken; 0: none yet. */
+    uint64_t sent;
+    uint64_t received;
+    struct net_peer_info *info; /* where losses are counted; NULL: nowhere, it is nobody's yet */
 };
 
 /* Owns `stream` from now on; the link was closed, and nothing is fed to it now. */
@@ -54,8 +57,10 @@ size_t net_link_write(struct net_link *link, enum frame_type type, region_id reg
 size_t net_link_write_u64(struct net_link *link, enum frame_type type, uint64_t value);
 size_t net_link_write_hello(struct net_link *link, enum frame_type type, node_id to);
 /*
- * Feeds the parser. A handler under which the link was closed returns ERR_CLOSED; then there is
- * nothing left to do. Every other error, ERR_MALFORMED first of all, means that it is to be closed.
+ * Feeds the parser. `handler` gets each frame whose number is above that of the last one that it
+ * got, and so none twice and none late (N2). A handler under which the link was closed returns
+ * ERR_CLOSED; then there is nothing left to do. Every other error, ERR_MALFORMED first of all,
+ * means that it is to be closed.
  */
 MUST_USE err net_link_feed(struct net_link *link, struct slice bytes, frame_handler_fn *handler,
                            void *ctx);

@@ -317,6 +317,52 @@ static void a_stranger_cannot_have_a_large_frame_gathered(void **state)
     node_close(&one);
 }
 
+static void what_comes_doubled_or_late_is_not_delivered(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    node_open_alone(&one, env);
+    struct raw raw;
+    raw_join(&raw, &one, 9);
+    const struct {
+        uint64_t sequence;
+        struct slice payload;
+    } frames[] = {
+        {2, SLICE_LITERAL("two,")},   {2, SLICE_LITERAL("two,")},  {4, SLICE_LITERAL("four,")},
+        {3, SLICE_LITERAL("three,")}, {4, SLICE_LITERAL("four,")}, {5, SLICE_LITERAL("five")},
+    };
+    for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+        struct frame_header header = raw_header(FRAME_WRITE, 2);
+        header.sequence = frames[i].sequence;
+        raw_send(&raw, header, frames[i].payload);
+    }
+    AWAIT(env, one.frames >= 3 && memcmp(one.payload.data, "five", 4) == 0);
+    assert_true(slice_equal(writer_slice(&one.payloads), SLICE_LITERAL("two,four,five")));
+    assert_int_equal(node_info(&one, 2).frames_dropped, 3);
+    assert_int_equal(node_info(&one, 2).frames_missed, 1);
+    raw_close(&raw);
+    node_close(&one);
+}
+
+static void a_doubled_hello_does_not_disturb_the_connection(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    node_open_alone(&one, env);
+    struct raw raw;
+    raw_join(&raw, &one, 9);
+    raw.sent = 0;
+    raw_greet(&raw, FRAME_HELLO, 2, 1, 9);
+    raw_send(&raw, raw_header(FRAME_RAFT, 2), SLICE_LITERAL("still here"));
+    AWAIT(env, one.frames == 1 || raw.is_ended);
+    assert_false(raw.is_ended);
+    assert_true(node_info(&one, 2).is_heard);
+    assert_int_equal(node_info(&one, 2).frames_dropped, 1);
+    assert_int_equal(node_info(&one, 2).frames_missed, 0);
+    raw_close(&raw);
+    node_close(&one);
+}
+
 /* ---- what is taken ---- */
 
 static void a_hello_byte_by_byte_with_a_frame_behind_it_is_taken(void **state)
@@ -509,6 +555,8 @@ int main(void)
         NET_TEST(every_frame_is_checked_against_the_handshake),
         NET_TEST(nothing_is_taken_before_hello),
         NET_TEST(a_stranger_cannot_have_a_large_frame_gathered),
+        NET_TEST(what_comes_doubled_or_late_is_not_delivered),
+        NET_TEST(a_doubled_hello_does_not_disturb_the_connection),
         NET_TEST(a_hello_byte_by_byte_with_a_frame_behind_it_is_taken),
         NET_TEST(a_ping_comes_back_as_a_pong),
         NET_TEST(a_long_frame_coming_in_is_answered_on_the_way),

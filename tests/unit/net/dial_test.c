@@ -226,6 +226,27 @@ static void only_the_right_welcome_is_taken(void **state)
     assert_welcome_is_not_taken(env, noise, "malformed frame");
 }
 
+static void a_doubled_welcome_does_not_disturb_the_connection(void **state)
+{
+    struct env *env = *state;
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, raw_listen(&listener, env));
+    AWAIT(env, raw_has(&listener.raw, FRAME_HELLO));
+    raw_greet(&listener.raw, FRAME_WELCOME, 2, 1, 9);
+    listener.raw.sent = 0;
+    raw_greet(&listener.raw, FRAME_WELCOME, 2, 1, 9);
+    raw_send(&listener.raw, raw_header(FRAME_PONG, 2), SLICE_LITERAL("12345678"));
+    AWAIT(env, node_info(&one, 2).frames_dropped == 1 || one.downs > 0);
+    AWAIT(env, raw_has(&listener.raw, FRAME_PING));
+    assert_int_equal(one.ups, 1);
+    assert_int_equal(one.downs, 0);
+    assert_true(net_is_up(one.net, 2));
+    node_close(&one);
+    raw_listener_close(&listener);
+}
+
 static void a_refused_dialler_tries_again_as_soon_as_the_peer_dials_it(void **state)
 {
     struct env *env = *state;
@@ -266,6 +287,7 @@ int main(void)
         NET_TEST(a_peer_that_says_so_while_a_long_frame_comes_in_is_not_silent),
         NET_TEST(a_new_address_moves_the_connection),
         NET_TEST(only_the_right_welcome_is_taken),
+        NET_TEST(a_doubled_welcome_does_not_disturb_the_connection),
         NET_TEST(a_refused_dialler_tries_again_as_soon_as_the_peer_dials_it),
         NET_TEST(a_name_that_does_not_resolve_is_an_outage_like_any_other),
     };
