@@ -104,7 +104,7 @@ static double read_corrupt(void *ctx)
     return (double)store_stats(of_ctx(ctx)->store)->corrupt_records;
 }
 
-/* Bytes and failures of all peers together. */
+/* One figure of all peers together. */
 static double sum_peers(void *ctx, uint64_t (*figure)(const struct net_peer_info *info))
 {
     const struct node *node = ctx;
@@ -134,6 +134,16 @@ static uint64_t send_failures(const struct net_peer_info *info)
     return info->send_failures;
 }
 
+static uint64_t frames_dropped(const struct net_peer_info *info)
+{
+    return info->frames_dropped;
+}
+
+static uint64_t frames_missed(const struct net_peer_info *info)
+{
+    return info->frames_missed;
+}
+
 static uint64_t is_up(const struct net_peer_info *info)
 {
     return info->is_up ? 1 : 0;
@@ -152,6 +162,16 @@ static double read_peer_received(void *ctx)
 static double read_peer_failures(void *ctx)
 {
     return sum_peers(ctx, send_failures);
+}
+
+static double read_peer_dropped(void *ctx)
+{
+    return sum_peers(ctx, frames_dropped);
+}
+
+static double read_peer_missed(void *ctx)
+{
+    return sum_peers(ctx, frames_missed);
 }
 
 static double read_peers_connected(void *ctx)
@@ -189,6 +209,10 @@ static const struct {
     {METRIC("peer_received_bytes_total"), "Bytes received from peers.", true, read_peer_received},
     {METRIC("peer_send_failures_total"), "Frames a peer's queue did not take.", true,
      read_peer_failures},
+    {METRIC("peer_dropped_frames_total"), "Frames from peers that came doubled or late.", true,
+     read_peer_dropped},
+    {METRIC("peer_missed_frames_total"), "Frames from peers that were not there in their turn.",
+     true, read_peer_missed},
     {METRIC("peers_connected"), "Peers that this node reaches.", false, read_peers_connected},
 };
 
