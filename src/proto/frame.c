@@ -10,6 +10,7 @@
 #define FRAME_MAGIC_SIZE 4u
 #define FRAME_CRC_OFFSET 8u
 #define FRAME_CRC_BEGIN 12u /* the first byte that the CRC covers */
+#define FRAME_CHECK_OFFSET 14u
 
 /* An empty parser keeps a block of up to this size for the next frame that comes in pieces. */
 #define PENDING_CAPACITY_KEPT (64u << 10)
@@ -24,6 +25,15 @@ static uint32_t crc_of(const uint8_t *frame, size_t size)
     return crc32c(0, frame + FRAME_CRC_BEGIN, size - FRAME_CRC_BEGIN);
 }
 
+/* Of all the header but the two checksums: the low half of its CRC. */
+static uint16_t check_of(const uint8_t *frame)
+{
+    uint32_t crc = crc32c(0, frame, FRAME_CRC_OFFSET);
+    crc = crc32c(crc, frame + FRAME_CRC_BEGIN, FRAME_CHECK_OFFSET - FRAME_CRC_BEGIN);
+    crc = crc32c(crc, frame + FRAME_CHECK_OFFSET + 2, FRAME_HEADER_SIZE - FRAME_CHECK_OFFSET - 2);
+    return (uint16_t)(crc & 0xffffu);
+}
+
 struct buf *frame_build(const struct frame_header *header, struct slice payload)
 {
     ASSERT(payload.size <= FRAME_SIZE_MAX);
@@ -33,11 +43,11 @@ struct buf *frame_build(const struct frame_header *header, struct slice payload)
     store_u32(frame->data, FRAME_MAGIC);
     store_u32(frame->data + 4, (uint32_t)payload.size);
     store_u16(frame->data + 12, (uint16_t)header->type);
-    store_u16(frame->data + 14, 0);
     store_u64(frame->data + 16, header->sequence);
     store_u64(frame->data + 24, header->cluster_id);
     store_u64(frame->data + 32, header->from);
     store_u64(frame->data + 40, header->region);
+    store_u16(frame->data + FRAME_CHECK_OFFSET, check_of(frame->data));
     if (payload.size > 0) {
         memcpy(frame->data + FRAME_HEADER_SIZE, payload.data, payload.size);
     }
@@ -52,9 +62,8 @@ static err deliver(struct slice frame, frame_handler_fn *handler, void *ctx)
         return ERR_MALFORMED;
     }
     uint16_t type = load_u16(frame.data + 12);
-    uint16_t reserved = load_u16(frame.data + 14);
     uint64_t sequence = load_u64(frame.data + 16);
-    if (type < FRAME_HELLO || type > FRAME_TYPE_LAST || reserved != 0 || sequence == 0) {
+    if (type < FRAME_HELLO || type > FRAME_TYPE_LAST || sequence == 0) {
         return ERR_MALFORMED;
     }
     struct frame_header header = {
@@ -72,7 +81,10 @@ static err deliver(struct slice frame, frame_handler_fn *handler, void *ctx)
 
 /* ---- the stream ---- */
 
-/* How many bytes the frame that begins with `have` takes; only its header, while that is not whole.
+/*
+ * How many bytes the frame that begins with `have` takes; only its header, while that is not whole.
+ * A wrong size must be found here: waiting for that many bytes would swallow every frame behind it,
+ * on a connection that looks alive.
  */
 static err size_wanted(struct slice have, size_t *out_size)
 {
@@ -84,7 +96,8 @@ static err size_wanted(struct slice have, size_t *out_size)
         return OK;
     }
     uint32_t payload_size = load_u32(have.data + 4);
-    if (payload_size > FRAME_SIZE_MAX) {
+    if (payload_size > FRAME_SIZE_MAX ||
+        load_u16(have.data + FRAME_CHECK_OFFSET) != check_of(have.data)) {
         return ERR_MALFORMED;
     }
     *out_size = FRAME_HEADER_SIZE + (size_t)payload_size;

@@ -6,7 +6,7 @@
  *   4      4    length of the payload
  *   8      4    CRC32C of bytes 12.. of the header and the payload
  *   12     2    type
- *   14     2    reserved, 0
+ *   14     2    check: low half of the CRC32C of the header without both checksums
  *   16     8    sequence: of this connection and direction, 1 for the first frame
  *   24     8    cluster id
  *   32     8    sender's node id

@@ -55,6 +55,7 @@ static err feed(struct slice stream, size_t piece, struct writer *frames)
     return e;
 }
 
+/* The header's check and the frame's CRC, as proto's README has them. */
 static void repair_crcs(uint8_t *stream, size_t size)
 {
     while (size >= FRAME_HEADER_SIZE) {
@@ -62,6 +63,8 @@ static void repair_crcs(uint8_t *stream, size_t size)
         if (frame_size > size) {
             return;
         }
+        uint32_t crc = crc32c(crc32c(crc32c(0, stream, 8), stream + 12, 2), stream + 16, 32);
+        store_u16(stream + 14, (uint16_t)(crc & 0xffffu));
         store_u32(stream + 8, crc32c(0, stream + 12, frame_size - 12));
         stream += frame_size;
         size -= frame_size;

@@ -38,6 +38,20 @@ static void stream_of_three(struct writer *out)
     }
 }
 
+/* The header's own check, as README.md says. */
+static uint16_t check_of(const uint8_t *frame)
+{
+    uint32_t crc = crc32c(crc32c(crc32c(0, frame, 8), frame + 12, 2), frame + 16, 32);
+    return (uint16_t)crc;
+}
+
+/* Makes both checksums right again. */
+static void seal(struct buf *frame)
+{
+    store_u16(frame->data + 14, check_of(frame->data));
+    store_u32(frame->data + 8, crc32c(0, frame->data + 12, frame->size - 12));
+}
+
 static void the_bytes_are_as_documented(void **state)
 {
     (void)state;
@@ -47,7 +61,7 @@ static void the_bytes_are_as_documented(void **state)
     assert_int_equal(load_u32(frame->data + 4), 3);
     assert_int_equal(load_u32(frame->data + 8), crc32c(0, frame->data + 12, 39));
     assert_int_equal(load_u16(frame->data + 12), FRAME_WRITE);
-    assert_int_equal(load_u16(frame->data + 14), 0);
+    assert_int_equal(load_u16(frame->data + 14), check_of(frame->data));
     assert_int_equal(load_u64(frame->data + 16), 6);
     assert_int_equal(load_u64(frame->data + 24), 7);
     assert_int_equal(load_u64(frame->data + 32), 3);
@@ -82,7 +96,7 @@ static void frames_come_out_however_the_stream_is_cut(void **state)
     writer_deinit(&stream);
 }
 
-/* A damaged length may also leave the parser waiting; it never hands the frame over. */
+/* A damaged size, too, is found at once: the parser must not wait for what nobody sends. */
 static void no_frame_with_a_flipped_bit_comes_out(void **state)
 {
     (void)state;
@@ -92,7 +106,7 @@ static void no_frame_with_a_flipped_bit_comes_out(void **state)
         struct frame_parser parser = {0};
         struct sink sink = {0};
         err e = frame_parser_feed(&parser, buf_slice(frame), on_frame, &sink);
-        assert_true(e == ERR_MALFORMED || (e == OK && bit / 8 >= 4 && bit / 8 < 8));
+        assert_int_equal(e, ERR_MALFORMED);
         assert_int_equal(sink.count, 0);
         frame_parser_deinit(&parser);
         frame->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -106,11 +120,11 @@ static void what_no_frame_says_is_refused_despite_a_right_crc(void **state)
     static const struct {
         size_t offset;
         uint16_t value;
-    } cases[] = {{12, 0}, {12, FRAME_TYPE_LAST + 1}, {14, 1}, {16, 0}};
+    } cases[] = {{12, 0}, {12, FRAME_TYPE_LAST + 1}, {16, 0}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buf *frame = build(FRAME_RAFT, SLICE_EMPTY);
         store_u16(frame->data + cases[i].offset, cases[i].value);
-        store_u32(frame->data + 8, crc32c(0, frame->data + 12, frame->size - 12));
+        seal(frame);
         struct frame_parser parser = {0};
         struct sink sink = {0};
         assert_int_equal(frame_parser_feed(&parser, buf_slice(frame), on_frame, &sink),
@@ -144,11 +158,13 @@ static void a_promised_size_above_the_maximum_is_refused_with_the_header(void **
     struct frame_parser parser = {0};
     struct sink sink = {0};
     store_u32(frame->data + 4, FRAME_SIZE_MAX);
+    seal(frame);
     assert_int_equal(frame_parser_feed(&parser, buf_slice(frame), on_frame, &sink), OK);
     assert_true(parser.pending.capacity < 4096);
     frame_parser_deinit(&parser);
     parser = (struct frame_parser){0};
     store_u32(frame->data + 4, FRAME_SIZE_MAX + 1);
+    seal(frame);
     assert_int_equal(frame_parser_feed(&parser, buf_slice(frame), on_frame, &sink), ERR_MALFORMED);
     frame_parser_deinit(&parser);
     buf_unref(frame);
