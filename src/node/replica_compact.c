@@ -16,7 +16,7 @@
 /* A follower that hears of no floor cuts on its own at so many times the bound (K3). */
 #define UNTOLD_BOUND_FACTOR 4u
 
-/* The lowest match among those the log is kept for; UINT64_MAX: nobody else. */
+/* The lowest match among those the log is kept for; `out_slowest` has it, 0: the leader itself. */
 static uint64_t lowest_match(struct replica *replica, const struct raft_status *status,
                              node_id *out_slowest)
 {
@@ -26,6 +26,12 @@ static uint64_t lowest_match(struct replica *replica, const struct raft_status *
     for (uint32_t i = 0; i < status->member_count; i++) {
         const struct raft_member_status *member = &status->members[i];
         if (member->id == status->id) {
+            /* What others have committed may not be durable here yet: after a power cut this node
+             * would ask for it, too. */
+            if (member->match < lowest) {
+                lowest = member->match;
+                *out_slowest = 0;
+            }
             continue;
         }
         if (member->match >= compacted && compacted > 0) {
@@ -58,7 +64,7 @@ static uint64_t leader_floor(struct replica *replica, const struct raft_status *
     struct node *node = replica->node;
     node_id slowest = 0;
     uint64_t floor = lowest_match(replica, status, &slowest);
-    if (held_bytes(replica, floor, checkpoint) > node->options.log_keep_bytes_max) {
+    if (slowest != 0 && held_bytes(replica, floor, checkpoint) > node->options.log_keep_bytes_max) {
         bool is_added = id_set_add(&replica->given_up, slowest);
         ASSERT(is_added); /* as many places as members */
         LOG_WARN(node->log,

@@ -134,6 +134,18 @@ static void a_leader_cuts_up_to_the_slowest_member_and_tells_the_others(void **s
     assert_int_equal(world.frames, 2);
 }
 
+/* The others have committed what this disk does not have yet: after a power cut it asks for that.
+ */
+static void what_the_leader_itself_has_not_durable_is_kept_by_all(void **state)
+{
+    struct fixture *fixture = *state;
+    lead(90, 80);
+    world.raft.members[0].match = 38;
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.told, 38);
+    assert_int_equal(world.cut, 38);
+}
+
 static void it_does_not_cut_past_the_checkpoint(void **state)
 {
     struct fixture *fixture = *state;
@@ -227,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_leader_cuts_up_to_the_slowest_member_and_tells_the_others),
+        TEST(what_the_leader_itself_has_not_durable_is_kept_by_all),
         TEST(it_does_not_cut_past_the_checkpoint),
         TEST(a_member_that_has_not_answered_in_this_term_may_lack_everything),
         TEST(past_the_bound_the_slowest_alone_is_given_up),
