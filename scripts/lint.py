@@ -2,7 +2,7 @@
 """clang-tidy (.clang-tidy) or cppcheck over the sources of src/ and the tools in tests/.
 
 Reads compile_commands.json of the clang build: gcc-only warning flags in it would be errors to
-clang-tidy. Unit tests are left out: cmocka's macros are not ours.
+clang-tidy. Unit tests and peers' are left out: cmocka's macros are not ours.
 """
 
 import json
@@ -34,7 +34,8 @@ def commands(root, build):
     return [entry for file, entry in by_file.items()
             if file.is_relative_to(root / "src")
             or file.is_relative_to(root / "tests")
-            and not file.is_relative_to(root / "tests" / "unit")]
+            and not file.is_relative_to(root / "tests" / "unit")
+            and not file.is_relative_to(root / "tests" / "peers")]
 
 
 def clang_tidy(root, entries, build):
