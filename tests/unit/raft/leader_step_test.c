@@ -157,6 +157,23 @@ static void a_stale_acknowledgement_is_no_news(void **state)
     solo_deinit(&solo);
 }
 
+/* Simulator, seed 181: node 2 met a message of an old term, and said so to who leads by now. It was
+ * then taken for a member with an empty log, whose first entries were compacted away long ago. */
+static void an_answer_to_an_old_term_does_not_end_a_probe(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct solo solo;
+    solo_init(&solo, &config, 2, 3, log_terms, 3);
+    solo_lead(&solo);
+    struct raft_progress *progress = raft_tracker_find(&solo.raft->tracker, 2);
+    struct message stray = answer(&solo, 0);
+    assert_int_equal(raft_step(solo.raft, &stray), OK);
+    assert_int_equal(progress->state, RAFT_PROGRESS_PROBE);
+    assert_int_equal(progress->next, 4);
+    solo_deinit(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_transfer_is_given_up_after_an_election_timeout),
         cmocka_unit_test(transfers_to_nobody_are_refused),
         cmocka_unit_test(a_stale_acknowledgement_is_no_news),
+        cmocka_unit_test(an_answer_to_an_old_term_does_not_end_a_probe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
