@@ -148,6 +148,6 @@ void raft_tick_leader(struct raft *raft)
     }
     if (raft->role == RAFT_LEADER && raft->heartbeat_elapsed >= raft->config.heartbeat_ticks) {
         raft->heartbeat_elapsed = 0;
-        raft_broadcast_heartbeat(raft, raft_leader_newest_read(raft));
+        raft_broadcast_heartbeat(raft, raft_leader_read_round(raft));
     }
 }

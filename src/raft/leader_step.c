@@ -105,7 +105,7 @@ static void handle_heartbeat_response(struct raft *raft, struct raft_progress *p
         (void)raft_maybe_send_append(raft, progress, true);
     }
     if (message->read.sequence != 0) {
-        raft_leader_read_ack(raft, message->from, message->read);
+        raft_leader_read_ack(raft, progress, message->read);
     }
 }
 

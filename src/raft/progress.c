@@ -29,6 +29,7 @@ void raft_progress_reset(struct raft_progress *progress, uint64_t match, uint64_
     progress->sent_commit = 0;
     progress->recent_active = false;
     progress->vote = RAFT_VOTE_NONE;
+    progress->read_round = 0;
 }
 
 static void set_next(struct raft_progress *progress, uint64_t next)

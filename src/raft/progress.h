@@ -30,6 +30,7 @@ struct raft_progress {
     bool recent_active;    /* answered since the last check of the quorum */
     bool is_append_paused; /* P2, or the window is full */
     enum raft_vote vote;   /* in the election under way */
+    uint64_t read_round;   /* the newest it answered (read_only.h, O1) */
     struct raft_inflights inflights;
 };
 

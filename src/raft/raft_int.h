@@ -43,9 +43,10 @@ struct raft {
 
     /* A leader's. */
     node_id transfer_target;
-    uint64_t pending_conf_index;        /* C4 */
-    uint64_t uncommitted_size;          /* of the data of entries proposed here and not applied */
-    struct raft_read_queue reads;       /* waiting for heartbeats to be answered */
+    uint64_t pending_conf_index;  /* C4 */
+    uint64_t uncommitted_size;    /* of the data of entries proposed here and not applied */
+    struct raft_read_queue reads; /* waiting for heartbeats to be answered */
+    uint64_t reads_confirmed;     /* how many of the term have left it: reads[0] is the next */
     struct raft_read_queue early_reads; /* waiting for the first commit of the term (O2) */
 
     /* To be handed out. */
@@ -157,11 +158,13 @@ void raft_switch_conf(struct raft *raft, const struct conf_state *conf,
 
 /* A request on a leader; `from` 0: this node's own. ERR_OVERLOADED: too many are pending. */
 MUST_USE err raft_leader_read(struct raft *raft, struct read_ctx ctx, node_id from);
-/* A heartbeat's answer carried a context. */
-void raft_leader_read_ack(struct raft *raft, node_id from, struct read_ctx ctx);
+/* A heartbeat's answer carried the context that the heartbeat had. */
+void raft_leader_read_ack(struct raft *raft, struct raft_progress *progress, struct read_ctx ctx);
+/* Answers the reads that a quorum has confirmed by now. */
+void raft_leader_confirm_reads(struct raft *raft);
 /* The first commit of the term has happened. */
 void raft_leader_release_early_reads(struct raft *raft);
-/* The context of the newest round under way, or 0/0. */
-struct read_ctx raft_leader_newest_read(const struct raft *raft);
+/* What heartbeats carry to confirm all reads that wait; 0/0 if none does. */
+struct read_ctx raft_leader_read_round(const struct raft *raft);
 
 #endif

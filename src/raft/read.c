@@ -43,8 +43,6 @@ static err enqueue(struct raft *raft, struct read_ctx ctx, node_id from)
         return OK;
     }
     struct raft_read_request request = {.ctx = ctx, .from = from, .index = index};
-    bool counted = id_set_add(&request.acks, raft->id);
-    ASSERT(counted);
     bool is_full = raft->reads.count == RAFT_READS_PENDING_MAX;
     bool added = raft_read_queue_push(&raft->reads, &request); /* no: asked twice, or full */
     return !added && is_full ? ERR_OVERLOADED : OK;
@@ -57,7 +55,7 @@ err raft_leader_read(struct raft *raft, struct read_ctx ctx, node_id from)
         uint32_t count = raft->reads.count;
         err e = enqueue(raft, ctx, from);
         if (raft->reads.count > count) {
-            raft_broadcast_heartbeat(raft, ctx);
+            raft_broadcast_heartbeat(raft, raft_leader_read_round(raft));
         }
         return e;
     }
@@ -79,42 +77,60 @@ void raft_leader_release_early_reads(struct raft *raft)
         ASSERT(e == OK);
     }
     if (raft->early_reads.count > 0 && raft->reads.count > 0) {
-        raft_broadcast_heartbeat(raft, raft_leader_newest_read(raft)); /* one round for all (O1) */
+        raft_broadcast_heartbeat(raft, raft_leader_read_round(raft)); /* one for all (O1) */
     }
     raft_read_queue_clear(&raft->early_reads);
 }
 
-static enum raft_vote ack_of(const void *ctx, node_id id)
+static uint64_t newest_round(const struct raft *raft)
 {
-    const struct raft_read_request *request = ctx;
-    return id_set_has(&request->acks, id) ? RAFT_VOTE_YES : RAFT_VOTE_NONE;
+    return raft->reads_confirmed + raft->reads.count;
 }
 
-void raft_leader_read_ack(struct raft *raft, node_id from, struct read_ctx ctx)
+static uint64_t round_of(const void *ctx, node_id id)
 {
-    struct raft_read_request *request = raft_read_queue_find(&raft->reads, ctx);
-    if (request == NULL) {
+    const struct raft *raft = ctx;
+    if (id == raft->id) {
+        return newest_round(raft); /* asks itself, and answers at once */
+    }
+    const struct raft_progress *progress = raft_tracker_get(&raft->tracker, id);
+    ASSERT(progress != NULL); /* T1 */
+    return progress->read_round;
+}
+
+void raft_leader_confirm_reads(struct raft *raft)
+{
+    ASSERT(raft->tracker.conf.voters.count > 0);
+    uint64_t confirmed = raft_joint_committed(&raft->tracker.conf, round_of, raft);
+    ASSERT(confirmed <= newest_round(raft));
+    if (confirmed <= raft->reads_confirmed) {
         return;
     }
-    bool counted =
-        id_set_add(&request->acks, from); /* no: as many as members, none need ask more */
-    if (!counted || raft_joint_vote(&raft->tracker.conf, ack_of, request) != RAFT_VOTE_WON) {
-        return;
-    }
-    uint32_t count = (uint32_t)(request - raft->reads.items) + 1;
+    uint32_t count = (uint32_t)(confirmed - raft->reads_confirmed);
     for (uint32_t i = 0; i < count; i++) { /* O1 */
         const struct raft_read_request *through = &raft->reads.items[i];
         answer(raft, through->from, through->index, through->ctx);
     }
     raft_read_queue_drop_front(&raft->reads, count);
+    raft->reads_confirmed = confirmed;
 }
 
-struct read_ctx raft_leader_newest_read(const struct raft *raft)
+void raft_leader_read_ack(struct raft *raft, struct raft_progress *progress, struct read_ctx ctx)
+{
+    uint64_t round = ctx.sequence;
+    if (ctx.node != raft->id || round > newest_round(raft) || round <= progress->read_round) {
+        return; /* nothing that was sent, or no news */
+    }
+    progress->read_round = round;
+    raft_leader_confirm_reads(raft);
+}
+
+struct read_ctx raft_leader_read_round(const struct raft *raft)
 {
     if (raft->reads.count == 0) {
         return (struct read_ctx){0};
     }
-    return raft->reads.items[raft->reads.count - 1].ctx;
+    return (struct read_ctx){.node = raft->id, .sequence = newest_round(raft)};
 }
 
 err raft_read_index(struct raft *raft, struct read_ctx ctx)

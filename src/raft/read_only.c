@@ -5,22 +5,21 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-struct raft_read_request *raft_read_queue_find(struct raft_read_queue *queue, struct read_ctx ctx)
+static bool has(const struct raft_read_queue *queue, struct read_ctx ctx)
 {
     for (uint32_t i = 0; i < queue->count; i++) {
-        struct raft_read_request *request = &queue->items[i];
+        const struct raft_read_request *request = &queue->items[i];
         /* Sequences of two nodes know nothing of each other: both parts are the key. */
         if (request->ctx.sequence == ctx.sequence && request->ctx.node == ctx.node) {
-            return request;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 bool raft_read_queue_push(struct raft_read_queue *queue, const struct raft_read_request *request)
 {
-    if (queue->count == RAFT_READS_PENDING_MAX ||
-        raft_read_queue_find(queue, request->ctx) != NULL) {
+    if (queue->count == RAFT_READS_PENDING_MAX || has(queue, request->ctx)) {
         return false;
     }
     if (queue->count == queue->capacity) {

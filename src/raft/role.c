@@ -55,6 +55,7 @@ static void reset(struct raft *raft, uint64_t term)
     raft->pending_conf_index = 0;
     raft->uncommitted_size = 0;
     raft_read_queue_clear(&raft->reads);
+    raft->reads_confirmed = 0;
     raft_read_queue_clear(&raft->early_reads);
 }
 
