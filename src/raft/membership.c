@@ -7,6 +7,7 @@ static void lead_on(struct raft *raft)
 {
     if (raft_maybe_commit(raft)) {
         /* A smaller quorum may have committed more. */
+        raft_leader_release_early_reads(raft);
         raft_broadcast_append(raft);
     } else {
         /* New members need not wait for a heartbeat or a proposal. */
@@ -16,6 +17,7 @@ static void lead_on(struct raft *raft)
             }
         }
     }
+    raft_leader_confirm_reads(raft); /* it may have answered more, too */
     if (!raft_conf_is_voter(&raft->tracker.conf, raft->transfer_target)) {
         raft_abort_transfer(raft);
     }

@@ -111,6 +111,34 @@ static void removing_a_member_may_commit_what_waited_for_it(void **state)
     group_free(group);
 }
 
+static void a_smaller_quorum_may_confirm_reads_that_waited_for_it(void **state)
+{
+    (void)state;
+    for (int early = 0; early <= 1; early++) { /* before or after the first commit of the term */
+        static const uint64_t log_terms[] = {1};
+        struct raft_config config = default_config();
+        config.conf.voters = ids_to(2);
+        struct solo solo;
+        solo_init(&solo, &config, 1, 1, log_terms, 1);
+        solo_lead(&solo);
+        uint64_t last = raft_log_last_index(&solo.raft->log);
+        if (early == 0) {
+            struct message ack = {
+                .type = MSG_APP_RESP, .from = 2, .to = 1, .term = solo.raft->term, .index = last};
+            assert_int_equal(raft_step(solo.raft, &ack), OK);
+        }
+        struct read_ctx ctx = {.node = 1, .sequence = 1};
+        assert_int_equal(raft_read_index(solo.raft, ctx), OK);
+        assert_int_equal(solo_ready(&solo)->read_state_count, 0);
+        struct conf_change remove = {.count = 1, .changes = {{CONF_CHANGE_REMOVE, 2}}};
+        assert_int_equal(raft_apply_conf_change(solo.raft, &remove, NULL), OK);
+        const struct raft_ready *ready = solo_ready(&solo);
+        assert_int_equal(ready->read_state_count, 1);
+        assert_int_equal(ready->read_states[0].index, last);
+        solo_deinit(&solo);
+    }
+}
+
 static void a_removed_leader_steps_down_if_it_is_told_to(void **state)
 {
     (void)state;
@@ -152,6 +180,7 @@ int main(void)
         cmocka_unit_test(several_changes_pass_through_a_joint_configuration_by_themselves),
         cmocka_unit_test(a_joint_configuration_needs_both_halves),
         cmocka_unit_test(removing_a_member_may_commit_what_waited_for_it),
+        cmocka_unit_test(a_smaller_quorum_may_confirm_reads_that_waited_for_it),
         cmocka_unit_test(a_removed_leader_steps_down_if_it_is_told_to),
         cmocka_unit_test(a_bootstrap_gives_a_blank_node_its_first_members_once),
     };
