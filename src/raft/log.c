@@ -271,8 +271,13 @@ void raft_log_take_committed(struct raft_log *log, bool allow_unstable,
 
     struct raft_apply_batch batch = {0};
     for (uint32_t i = 0; i < out_entries->count; i++) {
-        batch.weight += raft_entry_weight(&out_entries->items[i]);
-        batch.data_size += entry_size(&out_entries->items[i]);
+        const struct entry *entry = &out_entries->items[i];
+        if (entry->pos.term != batch.term) { /* terms never fall along a log */
+            batch.term = entry->pos.term;
+            batch.data_size = 0;
+        }
+        batch.weight += raft_entry_weight(entry);
+        batch.data_size += entry_size(entry);
     }
     batch.last_index = log->applying + out_entries->count;
     ASSERT(out_entries->items[out_entries->count - 1].pos.index == batch.last_index);
@@ -288,9 +293,11 @@ uint64_t raft_log_applied_to(struct raft_log *log, uint64_t index)
     ASSERT(index <= log->committed); /* L1 */
     uint32_t through = 0;
     uint64_t data_size = 0;
+    uint64_t last_term = raft_log_last(log).term;
     while (through < log->batch_count && log->batches[through].last_index <= index) {
         log->applying_size -= log->batches[through].weight;
-        data_size += log->batches[through].data_size;
+        bool counts = log->batches[through].term == last_term;
+        data_size += counts ? log->batches[through].data_size : 0;
         through++;
     }
     log->batch_count -= through;

@@ -19,7 +19,8 @@
 struct raft_apply_batch {
     uint64_t last_index;
     uint64_t weight;    /* sum of raft_entry_weight */
-    uint64_t data_size; /* sum of entry_size */
+    uint64_t term;      /* of the last entry */
+    uint64_t data_size; /* sum of entry_size of the entries of that term */
 };
 
 struct raft_log {
@@ -90,7 +91,10 @@ bool raft_log_has_committed(const struct raft_log *log, bool allow_unstable);
 /* Pushes what is to be applied next and counts it as on its way. */
 void raft_log_take_committed(struct raft_log *log, bool allow_unstable,
                              struct raft_entries *out_entries);
-/* Applied up to `index`. Returns the sum of entry_size of the batches that are through by that. */
+/*
+ * Applied up to `index`. Returns the sum of entry_size over the batches that are through by that,
+ * of the entries that are of the log's last term alone: a leader's own.
+ */
 uint64_t raft_log_applied_to(struct raft_log *log, uint64_t index);
 /* Whether a configuration change is committed and not applied. */
 bool raft_log_has_unapplied_conf_change(const struct raft_log *log);

@@ -71,6 +71,31 @@ static void uncommitted_bytes_are_bounded_but_one_proposal_always_goes(void **st
     group_free(group);
 }
 
+/* Else a leader of a busy group would start its term with a limit that is none. */
+static void applying_what_an_earlier_leader_took_makes_no_room_for_more(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    config.max_uncommitted_size = 10;
+    struct solo solo;
+    solo_init(&solo, &config, 2, 1, log_terms, 3);
+    solo.log.entries.items[2].data = buf_copy(SLICE_LITERAL("of an earlier term"));
+    solo_lead(&solo);
+    struct entry entry = {.data = buf_copy(SLICE_LITERAL("ten bytes."))};
+    struct message ack = {.type = MSG_APP_RESP, .from = 2, .to = 1, .term = 3, .index = 4};
+    assert_int_equal(raft_step(solo.raft, &ack), OK);
+    assert_int_equal(raft_propose(solo.raft, &entry, 1, NULL), OK);
+    (void)solo_ready(&solo); /* applies up to the empty entry */
+    assert_int_equal(solo.raft->log.applied, 4);
+    assert_int_equal(raft_propose(solo.raft, &entry, 1, NULL), ERR_OVERLOADED);
+    ack.index = 5;
+    assert_int_equal(raft_step(solo.raft, &ack), OK);
+    (void)solo_ready(&solo);
+    assert_int_equal(solo.raft->uncommitted_size, 0);
+    buf_unref(entry.data);
+    solo_deinit(&solo);
+}
+
 static void a_conf_change_that_cannot_be_taken_becomes_an_empty_entry(void **state)
 {
     (void)state;
@@ -107,6 +132,7 @@ int main(void)
         cmocka_unit_test(data_is_shared_and_given_back),
         cmocka_unit_test(a_follower_forwards_to_its_leader_unless_told_not_to),
         cmocka_unit_test(uncommitted_bytes_are_bounded_but_one_proposal_always_goes),
+        cmocka_unit_test(applying_what_an_earlier_leader_took_makes_no_room_for_more),
         cmocka_unit_test(a_conf_change_that_cannot_be_taken_becomes_an_empty_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
