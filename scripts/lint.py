@@ -2,7 +2,7 @@
 """clang-tidy (.clang-tidy) or cppcheck over the sources of src/ and the tools in tests/.
 
 Reads compile_commands.json of the clang build: gcc-only warning flags in it would be errors to
-clang-tidy. Unit tests and peers' are left out: cmocka's macros are not ours.
+clang-tidy. Programs of cmocka are left out (tests/unit, tests/peers): its macros are not ours.
 """
 
 import json

@@ -157,6 +157,8 @@ struct peer {
     struct batch batches[BATCHES_MAX]; /* handed out, not durable */
     uint32_t batch_count;
     uint64_t applied; /* the state machine is durable when it is applied */
+    bool is_apply_held;
+    struct raft_entries to_apply; /* while it is held */
     struct raft_read_state read_states[64];
     uint32_t read_state_count;
 };
@@ -166,6 +168,7 @@ struct group {
     uint32_t count;
     struct raft_outbox network;
     bool blocked[GROUP_MAX + 1][GROUP_MAX + 1]; /* [from][to] */
+    bool ignored[MSG_TYPE_COUNT];               /* lost, whoever sends them */
     uint64_t history_term[HISTORY_MAX];         /* by index, of what anybody applied; 0: nobody */
     uint64_t history_word[HISTORY_MAX];
 };
@@ -234,6 +237,7 @@ static inline void group_crash(struct group *group, node_id id)
         batch_deinit(&peer->batches[i]);
     }
     peer->batch_count = 0;
+    raft_entries_deinit(&peer->to_apply);
     raft_free(peer->raft);
     peer->raft = NULL;
 }
@@ -290,6 +294,21 @@ static inline void group_apply(struct group *group, node_id id, const struct ent
     peer->log.snapshot.conf = peer->config.conf;
 }
 
+/* Everything that was handed out for applying. */
+static inline void group_apply_all(struct group *group, node_id id)
+{
+    struct peer *peer = &group->peers[id];
+    struct raft_entries batch = peer->to_apply;
+    peer->to_apply = (struct raft_entries){0};
+    for (uint32_t i = 0; i < batch.count; i++) {
+        group_apply(group, id, &batch.items[i]);
+    }
+    if (batch.count > 0) {
+        raft_applied(peer->raft, peer->applied);
+    }
+    raft_entries_deinit(&batch);
+}
+
 /* Takes one ready: sends what may go, queues what has to be durable first, applies. */
 static inline void group_ready(struct group *group, node_id id)
 {
@@ -320,10 +339,10 @@ static inline void group_ready(struct group *group, node_id id)
         peer->read_states[peer->read_state_count++] = ready.read_states[i];
     }
     for (uint32_t i = 0; i < ready.committed_count; i++) {
-        group_apply(group, id, &ready.committed[i]);
+        raft_entries_push(&peer->to_apply, &ready.committed[i]);
     }
-    if (ready.committed_count > 0) {
-        raft_applied(peer->raft, ready.committed[ready.committed_count - 1].pos.index);
+    if (!peer->is_apply_held) {
+        group_apply_all(group, id);
     }
 }
 
@@ -378,7 +397,8 @@ static inline void group_deliver(struct group *group, uint32_t position)
 {
     const struct message *message = &group->network.messages[position];
     struct raft *raft = message->to <= group->count ? group->peers[message->to].raft : NULL;
-    if (raft != NULL && !group->blocked[message->from][message->to]) {
+    bool is_lost = group->blocked[message->from][message->to] || group->ignored[message->type];
+    if (raft != NULL && !is_lost) {
         err e = raft_step(raft, message);
         assert_int_not_equal(e, ERR_MALFORMED);
     }
