@@ -83,6 +83,50 @@ HEADERS = [
     ("src/base/twice.h", "struct twice {\n    int member;\n};\n", 1, "does not compile alone"),
 ]
 
+PEERS_TEST = """/* peers: etcd/TestNamed, etcd/TestForgotten */
+static void named(void **state)
+{
+}
+
+static void nameless(void **state)
+{
+}
+
+/* peers: etcd/TestAstray */
+int astray;
+
+int main(void)
+{
+    run(cmocka_unit_test(nameless));
+}
+"""
+PEERS_ROWS = """etcd/TestNamed\tcovered\ttests/peers/planted_test.c:named
+etcd/TestNamed\topen\tnobody has written it
+etcd/TestGone\tcovered\ttests/peers/planted_test.c:gone
+etcd/TestNowhere\tcovered\ttests/peers/nowhere_test.c:gone
+etcd/TestTrace\tcovered\ttests/raft-trace/data/quorum/nowhere.txt
+etcd/TestNameless\tcovered\ttests/peers/planted_test.c:nameless
+etcd/TestMaybe\tperhaps\tsomewhere
+etcd/TestOpen\topen
+other/TestOther\topen\tof a peer that is none
+raftrs/test_open\topen\tnobody has written it
+"""
+PEERS_TABLE = "tests/peers/table/planted.tsv"
+PEERS = [
+    ("tests/peers/planted_test.c", PEERS_TEST, 1, "etcd/TestForgotten is not in the table"),
+    ("tests/peers/planted_test.c", PEERS_TEST, 10, "above no test"),
+    (PEERS_TABLE, PEERS_ROWS, 1, "the test is never run"),
+    (PEERS_TABLE, PEERS_ROWS, 2, "etcd/TestNamed is there twice"),
+    (PEERS_TABLE, PEERS_ROWS, 3, "no such test in it"),
+    (PEERS_TABLE, PEERS_ROWS, 4, "no such file"),
+    (PEERS_TABLE, PEERS_ROWS, 5, "no such trace"),
+    (PEERS_TABLE, PEERS_ROWS, 6, "does not name etcd/TestNameless"),
+    (PEERS_TABLE, PEERS_ROWS, 7, "perhaps is no verdict"),
+    (PEERS_TABLE, PEERS_ROWS, 8, "has 2 columns"),
+    (PEERS_TABLE, PEERS_ROWS, 9, "other/TestOther is no id"),
+    ("tests/peers/table", None, 1, "raftrs: 0% covered"),
+]
+
 # The library that the object goes into, its source, and words of the finding.
 PURITY = [
     ("raft", "planted_clock", "#include <time.h>\nlong raft_planted(void);\n"
@@ -142,6 +186,8 @@ def plant(target, breaches):
         path.parent.mkdir(parents=True, exist_ok=True)
         if text is not None:
             path.write_text(text)
+        elif path.is_dir():
+            continue
         elif path.name != "CMakeLists.txt":
             path.unlink(missing_ok=True)
 
@@ -226,6 +272,7 @@ def main():
         "tidy": lambda: tree_canary("tidy.py", TIDY),
         "format": lambda: bare_canary("check_format.py", FORMAT),
         "headers": lambda: bare_canary("check_headers.py", HEADERS),
+        "peers": lambda: bare_canary("check_peers.py", PEERS),
         "purity": lambda: purity_canary(arguments.build),
         "clang-tidy": lambda: lint_canary("clang-tidy", CLANG_TIDY),
         "cppcheck": lambda: lint_canary("cppcheck", CPPCHECK),
