@@ -274,7 +274,7 @@ static void answers_move_a_follower_on_or_back_unless_they_are_stale(void **stat
         {3, true, 0, 3, 0, 0, 0},  /* not what was probed */
         {2, true, 0, 2, 1, 1, 0},  /* goes back and probes */
         {2, false, 2, 4, 2, 2, 2}, /* commits, and tells both */
-        {0, false, 0, 4, 1, 0, 0}, /* agrees on nothing: a stream from the start */
+        {0, false, 0, 3, 0, 0, 0}, /* no answer to this probe (the reference begins from 1 here) */
     };
     static const uint64_t log_terms[] = {1, 1};
     for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
