@@ -196,7 +196,9 @@ bool raft_log_try_append(struct raft_log *log, struct raft_pos prev, const struc
     /* Only a real conflict replaces anything: a message that was overtaken by a longer one must not
      * cut off what that one brought (section 5.3). */
     uint32_t known = count_known(log, entries, count);
-    raft_log_append(log, entries + known, count - known);
+    if (known < count) {
+        raft_log_append(log, entries + known, count - known);
+    }
     uint64_t checked = prev.index + count;
     raft_log_commit_to(log, leader_commit < checked ? leader_commit : checked);
     return true;
