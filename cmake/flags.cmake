@@ -26,7 +26,7 @@ set(CMAKE_C_FLAGS_ASAN
     "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -DPONTOON_INVARIANTS=1")
 set(CMAKE_C_FLAGS_TSAN "-O1 -g -fsanitize=thread -DPONTOON_INVARIANTS=1")
 set(CMAKE_C_FLAGS_FUZZ
-    "-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all")
+    "-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DPONTOON_INVARIANTS=1")
 set(CMAKE_C_FLAGS_ANALYZE "-O1 -g -fanalyzer")
 if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE Dev)
