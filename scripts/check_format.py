@@ -28,7 +28,7 @@ def run():
     parser.add_argument("--fix", action="store_true", help="rewrite the files")
     arguments = parser.parse_args()
     root = arguments.root.resolve()
-    paths = house.files(root, "src", ".c", ".h") + house.files(root, "tests", ".c", ".h")
+    paths = [path for folder in house.C_FOLDERS for path in house.files(root, folder, ".c", ".h")]
     if arguments.fix:
         subprocess.run([PROGRAM, "-i", *map(str, paths)], cwd=root, check=True)
     findings = house.Findings("format")

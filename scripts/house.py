@@ -183,6 +183,7 @@ LINK_HOSTS = """
 
 # ---- files -------------------------------------------------------------------------------------
 
+C_FOLDERS = ["src", "tests", "examples"]
 SKIPPED_FOLDERS = {".git", "build", ".cache", "__pycache__", "pontoon-data", "pontoon-cluster"}
 TEXT_SUFFIXES = {".c", ".h", ".py", ".sh", ".md", ".txt", ".cmake", ".json", ""}
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""clang-tidy (.clang-tidy) or cppcheck over the sources of src/ and the tools in tests/.
+"""clang-tidy (.clang-tidy) or cppcheck over the sources of src/, the tools in tests/, the examples.
 
 Reads compile_commands.json of the clang build: gcc-only warning flags in it would be errors to
 clang-tidy. Programs of cmocka are left out (tests/unit, tests/peers): its macros are not ours.
@@ -32,8 +32,7 @@ def commands(root, build):
     entries = json.loads((build / "compile_commands.json").read_text())
     by_file = {Path(entry["file"]): entry for entry in entries}
     return [entry for file, entry in by_file.items()
-            if file.is_relative_to(root / "src")
-            or file.is_relative_to(root / "tests")
+            if any(file.is_relative_to(root / folder) for folder in house.C_FOLDERS)
             and not file.is_relative_to(root / "tests" / "unit")
             and not file.is_relative_to(root / "tests" / "peers")]
 

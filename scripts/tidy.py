@@ -223,7 +223,7 @@ def check_includes(findings, source):
 
 def check_c(findings, root, density):
     long_seen, ignorable_seen = set(), set()
-    for folder in ("src", "tests"):
+    for folder in house.C_FOLDERS:
         for path in house.files(root, folder, ".c", ".h"):
             source = Source(root, path)
             findings.subjects += 1

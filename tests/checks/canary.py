@@ -61,6 +61,7 @@ TIDY = [
      "calls clock_gettime"),
     ("src/wal/disk.c", "void f(void)\n{\n    fdatasync(1);\n}\n", 3, "calls fdatasync"),
     ("src/node/nap.c", "void f(void)\n{\n    usleep(1);\n}\n", 3, "calls usleep"),
+    ("examples/planted.c", "void f(void)\n{\n    sprintf(a, b);\n}\n", 3, "calls sprintf"),
     ("tests/fuzz/fuzz_planted.c", "void f(void)\n{\n    sprintf(a, b);\n}\n", 3, "calls sprintf"),
     ("src/base/second.c", '#include <stdio.h>\n#include "base/second.h"\n', 1, "first"),
     ("src/base/order.c", '#include "base/buf.h"\n#include <stdio.h>\n', 1, "out of order"),
