@@ -69,7 +69,7 @@ struct conf_change_single {
 
 /*
  * A membership change as it stands in an entry. With ENTRY_CONF_CHANGE: exactly one change,
- * transition AUTO. `context` is the proposer's own (pontoon: an address book, see membership.h).
+ * transition AUTO. `context` is the proposer's own (pontoon: a membership, see membership.h).
  */
 struct conf_change {
     enum conf_transition transition;

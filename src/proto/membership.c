@@ -5,7 +5,11 @@
 #include "base/assert.h"
 #include "proto/text.h"
 
+/* The second one has flags for each member. It is written only where there are any: so every
+ * membership still has one encoding, and those without flags have kept theirs. */
 #define MEMBERSHIP_FORMAT 1u
+#define MEMBERSHIP_FORMAT_FLAGS 2u
+#define FLAG_WANTS_VOTE 1u
 
 _Static_assert(ADDRESS_SIZE_MAX <= UINT8_MAX, "the size of an address is one byte");
 
@@ -84,16 +88,61 @@ err member_decode(struct reader *in, struct member *out_member)
     return OK;
 }
 
+static bool has_flags(const struct membership *membership)
+{
+    for (uint32_t i = 0; i < membership->member_count; i++) {
+        if (membership->members[i].wants_vote) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void membership_encode(const struct membership *membership, struct writer *out)
 {
     ASSERT(membership->member_count <= MEMBERS_MAX);
-    writer_u8(out, MEMBERSHIP_FORMAT);
+    bool with_flags = has_flags(membership);
+    writer_u8(out, with_flags ? MEMBERSHIP_FORMAT_FLAGS : MEMBERSHIP_FORMAT);
     conf_state_encode(&membership->conf, out);
     writer_u8(out, (uint8_t)membership->member_count);
     for (uint32_t i = 0; i < membership->member_count; i++) {
-        ASSERT(i == 0 || membership->members[i - 1].id < membership->members[i].id);
-        member_encode(&membership->members[i], out);
+        const struct member *member = &membership->members[i];
+        ASSERT(i == 0 || membership->members[i - 1].id < member->id);
+        member_encode(member, out);
+        if (with_flags) {
+            writer_u8(out, member->wants_vote ? FLAG_WANTS_VOTE : 0);
+        }
     }
+}
+
+static err decode_flags(struct reader *in, struct member *member)
+{
+    uint8_t flags = reader_u8(in);
+    if (!reader_ok(in) || (flags & ~FLAG_WANTS_VOTE) != 0) {
+        return ERR_MALFORMED;
+    }
+    member->wants_vote = (flags & FLAG_WANTS_VOTE) != 0;
+    return OK;
+}
+
+static err decode_members(struct reader *in, bool with_flags, struct membership *membership)
+{
+    node_id previous = 0;
+    for (uint32_t i = 0; i < membership->member_count; i++) {
+        struct member *member = &membership->members[i];
+        err e = member_decode(in, member);
+        if (e == OK && with_flags) {
+            e = decode_flags(in, member);
+        }
+        if (e != OK) {
+            return e;
+        }
+        if (member->id <= previous) {
+            return ERR_MALFORMED;
+        }
+        previous = member->id;
+    }
+    return has_flags(membership) == with_flags ? OK : ERR_MALFORMED;
 }
 
 err membership_decode(struct reader *in, struct membership *out_membership)
@@ -102,7 +151,7 @@ err membership_decode(struct reader *in, struct membership *out_membership)
     if (!reader_ok(in)) {
         return ERR_MALFORMED;
     }
-    if (format != MEMBERSHIP_FORMAT) {
+    if (format != MEMBERSHIP_FORMAT && format != MEMBERSHIP_FORMAT_FLAGS) {
         return ERR_VERSION;
     }
     struct membership membership = {0};
@@ -114,17 +163,9 @@ err membership_decode(struct reader *in, struct membership *out_membership)
     if (!reader_ok(in) || membership.member_count > MEMBERS_MAX) {
         return ERR_MALFORMED;
     }
-    node_id previous = 0;
-    for (uint32_t i = 0; i < membership.member_count; i++) {
-        e = member_decode(in, &membership.members[i]);
-        if (e != OK) {
-            return e;
-        }
-        if (membership.members[i].id <= previous) {
-            return ERR_MALFORMED;
-        }
-        previous = membership.members[i].id;
+    e = decode_members(in, format == MEMBERSHIP_FORMAT_FLAGS, &membership);
+    if (e == OK) {
+        *out_membership = membership;
     }
-    *out_membership = membership;
-    return OK;
+    return e;
 }

@@ -1,6 +1,7 @@
 /*
  * A region's membership as the state machine keeps it: the configuration and each member's address.
- * The bootstrap entry carries one; conf changes carry the new member's `struct member` as context.
+ * The bootstrap entry carries one. A conf change carries one as its context: its members are those
+ * that the change adds, or whose address it changes; its configuration is empty.
  */
 #ifndef PROTO_MEMBERSHIP_H
 #define PROTO_MEMBERSHIP_H
@@ -10,6 +11,7 @@
 struct member {
     node_id id;
     char peer_address[ADDRESS_SIZE_MAX + 1]; /* HOST:PORT; empty: a node alone, without peers */
+    bool wants_vote; /* a learner that is to become a voter as soon as it has caught up */
 };
 
 struct membership {
@@ -28,9 +30,9 @@ void membership_remove(struct membership *membership, node_id id);
 void membership_encode(const struct membership *membership, struct writer *out);
 /* Decodes from `in`, leaving `in` after it. ERR_MALFORMED, ERR_VERSION. */
 MUST_USE err membership_decode(struct reader *in, struct membership *out_membership);
-/* Appends the encoding; the member has an id. */
+/* Appends id (not 0) and address: alike for all versions, as the founding hash needs it. */
 void member_encode(const struct member *member, struct writer *out);
-/* Decodes from `in`, leaving `in` after it; the address is plain text. ERR_MALFORMED. */
+/* What member_encode wrote, leaving `in` after it; the address is plain text. ERR_MALFORMED. */
 MUST_USE err member_decode(struct reader *in, struct member *out_member);
 
 #endif

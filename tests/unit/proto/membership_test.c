@@ -89,7 +89,7 @@ static void another_format_version_is_told_from_damage(void **state)
     struct writer out = {0};
     membership_encode(&membership, &out);
     assert_int_equal(decode(writer_slice(&out)), OK);
-    out.data[0] = 2;
+    out.data[0] = 3;
     assert_int_equal(decode(writer_slice(&out)), ERR_VERSION);
     writer_deinit(&out);
 }
@@ -132,6 +132,30 @@ static void a_node_alone_needs_no_address(void **state)
     writer_deinit(&out);
 }
 
+static void a_member_that_wants_a_vote_has_its_own_format_and_no_second_one(void **state)
+{
+    (void)state;
+    struct membership membership = {0};
+    put(&membership, 1, "a:1");
+    put(&membership, 2, "b:2");
+    membership.members[1].wants_vote = true;
+    assert_true(id_set_add(&membership.conf.learners, 2));
+    struct writer out = {0};
+    membership_encode(&membership, &out);
+    assert_int_equal(out.data[0], 2);
+    struct reader in = reader_of(writer_slice(&out));
+    struct membership decoded;
+    assert_int_equal(membership_decode(&in, &decoded), OK);
+    assert_false(decoded.members[0].wants_vote);
+    assert_true(decoded.members[1].wants_vote);
+    assert_prefixes_are_refused(writer_slice(&out), decode);
+    out.data[out.size - 1] = 3; /* an unknown flag */
+    assert_int_equal(decode(writer_slice(&out)), ERR_MALFORMED);
+    out.data[out.size - 1] = 0; /* then it would be format 1 */
+    assert_int_equal(decode(writer_slice(&out)), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +164,7 @@ int main(void)
         cmocka_unit_test(a_membership_comes_back_as_it_was_encoded),
         cmocka_unit_test(another_format_version_is_told_from_damage),
         cmocka_unit_test(a_node_alone_needs_no_address),
+        cmocka_unit_test(a_member_that_wants_a_vote_has_its_own_format_and_no_second_one),
         cmocka_unit_test(unsorted_members_and_bad_addresses_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
