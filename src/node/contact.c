@@ -45,6 +45,29 @@ static bool is_in_contact(const struct contact *contact, node_id peer, uint64_t 
     return false;
 }
 
+/* What was heard from then on was heard within the window. */
+static uint64_t oldest(uint64_t now_ms, uint64_t window_ms)
+{
+    return now_ms > window_ms ? now_ms - window_ms : 0;
+}
+
+bool contact_is_lost(const struct contact *contact, node_id peer, uint64_t now_ms,
+                     uint64_t window_ms)
+{
+    return !is_in_contact(contact, peer, oldest(now_ms, window_ms));
+}
+
+bool contact_is_quiet(const struct contact *contact, uint64_t now_ms, uint64_t window_ms)
+{
+    uint64_t oldest_ms = oldest(now_ms, window_ms);
+    for (uint32_t i = 0; i < contact->count; i++) {
+        if (contact->peers[i].heard_ms >= oldest_ms) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool has_majority(const struct contact *contact, const struct id_set *voters, node_id self,
                          uint64_t oldest_ms)
 {
@@ -60,7 +83,7 @@ static bool has_majority(const struct contact *contact, const struct id_set *vot
 bool contact_has_quorum(const struct contact *contact, const struct conf_state *conf, node_id self,
                         uint64_t now_ms, uint64_t window_ms)
 {
-    uint64_t oldest_ms = now_ms > window_ms ? now_ms - window_ms : 0;
+    uint64_t oldest_ms = oldest(now_ms, window_ms);
     return has_majority(contact, &conf->voters, self, oldest_ms) &&
            (conf->voters_outgoing.count == 0 ||
             has_majority(contact, &conf->voters_outgoing, self, oldest_ms));

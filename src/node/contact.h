@@ -23,6 +23,11 @@ struct contact {
 void contact_heard(struct contact *contact, node_id peer, uint64_t now_ms);
 /* Its connection is gone, or it is no member any more: forgotten until it speaks again. */
 void contact_lost(struct contact *contact, node_id peer);
+/* Whether `peer` was not heard within window_ms. */
+bool contact_is_lost(const struct contact *contact, node_id peer, uint64_t now_ms,
+                     uint64_t window_ms);
+/* Whether nobody was. */
+bool contact_is_quiet(const struct contact *contact, uint64_t now_ms, uint64_t window_ms);
 /* Whether a quorum of `conf` (of both halves while joint), `self` included, was heard within
  * window_ms. */
 bool contact_has_quorum(const struct contact *contact, const struct conf_state *conf, node_id self,

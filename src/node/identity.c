@@ -17,8 +17,12 @@
 #define IDENTITY_FORMAT 1
 #define IDENTITY_TEXT_SIZE 4096
 #define PATH_SIZE 4096
+
+/* The words for the two flags. */
 #define STATE_NEW "new"
 #define STATE_FOUNDED "founded"
+#define STATE_JOINING "joining"
+#define STATE_ENTERING "entering" /* joining, and the log has begun */
 
 _Static_assert(256 + MEMBERS_MAX * 64 < IDENTITY_TEXT_SIZE, "a line for each peer must fit");
 
@@ -35,6 +39,14 @@ static uint64_t founding_hash(const struct identity_claim *claim)
     uint64_t hash = hash64(writer_slice(&text), 0);
     writer_deinit(&text);
     return hash;
+}
+
+static const char *state_name(const struct identity *identity)
+{
+    if (identity->is_joining) {
+        return identity->is_founded ? STATE_ENTERING : STATE_JOINING;
+    }
+    return identity->is_founded ? STATE_FOUNDED : STATE_NEW;
 }
 
 /* Appends to `text`, which has room for it. */
@@ -56,7 +68,7 @@ static void format_identity(const struct identity *identity, char text[IDENTITY_
     add_line(text, "founding %016" PRIx64 "\n", identity->founding);
     add_line(text, "node %" PRIu64 "\n", identity->node);
     add_line(text, "instance %016" PRIx64 "\n", identity->instance);
-    add_line(text, "state %s\n", identity->is_founded ? STATE_FOUNDED : STATE_NEW);
+    add_line(text, "state %s\n", state_name(identity));
     for (uint32_t i = 0; i < identity->peer_count; i++) {
         add_line(text, "peer %" PRIu64 " %016" PRIx64 "\n", identity->peers[i].id,
                  identity->peers[i].instance);
@@ -71,15 +83,16 @@ static void format_identity(const struct identity *identity, char text[IDENTITY_
 static struct identity scan_identity(const char *text, int *out_format)
 {
     struct identity identity = {0};
-    char state[8] = "";
+    char state[9] = "";
     int length = 0;
     /* NOLINTBEGIN(cert-err34-c): see above */
     (void)sscanf(text,
                  "pontoon-data %4d\ncluster %16" SCNx64 "\nfounding %16" SCNx64 "\nnode %20" SCNu64
-                 "\ninstance %16" SCNx64 "\nstate %7s\n%n",
+                 "\ninstance %16" SCNx64 "\nstate %8s\n%n",
                  out_format, &identity.cluster_id, &identity.founding, &identity.node,
                  &identity.instance, state, &length);
-    identity.is_founded = strcmp(state, STATE_FOUNDED) == 0;
+    identity.is_joining = strcmp(state, STATE_JOINING) == 0 || strcmp(state, STATE_ENTERING) == 0;
+    identity.is_founded = strcmp(state, STATE_FOUNDED) == 0 || strcmp(state, STATE_ENTERING) == 0;
     text += length;
     while (identity.peer_count < MEMBERS_MAX) {
         struct identity_peer *peer = &identity.peers[identity.peer_count];
@@ -117,22 +130,53 @@ static err parse_identity(const char *text, size_t size, const char *path,
     return OK;
 }
 
-static err check_identity(const struct identity *found, node_id node, uint64_t founding,
+static err another_cluster(const struct identity *found, const char *directory,
+                           struct err_note *note)
+{
+    return err_note_set(note, ERR_IDENTITY,
+                        "%s belongs to another cluster (%016" PRIx64 "): choose another --data, or "
+                        "give the --cluster and --cluster-name it was made with",
+                        directory, found->cluster_id);
+}
+
+static err check_identity(const struct identity *found, const struct identity_claim *claim,
                           const char *directory, struct err_note *note)
 {
-    if (found->node != node) {
+    if (found->node != claim->node) {
         return err_note_set(note, ERR_IDENTITY,
                             "%s belongs to node %" PRIu64 ", this is node %" PRIu64
                             ": choose another --data, or --id %" PRIu64,
-                            directory, found->node, node, found->node);
+                            directory, found->node, claim->node, found->node);
     }
-    if (found->founding != founding) {
+    if (claim->joins != 0) {
+        return found->cluster_id == claim->joins ? OK : another_cluster(found, directory, note);
+    }
+    if (found->is_joining) {
         return err_note_set(note, ERR_IDENTITY,
-                            "%s belongs to another cluster (%016" PRIx64 "): choose another "
-                            "--data, or give the --cluster and --cluster-name it was made with",
+                            "%s was made to join cluster %016" PRIx64
+                            ", which has not taken it in yet: start it as a joining node again",
                             directory, found->cluster_id);
     }
-    return OK;
+    /* Who has joined does not know the founders any more, and does not need to. */
+    return found->founding == 0 || found->founding == founding_hash(claim)
+               ? OK
+               : another_cluster(found, directory, note);
+}
+
+static struct identity make_identity(struct env *env, const struct identity_claim *claim)
+{
+    struct identity identity = {
+        .cluster_id = claim->joins,
+        .node = claim->node,
+        .instance = env_random(env) | 1, /* not 0 */
+        .is_joining = claim->joins != 0,
+    };
+    if (!identity.is_joining) {
+        bool is_alone = claim->founders->member_count == 1;
+        identity.founding = founding_hash(claim);
+        identity.cluster_id = is_alone ? env_random(env) | 1 : identity.founding;
+    }
+    return identity;
 }
 
 err identity_save(struct env *env, const char *directory, const struct identity *identity,
@@ -190,19 +234,12 @@ err identity_open(struct env *env, const char *directory, const struct identity_
     ASSERT(claim->node != 0);
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof(path), "%s/identity", directory);
-    uint64_t founding = founding_hash(claim);
     struct identity identity = {0};
     err e = read_identity(env, path, &identity, note);
     if (e == OK) {
-        e = check_identity(&identity, claim->node, founding, directory, note);
+        e = check_identity(&identity, claim, directory, note);
     } else if (e == ERR_NO_FILE) {
-        bool is_alone = claim->founders->member_count == 1;
-        identity = (struct identity){
-            .cluster_id = is_alone ? env_random(env) : founding,
-            .founding = founding,
-            .node = claim->node,
-            .instance = env_random(env) | 1, /* not 0 */
-        };
+        identity = make_identity(env, claim);
         e = identity_save(env, directory, &identity, note);
     }
     if (e == OK) {
@@ -225,4 +262,17 @@ bool identity_meet(struct identity *identity, node_id peer, uint64_t instance)
     identity->peers[identity->peer_count] = (struct identity_peer){peer, instance};
     identity->peer_count++;
     return true;
+}
+
+bool identity_forget(struct identity *identity, node_id peer)
+{
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
+        if (identity->peers[i].id == peer) {
+            identity->peer_count--;
+            identity->peers[i] = identity->peers[identity->peer_count];
+            identity->peers[identity->peer_count] = (struct identity_peer){0};
+            return true;
+        }
+    }
+    return false;
 }

@@ -16,10 +16,13 @@ struct identity_peer {
 
 struct identity {
     uint64_t cluster_id;
-    uint64_t founding; /* hash of the cluster's name and first members: what the flags said */
+    uint64_t founding; /* hash of the cluster's name and first members: what the flags said; 0: it
+                          has joined a cluster that was there */
     node_id node;
     uint64_t instance; /* random, not 0: tells two directories with one id apart */
     bool is_founded;   /* the log has begun: from now on an empty one is a lost one */
+    bool is_joining;   /* not taken in yet, as far as its own disk knows: it has to be told whom to
+                          ask at each start */
     uint32_t peer_count;
     struct identity_peer peers[MEMBERS_MAX]; /* met so far: another directory under one of these ids
                                                 has lost what the first one promised */
@@ -28,7 +31,8 @@ struct identity {
 /* What the flags say: whose directory this should be. Borrows both. */
 struct identity_claim {
     node_id node;
-    const char *cluster_name;
+    uint64_t joins; /* the id of the cluster that it is to join, or has joined; 0: it is founded */
+    const char *cluster_name; /* this and the next: only if it does not join */
     const struct membership *founders;
 };
 
@@ -51,5 +55,7 @@ MUST_USE err identity_save(struct env *env, const char *directory, const struct 
 
 /* Notes whose directory `peer` is; true if that is news, to be saved. */
 bool identity_meet(struct identity *identity, node_id peer, uint64_t instance);
+/* `peer` is no member any more: its id may come with another directory. True: to be saved. */
+bool identity_forget(struct identity *identity, node_id peer);
 
 #endif

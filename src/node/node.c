@@ -65,8 +65,7 @@ static void on_checkpointed(void *ctx)
 
 /* ---- opening ---- */
 
-static err open_directory(struct node *node, const struct membership *founders,
-                          struct err_note *note)
+static err open_directory(struct node *node, const struct membership *told, struct err_note *note)
 {
     const char *directory = node->options.data_directory;
     char path[PATH_SIZE];
@@ -81,8 +80,9 @@ static err open_directory(struct node *node, const struct membership *founders,
     }
     struct identity_claim claim = {
         .node = node->options.id,
+        .joins = node->options.is_joining ? node->options.cluster_id : 0,
         .cluster_name = node->options.cluster_name,
-        .founders = founders,
+        .founders = told,
     };
     return identity_open(node->env, directory, &claim, &node->identity, note);
 }
@@ -147,11 +147,11 @@ void node_save_identity(struct node *node)
     }
 }
 
-static err meet_peers(struct node *node, struct err_note *note)
+static err meet(struct node *node, const struct member *members, uint32_t count,
+                struct err_note *note)
 {
-    const struct membership *membership = &node->replica->membership;
-    for (uint32_t i = 0; i < membership->member_count; i++) {
-        const struct member *member = &membership->members[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const struct member *member = &members[i];
         if (member->id == node->identity.node) {
             continue;
         }
@@ -161,21 +161,47 @@ static err meet_peers(struct node *node, struct err_note *note)
                                 member->peer_address, err_title(e));
         }
     }
-    for (uint32_t i = 0; i < node->identity.peer_count; i++) {
-        const struct identity_peer *peer = &node->identity.peers[i];
-        if (membership_find(membership, peer->id) != NULL) {
-            net_peer_expect(node->net, peer->id, peer->instance);
-        }
-    }
     return OK;
 }
 
+/* The members as this node knows them; whom it was told to ask, until it is one of them itself. */
+static err meet_peers(struct node *node, struct err_note *note)
+{
+    const struct replica *replica = node->replica;
+    const struct membership *membership = &replica->membership;
+    bool is_member = membership_find(membership, node->identity.node) != NULL;
+    err e = OK;
+    if (!replica->members.is_cut_off) {
+        e = meet(node, membership->members, membership->member_count, note);
+    }
+    if (e == OK && node->options.is_joining && !is_member) {
+        e = meet(node, node->options.members, node->options.member_count, note);
+    }
+    for (uint32_t i = 0; i < node->identity.peer_count && e == OK; i++) {
+        const struct identity_peer *peer = &node->identity.peers[i];
+        struct net_peer_info info;
+        if (net_peer_info(node->net, peer->id, &info)) {
+            net_peer_expect(node->net, peer->id, peer->instance);
+        }
+    }
+    return e;
+}
+
+static const char *address_in(const struct membership *membership, node_id id)
+{
+    const struct member *member = membership_find(membership, id);
+    return member == NULL || member->peer_address[0] == '\0' ? NULL : member->peer_address;
+}
+
 /* Where this node listens for peers; NULL: it is alone and was not told to. */
-static const char *peer_listen_address(const struct node *node, const struct membership *founders)
+static const char *peer_listen_address(const struct node *node, const struct membership *told)
 {
     const char *listen = node->options.peer_listen;
-    if (listen == NULL && founders->member_count > 1) {
-        listen = membership_find(founders, node->options.id)->peer_address;
+    if (listen == NULL && told->member_count > 1) {
+        listen = address_in(told, node->options.id);
+    }
+    if (listen == NULL && node->replica != NULL && node->replica->membership.member_count > 1) {
+        listen = address_in(&node->replica->membership, node->options.id);
     }
     return listen == NULL || listen[0] == '\0' ? NULL : listen;
 }
@@ -200,6 +226,21 @@ static err open_net(struct node *node, const char *listen, struct err_note *note
     return meet_peers(node, note);
 }
 
+void node_listen(struct node *node)
+{
+    struct membership nobody = {.member_count = 0};
+    const char *listen = peer_listen_address(node, &nobody);
+    struct err_note note = {.text = ""};
+    if (node->net != NULL || listen == NULL) {
+        return;
+    }
+    if (open_net(node, listen, &note) != OK) {
+        LOG_WARN(node->log, "the other members cannot be reached yet", LOG_TEXT("why", note.text));
+        net_close(node->net);
+        node->net = NULL;
+    }
+}
+
 static void fill_defaults(struct node_options *options)
 {
     if (options->proposals_bytes_max == 0) {
@@ -210,16 +251,17 @@ static void fill_defaults(struct node_options *options)
     }
 }
 
-static struct membership founding_membership(const struct node_options *options)
+/* The members that the options name: the first ones, or those to ask. */
+static struct membership told_membership(const struct node_options *options)
 {
-    struct membership founders = {.member_count = 0};
+    struct membership told = {.member_count = 0};
     for (uint32_t i = 0; i < options->member_count; i++) {
-        bool is_added = id_set_add(&founders.conf.voters, options->members[i].id) &&
-                        membership_put(&founders, &options->members[i]);
+        bool is_added = id_set_add(&told.conf.voters, options->members[i].id) &&
+                        membership_put(&told, &options->members[i]);
         ASSERT(is_added); /* main has checked number and ids */
     }
-    ASSERT(membership_find(&founders, options->id) != NULL);
-    return founders;
+    ASSERT(options->is_joining || membership_find(&told, options->id) != NULL);
+    return told;
 }
 
 static void refuse_stream(void *ctx, struct env_stream *stream)
@@ -239,20 +281,23 @@ static err try_listening(const struct node *node, const char *address, struct er
 
 static err open_all(struct node *node, struct err_note *note)
 {
-    struct membership founders = founding_membership(&node->options);
-    const char *listen = peer_listen_address(node, &founders);
+    struct membership told = told_membership(&node->options);
+    struct membership nobody = {.member_count = 0};
+    const char *listen = peer_listen_address(node, &told);
     err e = listen == NULL ? OK : try_listening(node, listen, note);
     if (e == OK) {
-        e = open_directory(node, &founders, note);
+        e = open_directory(node, &told, note);
     }
     if (e == OK) {
         e = open_storage(node, note);
     }
     if (e == OK) {
-        e = replica_new(&node->replica, node, REGION_FIRST, &founders, note);
+        bool has_joined = node->identity.founding == 0;
+        e = replica_new(&node->replica, node, REGION_FIRST, has_joined ? &nobody : &told, note);
     }
     if (e == OK) {
         router_add(&node->router, SLICE_EMPTY, node->replica);
+        listen = peer_listen_address(node, &told);
         e = listen == NULL ? OK : open_net(node, listen, note);
     }
     return e;
@@ -266,6 +311,7 @@ err node_open(struct node **out_node, const struct node_options *options, struct
     node->env = options->env;
     node->log = options->log;
     fill_defaults(&node->options);
+    ASSERT(!options->is_joining || options->cluster_id != 0);
     err e = open_all(node, note);
     if (e != OK) {
         node_close(node);
@@ -318,12 +364,21 @@ struct replica *node_replica(struct node *node, region_id region)
 
 /* ---- requests ---- */
 
-/* OK, or why a write cannot even be queued. */
-static err admit_write(const struct node *node, const struct replica *replica,
-                       const struct node_write *write)
+/* OK, or why a request that needs a quorum cannot even be queued. */
+static err admit(const struct node *node, const struct replica *replica)
 {
     if (node->is_draining) {
         return ERR_DRAINING;
+    }
+    return replica->members.is_removed ? ERR_NO_LEADER : OK;
+}
+
+static err admit_write(const struct node *node, const struct replica *replica,
+                       const struct node_write *write)
+{
+    err e = admit(node, replica);
+    if (e != OK) {
+        return e;
     }
     if (replica->writes.bytes + write->command->size > node->options.proposals_bytes_max &&
         replica->writes.count > 0) {
@@ -356,13 +411,40 @@ void node_read(struct node *node, struct node_read *read)
         reads_answer(read, node->store);
         return;
     }
-    if (node->is_draining) {
-        read->done(read, ERR_DRAINING, NULL);
+    err e = admit(node, replica);
+    if (e != OK) {
+        read->done(read, e, NULL);
         return;
     }
     ASSERT(read->deadline_ms > 0);
     replica_read(replica, read);
     env_turn_wake(node->env);
+}
+
+void node_change_membership(struct node *node, struct node_change *change)
+{
+    ASSERT(change->done != NULL && change->deadline_ms > 0);
+    replica_change(node->replica, change);
+    env_turn_wake(node->env);
+}
+
+err node_transfer_leader(struct node *node, node_id target)
+{
+    ASSERT(target != 0);
+    env_turn_wake(node->env);
+    return replica_transfer_leader(node->replica, target);
+}
+
+void node_forget_leader(struct node *node)
+{
+    env_turn_wake(node->env);
+    replica_forget_leader(node->replica);
+}
+
+err node_campaign(struct node *node)
+{
+    env_turn_wake(node->env);
+    return replica_campaign(node->replica);
 }
 
 /* ---- questions that every response asks ---- */
@@ -384,6 +466,8 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
     *out_why_not = NULL;
     if (node->is_draining) {
         *out_why_not = "draining";
+    } else if (replica->members.is_removed) {
+        *out_why_not = "removed from the cluster";
     } else if (replica->leader == 0) {
         *out_why_not = "no leader is known";
     } else if (!replica_reaches_quorum(replica)) {

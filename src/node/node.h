@@ -33,8 +33,17 @@ struct node_options {
     const char *data_directory;
     const char *version; /* the program's, told to peers */
     node_id id;
+    /*
+     * Not one of the first members: it asks to be taken into the cluster `cluster_id`, whose
+     * present members are `members` (this node may be among them, if it was added already). It
+     * waits until their leader sends it the log. Harmless once it was taken in; then it can be
+     * started without, too.
+     */
+    bool is_joining;
+    uint64_t cluster_id;          /* only if it joins; not 0 */
     const char *cluster_name;     /* with the first members it makes the cluster id; may be "" */
-    const struct member *members; /* the first members, this node among them */
+    const struct member *members; /* the first members, this node among them; borrowed until the
+                                     node is closed */
     uint32_t member_count;
     const char *peer_listen;    /* HOST:PORT, or NULL: this node's own address among the members */
     const char *client_address; /* where clients reach this node, told to peers and in /leader */
@@ -118,6 +127,50 @@ struct node_read {
 /* Reads one key; `done` may be called from within (a stale read always is). */
 void node_read(struct node *node, struct node_read *read);
 
+/* ---- changing the cluster ---- */
+
+/* One change of the membership on its way; a field of its owner, which keeps it until `done`. */
+struct node_change {
+    /* In: */
+    struct conf_change change;    /* without context */
+    const struct member *members; /* whom it adds, and whose address it changes (of them, the change
+                                     is an UPDATE); borrowed until node_change_membership returns */
+    uint32_t member_count;
+    uint64_t deadline_ms; /* env_now_ms at which it is answered at the latest */
+    void (*done)(struct node_change *change, err e);
+    /* Out: */
+    node_id leader; /* who leads, for ERR_NOT_LEADER; 0: unknown */
+    /* The node's own: */
+    struct raft_pos pos;
+};
+
+/*
+ * Changes who the members of the first region are. Only its leader takes that. Several members at
+ * once, one in place of another: in one joint change, which is left by itself unless its transition
+ * is EXPLICIT. A member that is added as a learner and `wants_vote` becomes a voter by itself, once
+ * it has caught up.
+ *
+ * `done` is called exactly once, also from within this call: OK (applied here; a joint
+ * configuration may still have to be left), or, for sure not applied: ERR_NOT_LEADER (another node
+ * leads: `leader`), ERR_NO_LEADER, ERR_BUSY (an earlier change or a transfer of leadership is under
+ * way), ERR_CONFLICT (it does not fit the configuration, or two members would have one address),
+ * ERR_ADDRESS (a member, this one included, has none that peers could dial), ERR_BAD_REQUEST (a
+ * member that the change does not mention, or the id 0), ERR_OVERLOADED, ERR_DRAINING. Else
+ * ERR_OUTCOME_UNKNOWN.
+ */
+void node_change_membership(struct node *node, struct node_change *change);
+
+/*
+ * Starts to hand leadership of the first region to `target`, a voter, within an election timeout;
+ * on a follower it asks the leader to, whose refusal it does not hear. Whether it has worked shows
+ * in the status. Errors: ERR_NO_LEADER, ERR_NOT_FOUND, ERR_BUSY.
+ */
+MUST_USE err node_transfer_leader(struct node *node, node_id target);
+/* A follower forgets its leader, so that it may vote at once. Nothing in another role. */
+void node_forget_leader(struct node *node);
+/* Starts an election. ERR_FORBIDDEN: this node may not lead now, or does not yet run. */
+MUST_USE err node_campaign(struct node *node);
+
 /* ---- what it is doing ---- */
 
 enum node_role {
@@ -135,6 +188,7 @@ struct node_peer_status {
     char peer_address[ADDRESS_SIZE_MAX + 1];
     char client_address[ADDRESS_SIZE_MAX + 1]; /* "" while unknown */
     bool is_voter;
+    bool wants_vote; /* a learner that becomes a voter once it has caught up */
     bool is_connected;
     bool is_active;         /* heard from within an election timeout (leader only) */
     uint64_t match_index;   /* leader only, else 0 */
@@ -153,6 +207,10 @@ struct node_status {
     char leader_client_address[ADDRESS_SIZE_MAX + 1];
     bool has_quorum; /* leader: heard from a quorum lately; others: a leader is known and reached */
     bool is_draining;
+    bool is_joining;         /* not taken in yet, or not durably */
+    bool is_removed;         /* was a member; takes no part any more */
+    bool is_joint;           /* a change of several members is half done */
+    node_id transfer_target; /* leader: whom it is handing over to; 0: nobody */
     uint64_t term;
     uint64_t commit_index;
     uint64_t applied_index;

@@ -45,8 +45,9 @@ static void receive_raft(struct node *node, node_id from, region_id region, stru
             return;
         }
         const struct message *message = &owned.message;
-        if (message->from == from && message->to == node->identity.node &&
-            is_peer_type(message->type)) {
+        /* A follower that asks for a transfer of leadership names the target as the sender. */
+        bool is_from = message->from == from || message->type == MSG_TRANSFER_LEADER;
+        if (is_from && message->to == node->identity.node && is_peer_type(message->type)) {
             replica_step(replica, message);
         } else {
             LOG_WARN(node->log, "raft message refused", LOG_U64("from", from),

@@ -33,6 +33,9 @@ struct node {
 /* Makes node->identity durable; ends the process if it cannot. */
 void node_save_identity(struct node *node);
 
+/* A node that was alone has members now: begins to listen for them, if it does not do so yet. */
+void node_listen(struct node *node);
+
 /* ---- forward.c: writes that another node's client gave ---- */
 
 /* Sends `write`'s command to `leader`; false if the connection did not take it. */

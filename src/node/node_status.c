@@ -94,6 +94,7 @@ static void fill_peers(const struct node *node, const struct raft_status *raft,
         status->peer_count++;
         peer->id = member->id;
         peer->is_voter = id_set_has(&membership->conf.voters, member->id);
+        peer->wants_vote = member->wants_vote;
         copy_text(peer->peer_address, sizeof(peer->peer_address), member->peer_address);
         fill_connection(node, peer);
         fill_progress(raft, peer);
@@ -116,6 +117,9 @@ void node_status(const struct node *node, struct node_status *out_status)
         .role = role_of(replica),
         .leader = replica->leader,
         .is_draining = node->is_draining,
+        .is_joining = node->identity.is_joining,
+        .is_removed = replica->members.is_removed,
+        .is_joint = replica->membership.conf.voters_outgoing.count > 0,
         .term = replica->hard_state.term,
         .commit_index = replica->hard_state.commit,
         .applied_index = replica->applied,
@@ -127,6 +131,7 @@ void node_status(const struct node *node, struct node_status *out_status)
     };
     if (replica->raft != NULL) {
         raft_status(replica->raft, &raft);
+        out_status->transfer_target = raft.transfer_target;
         out_status->term = raft.hard_state.term;
         out_status->commit_index = raft.hard_state.commit;
         out_status->last_index = raft.last_index;

@@ -141,17 +141,27 @@ static err check_fit(struct replica *replica, const struct store_region *state,
     return OK;
 }
 
+static bool is_log_empty(const struct replica *replica)
+{
+    struct wal *wal = replica->node->wal;
+    return wal_bounds(wal, replica->region).last_index == 0 &&
+           wal_hard_state(wal, replica->region).term == 0;
+}
+
 static err recover(struct replica *replica, const struct membership *founders,
                    struct err_note *note)
 {
     struct node *node = replica->node;
     const struct store_region *state = store_region(node->store, replica->region);
-    if (state == NULL && wal_bounds(node->wal, replica->region).last_index == 0) {
+    if (state == NULL && is_log_empty(replica)) {
         if (node->identity.is_founded) {
             return err_note_set(note, ERR_DAMAGED,
                                 "%s: log and store are empty, but this node had begun: its data is "
                                 "lost. It must not come back under its old id; replace the node",
                                 node->options.data_directory);
+        }
+        if (founders->member_count == 0) {
+            return start(replica, note); /* the leader will tell all of it */
         }
         replica->membership = *founders;
         bootstrap(replica);
@@ -164,10 +174,14 @@ static err recover(struct replica *replica, const struct membership *founders,
     if (state != NULL) {
         replica->applied = state->applied.index;
         replica->membership = state->membership;
-    } else {
+    } else if (node->identity.founding != 0) {
         e = founders_from_log(replica, note);
+    } /* else: it has joined, and applies the first entry like all others */
+    if (e == OK) {
+        members_start(replica);
+        e = start(replica, note);
     }
-    return e == OK ? start(replica, note) : e;
+    return e;
 }
 
 err replica_new(struct replica **out_replica, struct node *node, region_id region,
@@ -194,6 +208,7 @@ void replica_free(struct replica *replica, err refusal)
     if (replica == NULL) {
         return;
     }
+    changes_close(replica);
     writes_close(&replica->writes, refusal);
     reads_close(&replica->reads, refusal);
     if (replica->hard_state_unlogged) {
@@ -259,6 +274,8 @@ void replica_tick(struct replica *replica)
     if (replica->raft != NULL) {
         raft_tick(replica->raft);
         repeat_questions(replica, now_ms);
+        members_tick(replica, now_ms);
+        changes_tick(replica, now_ms);
     }
     writes_tick(&replica->writes, now_ms);
     reads_tick(&replica->reads, now_ms);
@@ -269,7 +286,9 @@ void replica_step(struct replica *replica, const struct message *message)
     if (replica->raft == NULL) {
         return; /* as if it were lost: the sender repeats what matters */
     }
-    contact_heard(&replica->contact, message->from, env_now_ms(replica->node->env));
+    if (message->type != MSG_TRANSFER_LEADER) { /* that one names the target */
+        contact_heard(&replica->contact, message->from, env_now_ms(replica->node->env));
+    }
     err e = raft_step(replica->raft, message);
     if (e == ERR_MALFORMED) {
         LOG_WARN(replica->node->log, "malformed raft message refused",
@@ -302,6 +321,28 @@ void replica_read(struct replica *replica, struct node_read *read)
     reads_add(&replica->reads, read);
 }
 
+void replica_change(struct replica *replica, struct node_change *change)
+{
+    changes_begin(replica, change);
+}
+
+err replica_transfer_leader(struct replica *replica, node_id target)
+{
+    return replica->raft == NULL ? ERR_NO_LEADER : raft_transfer_leader(replica->raft, target);
+}
+
+void replica_forget_leader(struct replica *replica)
+{
+    if (replica->raft != NULL) {
+        (void)!raft_forget_leader(replica->raft); /* not refused: reads are not by lease */
+    }
+}
+
+err replica_campaign(struct replica *replica)
+{
+    return replica->raft == NULL ? ERR_FORBIDDEN : raft_campaign(replica->raft);
+}
+
 /* ---- what waits for the disk ---- */
 
 static void deliver(struct replica *replica, const struct message *messages, uint32_t count)
@@ -328,6 +369,11 @@ void replica_persisted(struct replica *replica, uint64_t ticket)
             ASSERT(e == OK); /* from a log that holds one entry of our own making */
         }
         return;
+    }
+    if (!replica->node->identity.is_founded) {
+        /* Joined, and its log has begun: before anybody hears of it. */
+        replica->node->identity.is_founded = true;
+        node_save_identity(replica->node);
     }
     for (struct persist *record = persists_pop(&replica->persists, ticket); record != NULL;
          record = persists_pop(&replica->persists, ticket)) {

@@ -12,7 +12,9 @@
 #ifndef NODE_REPLICA_H
 #define NODE_REPLICA_H
 
+#include "node/changes.h"
 #include "node/contact.h"
+#include "node/members.h"
 #include "node/node.h"
 #include "node/persists.h"
 #include "node/reads.h"
@@ -33,6 +35,8 @@ struct replica {
     uint64_t last_ticket; /* of what the core gave to persist */
     uint64_t ticks;
     struct membership membership; /* as applied */
+    struct members members;
+    struct changes changes;
     struct contact contact;
     struct persists persists;
     struct writes writes;
@@ -49,7 +53,8 @@ struct replica {
 
 /*
  * Makes the replica of `region` from what log and store have; with neither, from `founders` by a
- * bootstrap entry. Caller frees. ERR_DAMAGED with a note: log and store do not fit together.
+ * bootstrap entry, or with no membership at all if this node has joined (`founders` is empty).
+ * Caller frees. ERR_DAMAGED with a note: log and store do not fit together.
  */
 MUST_USE err replica_new(struct replica **out_replica, struct node *node, region_id region,
                          const struct membership *founders, struct err_note *note);
@@ -73,6 +78,15 @@ void replica_peer_down(struct replica *replica, node_id peer);
 void replica_write(struct replica *replica, struct node_write *write);
 /* As above. */
 void replica_read(struct replica *replica, struct node_read *read);
+
+/* Takes a change of the membership (node_change_membership). */
+void replica_change(struct replica *replica, struct node_change *change);
+/* As node_transfer_leader. */
+MUST_USE err replica_transfer_leader(struct replica *replica, node_id target);
+/* As node_forget_leader. */
+void replica_forget_leader(struct replica *replica);
+/* As node_campaign. */
+MUST_USE err replica_campaign(struct replica *replica);
 
 /* It leads, and a quorum was heard from within a few heartbeats: it may propose (docs/adr/0015). */
 bool replica_has_quorum(const struct replica *replica);

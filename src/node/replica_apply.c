@@ -32,76 +32,62 @@ static void apply_command(struct replica *replica, const struct entry *entry)
     writes_applied(&replica->writes, entry->pos, &result);
 }
 
-static void meet_members(struct replica *replica, const struct membership *before)
+/* Who is added by `change`, or gets another address. */
+static err decode_added(const struct conf_change *change, struct membership *out_added)
 {
-    struct node *node = replica->node;
-    for (uint32_t i = 0; node->net != NULL && i < before->member_count; i++) {
-        if (membership_find(&replica->membership, before->members[i].id) == NULL) {
-            net_peer_remove(node->net, before->members[i].id);
-            replica_peer_down(replica, before->members[i].id);
-        }
-    }
-    for (uint32_t i = 0; node->net != NULL && i < replica->membership.member_count; i++) {
-        const struct member *member = &replica->membership.members[i];
-        if (member->id != node->identity.node) {
-            if (net_peer_set(node->net, member->id, member->peer_address) != OK) {
-                LOG_WARN(node->log, "a member has no usable address", LOG_U64("member", member->id),
-                         LOG_TEXT("address", member->peer_address));
-            }
-        }
-    }
+    struct reader reader = reader_of(change->context);
+    *out_added = (struct membership){.member_count = 0};
+    return change->context.size == 0 ? OK : membership_decode(&reader, out_added);
 }
 
-/* The address book after `change`: who is added brings an address, who is in no set any more
- * goes. */
-static void update_addresses(struct membership *membership, const struct conf_change *change)
+static err apply_conf_change(struct replica *replica, const struct entry *entry)
 {
-    struct reader context = reader_of(change->context);
-    struct member member;
-    if (change->context.size > 0 && member_decode(&context, &member) == OK) {
-        (void)!membership_put(membership, &member); /* full: the core has refused the change too */
-    }
-    for (uint32_t i = membership->member_count; i > 0; i--) {
-        node_id id = membership->members[i - 1].id;
-        const struct conf_state *conf = &membership->conf;
-        if (!id_set_has(&conf->voters, id) && !id_set_has(&conf->voters_outgoing, id) &&
-            !id_set_has(&conf->learners, id) && !id_set_has(&conf->learners_next, id)) {
-            membership_remove(membership, id);
-        }
-    }
-}
-
-static void apply_conf_change(struct replica *replica, const struct entry *entry)
-{
-    struct membership before = replica->membership;
+    struct membership membership = replica->membership;
+    struct membership added;
     struct conf_change change;
-    struct conf_state conf;
-    if (conf_change_decode(buf_slice(entry->data), &change) == OK &&
-        raft_apply_conf_change(replica->raft, &change, &conf) == OK) {
-        replica->membership.conf = conf;
-        update_addresses(&replica->membership, &change);
-        meet_members(replica, &before);
+    err e = conf_change_decode(buf_slice(entry->data), &change);
+    if (e == OK) {
+        e = decode_added(&change, &added);
+    }
+    if (e == ERR_VERSION) {
+        fatal(0,
+              "entry %" PRIu64 " of region %" PRIu64 " was written by a newer pontoon: upgrade "
+              "this node",
+              entry->pos.index, replica->region);
+    }
+    if (e == OK) {
+        e = raft_apply_conf_change(replica->raft, &change, &membership.conf);
+    }
+    if (e == OK) {
+        const struct conf_state *conf = &membership.conf;
+        members_update(&membership, &added);
         LOG_INFO(replica->node->log, "membership changed", LOG_U64("region", replica->region),
-                 LOG_U64("index", entry->pos.index), LOG_U64("voters", conf.voters.count),
-                 LOG_U64("learners", conf.learners.count));
+                 LOG_U64("index", entry->pos.index), LOG_U64("voters", conf->voters.count),
+                 LOG_U64("learners", conf->learners.count),
+                 LOG_U64("outgoing", conf->voters_outgoing.count));
+        members_adopt(replica, &membership, entry->pos.index);
     }
     store_apply_membership(replica->node->store, replica->region, entry->pos, &replica->membership);
+    return e == OK ? OK : ERR_CONFLICT;
 }
 
 static void apply_bootstrap(struct replica *replica, const struct entry *entry)
 {
     struct membership founders;
     struct reader reader = reader_of(buf_slice(entry->data));
-    if (membership_decode(&reader, &founders) != OK) {
-        fatal(0, "entry %" PRIu64 " of region %" PRIu64 " does not hold a membership",
+    if (membership_decode(&reader, &founders) != OK ||
+        raft_apply_bootstrap(replica->raft, &founders.conf) != OK) {
+        fatal(0, "entry %" PRIu64 " of region %" PRIu64 " does not hold this group's membership",
               entry->pos.index, replica->region);
     }
+    members_adopt(replica, &founders, entry->pos.index);
     store_apply_membership(replica->node->store, replica->region, entry->pos, &founders);
 }
 
 static void apply_entry(struct replica *replica, const struct entry *entry)
 {
     ASSERT(entry->pos.index == replica->applied + 1); /* R2 */
+    err change = ERR_BUSY; /* what becomes of one that waits for this place: there is none here */
     switch (entry->type) {
     case ENTRY_NORMAL:
         if (entry->data != NULL) {
@@ -113,7 +99,7 @@ static void apply_entry(struct replica *replica, const struct entry *entry)
         break;
     case ENTRY_CONF_CHANGE:
     case ENTRY_CONF_CHANGE_V2:
-        apply_conf_change(replica, entry);
+        change = apply_conf_change(replica, entry);
         writes_applied(&replica->writes, entry->pos, NULL);
         break;
     case ENTRY_BOOTSTRAP:
@@ -121,6 +107,7 @@ static void apply_entry(struct replica *replica, const struct entry *entry)
         break;
     }
     replica->applied = entry->pos.index;
+    changes_applied(replica, entry->pos, change);
 }
 
 void replica_take_committed(struct replica *replica, const struct entry *entries, uint32_t count)

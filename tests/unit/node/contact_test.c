@@ -63,6 +63,20 @@ static void a_node_alone_is_its_own_quorum(void **state)
     assert_true(contact_has_quorum(&contact, &conf, 1, 5, 200));
 }
 
+static void who_was_heard_within_the_window_is_not_lost(void **state)
+{
+    (void)state;
+    struct contact contact = {.count = 0};
+    assert_true(contact_is_lost(&contact, 2, 1000, 200));
+    assert_true(contact_is_quiet(&contact, 1000, 200));
+    contact_heard(&contact, 2, 900);
+    assert_false(contact_is_lost(&contact, 2, 1100, 200));
+    assert_true(contact_is_lost(&contact, 3, 1100, 200));
+    assert_false(contact_is_quiet(&contact, 1100, 200));
+    assert_true(contact_is_lost(&contact, 2, 1101, 200));
+    assert_true(contact_is_quiet(&contact, 1101, 200));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -70,6 +84,7 @@ int main(void)
         cmocka_unit_test(a_stranger_does_not_count),
         cmocka_unit_test(a_joint_configuration_needs_both_halves),
         cmocka_unit_test(a_node_alone_is_its_own_quorum),
+        cmocka_unit_test(who_was_heard_within_the_window_is_not_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

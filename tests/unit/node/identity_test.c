@@ -48,7 +48,8 @@ static err claim(struct fixture *fixture, node_id node, const char *cluster_name
                  const struct membership *founders, struct identity *out_identity,
                  struct err_note *note)
 {
-    struct identity_claim claim = {node, cluster_name, founders};
+    struct identity_claim claim = {
+        .node = node, .cluster_name = cluster_name, .founders = founders};
     return identity_open(fixture->env, fixture->directory, &claim, out_identity, note);
 }
 
@@ -129,6 +130,57 @@ static void what_was_met_and_founded_is_found_again(void **state)
     assert_int_equal(found.peers[1].instance, 0xbeef);
 }
 
+static err join(struct fixture *fixture, uint64_t cluster_id, struct identity *out_identity,
+                struct err_note *note)
+{
+    struct identity_claim claim = {.node = 4, .joins = cluster_id};
+    return identity_open(fixture->env, fixture->directory, &claim, out_identity, note);
+}
+
+static void who_joins_is_told_the_cluster_until_it_was_taken_in(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity identity;
+    struct err_note note;
+    struct member self = {.id = 4};
+    struct membership alone = {.member_count = 0};
+    assert_true(membership_put(&alone, &self));
+    assert_int_equal(join(fixture, 0xabc, &identity, &note), OK);
+    assert_true(identity.is_joining);
+    assert_false(identity.is_founded);
+    assert_int_equal(identity.cluster_id, 0xabc);
+    assert_int_equal(join(fixture, 0xdef, &identity, &note), ERR_IDENTITY);
+    assert_int_equal(join(fixture, 0xabc, &identity, &note), OK);
+    identity.is_founded = true;
+    assert_int_equal(identity_save(fixture->env, fixture->directory, &identity, &note), OK);
+    assert_int_equal(claim(fixture, 4, "", &alone, &identity, &note), ERR_IDENTITY);
+    assert_non_null(strstr(note.text, "joining node again"));
+    assert_int_equal(join(fixture, 0xabc, &identity, &note), OK);
+    assert_true(identity.is_joining && identity.is_founded);
+    identity.is_joining = false;
+    assert_int_equal(identity_save(fixture->env, fixture->directory, &identity, &note), OK);
+    /* From then on either way of starting it is right. */
+    assert_int_equal(claim(fixture, 4, "", &alone, &identity, &note), OK);
+    assert_int_equal(join(fixture, 0xabc, &identity, &note), OK);
+    assert_int_equal(join(fixture, 0xdef, &identity, &note), ERR_IDENTITY);
+    assert_false(identity.is_joining);
+}
+
+static void who_is_forgotten_may_come_with_another_directory(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity identity;
+    struct err_note note;
+    assert_int_equal(claim(fixture, 2, "", &fixture->founders, &identity, &note), OK);
+    assert_true(identity_meet(&identity, 1, 0xfeed));
+    assert_true(identity_meet(&identity, 3, 0xbeef));
+    assert_true(identity_forget(&identity, 1));
+    assert_false(identity_forget(&identity, 1));
+    assert_int_equal(identity.peer_count, 1);
+    assert_int_equal(identity.peers[0].id, 3);
+    assert_true(identity_meet(&identity, 1, 0xdead));
+}
+
 static void every_flipped_byte_and_every_cut_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -170,6 +222,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_node_alone_may_begin_to_listen_for_peers, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_was_met_and_founded_is_found_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_joins_is_told_the_cluster_until_it_was_taken_in, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_is_forgotten_may_come_with_another_directory, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(every_flipped_byte_and_every_cut_is_refused, setup,
                                         teardown),
     };

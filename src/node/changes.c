@@ -1,0 +1,251 @@
+#include "node/changes.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "env/address.h"
+#include "node/node_int.h"
+
+/* A learner that is so few entries behind has caught up: they are on their way to it. */
+#define PROMOTION_LAG_MAX 256u
+
+static void finish(struct node_change *change, err e, node_id leader)
+{
+    change->leader = leader;
+    change->done(change, e);
+}
+
+/* ---- whether it makes sense ---- */
+
+static const struct member *find(const struct node_change *change, node_id id)
+{
+    for (uint32_t i = 0; i < change->member_count; i++) {
+        if (change->members[i].id == id) {
+            return &change->members[i];
+        }
+    }
+    return NULL;
+}
+
+static bool removes(const struct conf_change *change, node_id id)
+{
+    for (uint32_t i = 0; i < change->count; i++) {
+        if (change->changes[i].id == id && change->changes[i].type == CONF_CHANGE_REMOVE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool mentions(const struct conf_change *change, node_id id)
+{
+    for (uint32_t i = 0; i < change->count; i++) {
+        if (change->changes[i].id == id && change->changes[i].type != CONF_CHANGE_REMOVE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The addresses as they will be: of those there are, without who goes, with who comes. */
+static err plan_book(const struct membership *membership, const struct node_change *change,
+                     struct membership *out_book)
+{
+    *out_book = *membership;
+    for (uint32_t i = 0; i < change->change.count; i++) {
+        const struct conf_change_single *single = &change->change.changes[i];
+        if (single->id == 0) {
+            return ERR_BAD_REQUEST;
+        }
+        if (removes(&change->change, single->id)) {
+            membership_remove(out_book, single->id);
+        }
+    }
+    for (uint32_t i = 0; i < change->member_count; i++) {
+        const struct member *member = &change->members[i];
+        if (!mentions(&change->change, member->id)) {
+            return ERR_BAD_REQUEST;
+        }
+        if (!membership_put(out_book, member)) {
+            return ERR_CONFLICT;
+        }
+    }
+    return OK;
+}
+
+/* Everybody in a group of several is reached somewhere, and nobody where another one is. */
+static err check_book(const struct membership *book)
+{
+    for (uint32_t i = 0; i < book->member_count && book->member_count > 1; i++) {
+        struct env_address address;
+        err e = env_address_parse(book->members[i].peer_address, &address, NULL);
+        if (e != OK) {
+            return e;
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(book->members[i].peer_address, book->members[j].peer_address) == 0) {
+                return ERR_CONFLICT;
+            }
+        }
+    }
+    return OK;
+}
+
+static err check(const struct replica *replica, const struct node_change *change)
+{
+    const struct conf_change *conf = &change->change;
+    ASSERT(conf->count <= MEMBERS_MAX && change->member_count <= MEMBERS_MAX);
+    ASSERT(conf->context.size == 0);
+    struct membership book;
+    err e = plan_book(&replica->membership, change, &book);
+    for (uint32_t i = 0; i < conf->count && e == OK; i++) {
+        bool is_known = membership_find(&book, conf->changes[i].id) != NULL;
+        if (conf->changes[i].type != CONF_CHANGE_REMOVE && !is_known) {
+            e = ERR_ADDRESS; /* added, and nobody said where it is */
+        }
+    }
+    return e == OK ? check_book(&book) : e;
+}
+
+/* ---- proposing ---- */
+
+/* Fills `context` with the members that the change brings along, if there are any. */
+static void encode_context(const struct node_change *change, struct writer *context)
+{
+    struct membership added = {.member_count = 0};
+    for (uint32_t i = 0; i < change->change.count; i++) {
+        const struct member *member = find(change, change->change.changes[i].id);
+        if (member != NULL) {
+            bool is_put = membership_put(&added, member);
+            ASSERT(is_put); /* as many places as changes */
+        }
+    }
+    if (added.member_count > 0) {
+        membership_encode(&added, context);
+    }
+}
+
+/* A transfer under way is over within an election timeout: then it can be tried again. */
+static err propose(struct replica *replica, const struct conf_change *change,
+                   struct raft_pos *out_pos)
+{
+    err e = raft_check_conf_change(replica->raft, change);
+    if (e == OK) {
+        e = raft_propose_conf_change(replica->raft, change, false, out_pos);
+    }
+    return e == ERR_PROPOSAL_DROPPED ? ERR_BUSY : e;
+}
+
+/* OK, or why no change at all is taken here and now. */
+static err admit(const struct replica *replica)
+{
+    if (replica->node->is_draining) {
+        return ERR_DRAINING;
+    }
+    if (replica->raft == NULL || replica->role != RAFT_LEADER) {
+        return replica->leader == 0 ? ERR_NO_LEADER : ERR_NOT_LEADER;
+    }
+    if (replica->changes.waiting != NULL) {
+        return ERR_BUSY;
+    }
+    return replica_has_quorum(replica) ? OK : ERR_NO_LEADER;
+}
+
+void changes_begin(struct replica *replica, struct node_change *change)
+{
+    struct writer context = {0};
+    err e = admit(replica);
+    if (e == OK) {
+        e = check(replica, change);
+    }
+    if (e == OK) {
+        struct conf_change conf = change->change;
+        encode_context(change, &context);
+        conf.context = writer_slice(&context);
+        e = propose(replica, &conf, &change->pos);
+    }
+    writer_deinit(&context);
+    if (e != OK) {
+        finish(change, e, e == ERR_NOT_LEADER ? replica->leader : 0);
+        return;
+    }
+    ASSERT(change->pos.index > replica->applied);
+    replica->changes.waiting = change;
+}
+
+void changes_applied(struct replica *replica, struct raft_pos pos, err e)
+{
+    struct node_change *change = replica->changes.waiting;
+    if (change == NULL || change->pos.index > pos.index) {
+        return;
+    }
+    replica->changes.waiting = NULL;
+    if (change->pos.index < pos.index) {
+        finish(change, ERR_OUTCOME_UNKNOWN, 0); /* its place was passed by a snapshot */
+    } else if (change->pos.term != pos.term) {
+        finish(change, ERR_NOT_LEADER, replica->leader); /* another leader's entry is there now */
+    } else {
+        finish(change, e, 0);
+    }
+}
+
+/* ---- promotion ---- */
+
+static bool has_caught_up(const struct replica *replica, const struct raft_status *status,
+                          node_id id, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < status->member_count; i++) {
+        const struct raft_member_status *member = &status->members[i];
+        if (member->id == id) {
+            return member->state == RAFT_PROGRESS_REPLICATE && member->recent_active &&
+                   member->match + PROMOTION_LAG_MAX >= status->last_index &&
+                   !contact_is_lost(&replica->contact, id, now_ms,
+                                    replica->node->options.election_timeout_ms);
+        }
+    }
+    return false;
+}
+
+/* One at a time: each is a change of its own. Lost with leadership, it is the next leader's. */
+static void promote(struct replica *replica, uint64_t now_ms)
+{
+    const struct membership *membership = &replica->membership;
+    for (uint32_t i = 0; i < membership->member_count; i++) {
+        const struct member *member = &membership->members[i];
+        if (!member->wants_vote) {
+            continue;
+        }
+        struct raft_status status;
+        raft_status(replica->raft, &status);
+        struct conf_change change = {.count = 1, .changes = {{CONF_CHANGE_ADD_VOTER, member->id}}};
+        struct raft_pos pos;
+        if (has_caught_up(replica, &status, member->id, now_ms) &&
+            propose(replica, &change, &pos) == OK) {
+            LOG_INFO(replica->node->log, "a learner has caught up and becomes a voter",
+                     LOG_U64("region", replica->region), LOG_U64("member", member->id),
+                     LOG_U64("index", pos.index));
+            return;
+        }
+    }
+}
+
+void changes_tick(struct replica *replica, uint64_t now_ms)
+{
+    struct node_change *change = replica->changes.waiting;
+    if (change != NULL && change->deadline_ms <= now_ms) {
+        replica->changes.waiting = NULL;
+        finish(change, ERR_OUTCOME_UNKNOWN, 0);
+    }
+    if (replica->role == RAFT_LEADER && replica_has_quorum(replica)) {
+        promote(replica, now_ms);
+    }
+}
+
+void changes_close(struct replica *replica)
+{
+    struct node_change *change = replica->changes.waiting;
+    if (change != NULL) {
+        replica->changes.waiting = NULL;
+        finish(change, ERR_OUTCOME_UNKNOWN, 0);
+    }
+}

@@ -1,0 +1,37 @@
+/*
+ * Changes of a region's membership on their way: at most one that somebody waits for, and those
+ * that the leader makes by itself (learners that have caught up become voters).
+ *
+ * C1  Only a leader in contact with a quorum takes a change, and proposes it at once or refuses it:
+ *     so a refusal is always "not applied".
+ * C2  What was proposed is answered when its place in the log is applied, by whomever; past its
+ *     deadline its outcome is unknown.
+ */
+#ifndef NODE_CHANGES_H
+#define NODE_CHANGES_H
+
+#include "node/node.h"
+
+struct replica;
+
+/* All zero at first. */
+struct changes {
+    struct node_change *waiting; /* proposed; NULL: none */
+};
+
+/* Proposes `change` or answers it. */
+void changes_begin(struct replica *replica, struct node_change *change);
+
+/*
+ * The entry at `pos` is applied. `e`: what became of the change that stood there; ERR_BUSY: there
+ * stood none.
+ */
+void changes_applied(struct replica *replica, struct raft_pos pos, err e);
+
+/* Answers what is past its deadline; the leader promotes learners. Every tick. */
+void changes_tick(struct replica *replica, uint64_t now_ms);
+
+/* Answers what is left. */
+void changes_close(struct replica *replica);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Who is a member of a region, and what follows from it for this node: whom it is connected to,
+ * whose directory it remembers, whether it has been taken in, or removed.
+ *
+ * M1  The address book (replica->membership) has the members of the configuration and nobody else.
+ *     It changes with committed entries alone, on every node alike.
+ * M2  Who leaves the configuration keeps its connection for a while: it should still hear that its
+ *     own removal is committed. Then connection and remembered instance go.
+ * M3  A node that is joining keeps the peers it was told of, at the addresses it was told, until
+ *     it finds itself among the members: the log that it catches up with tells of older times.
+ * M4  It counts as taken in only when that stands in its checkpoint: from then on its own disk
+ *     says whom to ask.
+ */
+#ifndef NODE_MEMBERS_H
+#define NODE_MEMBERS_H
+
+#include "proto/membership.h"
+
+struct replica;
+
+struct members_leaving {
+    node_id id;
+    uint64_t until_ms;
+};
+
+/* All zero at first. */
+struct members {
+    bool is_removed;        /* this node was a member, and is none any more */
+    bool is_cut_off;        /* removed, and its connections are gone */
+    uint64_t joined_index;  /* the entry that made this node a member; 0: known from the start */
+    uint32_t leaving_count; /* M2 */
+    struct members_leaving leaving[MEMBERS_MAX];
+};
+
+/* The address book after `change`, which has led to the configuration that `membership` has. */
+void members_update(struct membership *membership, const struct membership *added);
+
+/* As of the entry at `index`, `membership` is in force: connects, says farewell, logs. */
+void members_adopt(struct replica *replica, const struct membership *membership, uint64_t index);
+
+/* The membership with which this node starts is known. */
+void members_start(struct replica *replica);
+
+/* Farewells that are over; the end of joining; the end of a removed node's connections. */
+void members_tick(struct replica *replica, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,238 @@
+/* Clusters that change: nodes come, are taken in, and go. */
+#include "node_testing.h"
+
+static void a_cluster_of(struct cluster *cluster, uint32_t count)
+{
+    cluster_init(cluster, count);
+    assert_true(turn_until(cluster, has_leader_everywhere, cluster));
+    assert_int_equal(put(cluster, 0, "a", "1").e, OK);
+    learn_cluster_id(cluster);
+}
+
+static void a_node_that_joins_catches_up_becomes_a_voter_and_needs_no_telling_any_more(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    write_much(&cluster, 0, 100);
+    start_joining(&cluster, 3);
+    add_learner(&cluster, 3, true);
+    struct wait wait = {&cluster, 3, 0};
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
+    assert_true(turn_until(&cluster, has_settled, &wait));
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    stop_node(&cluster, 3);
+    start_joined(&cluster, 3);
+    assert_value(&cluster, 3, "a", "1");
+    assert_int_equal(put(&cluster, 3, "b", "2").e, OK);
+    /* Its vote counts: with it, two others may be away of what are four now. */
+    uint32_t leader = leader_of(&cluster);
+    struct node_status status;
+    node_status(cluster.nodes[leader], &status);
+    assert_int_equal(status.peer_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(status.peers[i].is_voter);
+        assert_false(status.peers[i].wants_vote);
+    }
+    stop_node(&cluster, leader == 0 ? 1 : 0);
+    put_at_least_once(&cluster, 3, "c", "3");
+    cluster_deinit(&cluster);
+}
+
+static void a_learner_that_does_not_want_a_vote_stays_one(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    start_joining(&cluster, 3);
+    add_learner(&cluster, 3, false);
+    struct wait wait = {&cluster, 3, env_now_ms(cluster.env) + 500};
+    assert_true(turn_until(&cluster, has_settled, &wait));
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    assert_true(
+        turn_until(&cluster, is_past, &(struct checkpoint_wait){&cluster, 3, wait.least, false}));
+    assert_false(is_voter_itself(&wait));
+    assert_value(&cluster, 3, "a", "1");
+    cluster_deinit(&cluster);
+}
+
+static void until_it_is_taken_in_a_joining_node_has_to_be_told_whom_to_ask(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    start_joining(&cluster, 3);
+    const char *why_not = NULL;
+    assert_false(node_is_ready(cluster.nodes[3], &why_not));
+    stop_node(&cluster, 3);
+    struct node_options options = joined_options_of(&cluster, 3);
+    struct err_note note = {.text = ""};
+    assert_int_equal(node_open(&cluster.nodes[3], &options, &note), ERR_IDENTITY);
+    assert_non_null(strstr(note.text, "has not taken it in"));
+    cluster.nodes[3] = NULL;
+    /* Added while it is away, and told again: then it comes in. */
+    add_learner(&cluster, 3, true);
+    start_joining(&cluster, 3);
+    struct wait wait = {&cluster, 3, 0};
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
+    assert_true(turn_until(&cluster, has_settled, &wait));
+    cluster_deinit(&cluster);
+}
+
+static void one_member_is_replaced_by_another_in_one_step(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t old = (leader + 1) % 3;
+    start_joining(&cluster, 4);
+    struct conf_change conf = {
+        .count = 2,
+        .changes = {{CONF_CHANGE_ADD_VOTER, 5}, {CONF_CHANGE_REMOVE, old + 1}},
+    };
+    change(&cluster, &conf, &cluster.members[4], 1);
+    struct wait wait = {&cluster, 4, 0};
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
+    wait.node = old;
+    assert_true(turn_until(&cluster, is_removed, &wait));
+    assert_int_equal(cluster.removal_warnings, 1);
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    struct node_status status;
+    node_status(cluster.nodes[4], &status);
+    assert_false(status.is_joint);
+    assert_int_equal(status.peer_count, 2);
+    /* The removed one takes no part: it says so at once instead of waiting. */
+    struct writing writing;
+    begin_put(&cluster, old, &writing, "b", "2", 10000);
+    assert_int_equal(writing.result.e, ERR_NO_LEADER);
+    assert_value(&cluster, 4, "a", "1");
+    cluster_deinit(&cluster);
+}
+
+static void a_leader_removes_itself_and_another_one_leads(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    uint32_t leader = leader_of(&cluster);
+    remove_member(&cluster, leader);
+    struct wait wait = {&cluster, leader, 0};
+    assert_true(turn_until(&cluster, is_removed, &wait));
+    stop_node(&cluster, leader);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    put_at_least_once(&cluster, (leader + 1) % 3, "b", "2");
+    assert_value(&cluster, (leader + 2) % 3, "b", "2");
+    /* Back again, it knows where it stands, and asks nobody for a vote. */
+    start_node(&cluster, leader);
+    assert_true(turn_until(&cluster, is_removed, &wait));
+    cluster_deinit(&cluster);
+}
+
+static uint64_t term_of(struct cluster *cluster, uint32_t i)
+{
+    struct node_status status;
+    node_status(cluster->nodes[i], &status);
+    return status.term;
+}
+
+static void a_member_that_was_removed_while_it_was_away_disturbs_nobody(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t away = (leader + 1) % 3;
+    stop_node(&cluster, away);
+    remove_member(&cluster, away);
+    uint64_t term = term_of(&cluster, leader);
+    start_node(&cluster, away);
+    struct checkpoint_wait wait = {&cluster, 0, env_now_ms(cluster.env) + 1500, false};
+    assert_true(turn_until(&cluster, is_past, &wait));
+    assert_int_equal(term_of(&cluster, leader), term);
+    assert_true(node_is_leader(cluster.nodes[leader]));
+    assert_int_equal(put(&cluster, leader, "b", "2").e, OK);
+    cluster_deinit(&cluster);
+}
+
+static void read_identity(struct cluster *cluster, uint32_t i, char text[1024])
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/identity", cluster->directories[i]);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    text[fread(text, 1, 1023, file)] = '\0';
+    assert_int_equal(fclose(file), 0);
+}
+
+static void an_id_that_was_removed_may_come_back_with_a_new_directory(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    uint32_t back = (leader_of(&cluster) + 1) % 3;
+    stop_node(&cluster, back);
+    remove_data(&cluster, back, "");
+    remove_member(&cluster, back);
+    add_learner(&cluster, back, true);
+    start_joining(&cluster, back);
+    struct wait wait = {&cluster, back, 0};
+    assert_true(turn_until(&cluster, has_settled, &wait));
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
+    assert_value(&cluster, back, "a", "1");
+    /* The others remember the new one, not the old one. */
+    char own[1024];
+    char others[1024];
+    read_identity(&cluster, back, own);
+    read_identity(&cluster, (back + 1) % 3, others);
+    unsigned long long instance = 0;
+    char line[64];
+    assert_int_equal(sscanf(strstr(own, "instance"), "instance %llx", &instance), 1);
+    snprintf(line, sizeof(line), "peer %u %016llx\n", back + 1, instance);
+    assert_non_null(strstr(others, line));
+    cluster_deinit(&cluster);
+}
+
+static void a_node_alone_begins_to_listen_and_grows(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 1);
+    struct changing changing;
+    struct conf_change add = change_of(CONF_CHANGE_ADD_LEARNER, 2);
+    begin_change(&cluster, 0, &changing, &add, &cluster.members[1], 1);
+    assert_int_equal(changing.e, ERR_ADDRESS); /* nobody could reach the first one */
+    snprintf(cluster.members[0].peer_address, sizeof(cluster.members[0].peer_address),
+             "127.0.0.1:%u", free_port());
+    start_joining(&cluster, 1);
+    struct conf_change conf = change_of(CONF_CHANGE_UPDATE, 1);
+    change(&cluster, &conf, &cluster.members[0], 1);
+    add_learner(&cluster, 1, true);
+    struct wait wait = {&cluster, 1, 0};
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
+    assert_true(turn_until(&cluster, has_settled, &wait));
+    /* The flags of its lonely days are enough: its own disk knows better. */
+    stop_node(&cluster, 0);
+    struct node_options options = joined_options_of(&cluster, 0);
+    options.peer_listen = NULL;
+    open_node(&cluster, 0, &options);
+    put_at_least_once(&cluster, 0, "b", "2");
+    assert_value(&cluster, 1, "b", "2");
+    cluster_deinit(&cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            a_node_that_joins_catches_up_becomes_a_voter_and_needs_no_telling_any_more),
+        cmocka_unit_test(a_learner_that_does_not_want_a_vote_stays_one),
+        cmocka_unit_test(until_it_is_taken_in_a_joining_node_has_to_be_told_whom_to_ask),
+        cmocka_unit_test(one_member_is_replaced_by_another_in_one_step),
+        cmocka_unit_test(a_leader_removes_itself_and_another_one_leads),
+        cmocka_unit_test(a_member_that_was_removed_while_it_was_away_disturbs_nobody),
+        cmocka_unit_test(an_id_that_was_removed_may_come_back_with_a_new_directory),
+        cmocka_unit_test(a_node_alone_begins_to_listen_and_grows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
