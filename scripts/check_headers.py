@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Every header of src/ compiles alone, and twice: it includes what it needs, its guard holds."""
+"""Every header of src/ and sim/ compiles alone, and twice.
+
+So it includes what it needs, and its guard holds.
+"""
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -13,24 +16,25 @@ LLHTTP = "/usr/share/include/llhttp"
 
 def compile_alone(root, flags, header):
     include = f'#include "{header}"\n'
-    return subprocess.run(["gcc", f"-I{root / 'src'}", *flags, *FLAGS], input=include * 2,
-                          capture_output=True, text=True).stderr
+    command = ["gcc", f"-I{root / 'src'}", f"-I{root / 'sim'}", *flags, *FLAGS]
+    return subprocess.run(command, input=include * 2, capture_output=True, text=True).stderr
 
 
 def run():
     root = house.arguments(__doc__).parse_args().root.resolve()
     flags = subprocess.run(["pkg-config", "--cflags", *PACKAGES], check=True, capture_output=True,
                            text=True).stdout.split() + ["-isystem", LLHTTP]
-    headers = [house.name_of(root, path).removeprefix("src/")
-               for path in house.files(root, "src", ".h")]
+    headers = [house.name_of(root, path)
+               for folder in ("src", "sim") for path in house.files(root, folder, ".h")]
     findings = house.Findings("headers")
     with ThreadPoolExecutor(2) as pool:
-        results = pool.map(lambda header: compile_alone(root, flags, header), headers)
+        results = pool.map(
+            lambda header: compile_alone(root, flags, header.split("/", 1)[1]), headers)
         for header, errors in zip(headers, results):
             findings.subjects += 1
             if errors:
                 first = next((line for line in errors.splitlines() if "error:" in line), errors)
-                findings.add(f"src/{header}", 1, f"does not compile alone: {first.strip()}",
+                findings.add(header, 1, f"does not compile alone: {first.strip()}",
                              "a header includes what it uses", "include it there")
     return findings.finish()
 

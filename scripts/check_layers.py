@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Arrows point only right and down: includes and link lines against the table in house.py.
 
-L1  A layer includes itself and what its row of LAYERS names; system headers by SYSTEM_HEADERS.
+L1  A layer includes itself and what its row of LAYERS (SIM_LAYERS in sim/) names; system headers by
+    SYSTEM_HEADERS.
 L2  x_int.h belongs to its layer (and its tests): nobody else includes it.
 L3  The LINKS of each layer in CMakeLists.txt are its row of LAYERS and LIBRARIES.
 L4  Every folder of src/ has a row.
@@ -18,7 +19,7 @@ def check_include(findings, name, layer, line, is_system, header):
         if layer == "raft":
             allowed = house.RAFT_HEADERS
         else:
-            allowed = house.PURE_HEADERS + house.SYSTEM_HEADERS[layer]
+            allowed = house.PURE_HEADERS + house.SYSTEM_HEADERS.get(layer, [])
         if not any(fnmatch.fnmatch(header, pattern) for pattern in allowed):
             findings.add(name, line, f"{layer} includes <{header}>",
                          "a layer sees of the world only what is its job (SYSTEM_HEADERS)",
@@ -29,9 +30,10 @@ def check_include(findings, name, layer, line, is_system, header):
                      "the folder tells a reader where it comes from", 'write "layer/file.h"')
         return
     target = header.split("/")[0]
-    if target != layer and target not in house.LAYERS[layer]:
+    may_use = house.LAYERS.get(layer, house.SIM_LAYERS.get(layer))
+    if target != layer and target not in may_use:
         findings.add(name, line, f"{layer} includes {header}",
-                     f"{layer} may use only: {', '.join(house.LAYERS[layer]) or 'nothing'}",
+                     f"{layer} may use only: {', '.join(may_use) or 'nothing'}",
                      "turn the dependency round, or let node or main join the two")
     elif target != layer and header.endswith("_int.h"):
         findings.add(name, line, f"{layer} includes {header}",
@@ -40,10 +42,13 @@ def check_include(findings, name, layer, line, is_system, header):
 
 
 def check_sources(findings, root):
-    for path in house.files(root, "src", ".c", ".h"):
+    paths = house.files(root, "src", ".c", ".h")
+    for layer in house.SIM_LAYERS:
+        paths += house.files(root, f"sim/{layer}", ".c", ".h")
+    for path in paths:
         name = house.name_of(root, path)
         layer = name.split("/")[1]
-        if layer not in house.LAYERS or len(name.split("/")) != 3:
+        if layer not in {**house.LAYERS, **house.SIM_LAYERS} or len(name.split("/")) != 3:
             findings.add(name, 1, "stands in no layer", "a folder of src/ is a layer (LAYERS)",
                          "move it, or add the layer to house.py and docs/ARCHITECTURE.md")
             continue

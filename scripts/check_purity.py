@@ -42,11 +42,12 @@ def has_prefix(symbol, layer, source):
     return any(symbol == noun or symbol.startswith(noun + "_") for noun in nouns)
 
 
-def check_library(findings, layer, library):
+def check_library(findings, folder, library):
+    layer = folder.split("/")[1]
     table = list(symbols(library))
     defined = {symbol for _, symbol, kind, _ in table if kind not in "Uw"}
     for source, symbol, kind, section in table:
-        name = f"src/{layer}/{source}"
+        name = f"{folder}/{source}"
         if layer == "raft" and kind in "Uw" and symbol not in defined and not may_be_called(symbol):
             findings.add(name, 1, f"calls {symbol}",
                          "the core is pure: no clock, no I/O, no threads, no log (RAFT_SYMBOLS)",
@@ -67,13 +68,15 @@ def run():
     parser.add_argument("--build", type=Path, required=True, help="the build directory")
     arguments = parser.parse_args()
     findings = house.Findings("purity")
-    for layer in house.LAYERS:
-        library = arguments.build / f"lib{layer}.a"
+    libraries = {f"src/{layer}": f"lib{layer}.a" for layer in house.LAYERS}
+    libraries.update({f"sim/{layer}": f"sim/{layer}/lib{layer}.a" for layer in house.SIM_LAYERS})
+    for folder, file in libraries.items():
+        library = arguments.build / file
         if library.exists():
             findings.subjects += 1
-            check_library(findings, layer, library)
-        elif any(path.name != "main.c" for path in (arguments.root / "src" / layer).glob("*.c")):
-            findings.add(f"src/{layer}", 1, f"{library} is missing",
+            check_library(findings, folder, library)
+        elif any(path.name != "main.c" for path in (arguments.root / folder).glob("*.c")):
+            findings.add(folder, 1, f"{library} is missing",
                          "what is not built cannot be looked at", "build first")
     return findings.finish()
 

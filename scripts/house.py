@@ -26,6 +26,11 @@ LAYERS = {
     "main": ["api", "node", "http", "raft", "wal", "store", "net", "proto", "env", "base"],
 }
 
+# The libraries of sim/, which judge the system from outside, and what of src/ they may include.
+SIM_LAYERS = {
+    "lincheck": ["base"],
+}
+
 # Headers of the C library that every layer but raft may have. What in them touches more than memory
 # (streams, the clock, the heap) is among BANNED_CALLS.
 PURE_HEADERS = """
@@ -138,7 +143,8 @@ LAYER_TESTS = {
 # Asserts per function that a layer aims at; printed, not enforced.
 ASSERT_TARGETS = {"raft": 2.0, "wal": 2.0, "node": 2.0}
 
-# Calls that are not made, what to use instead, and the files that may (as path prefixes in src/).
+# Calls that are not made, what to use instead, and the files that may (as path prefixes in src/ and
+# sim/).
 CLOCK = "env_now_ns, env_now_ms or env_wall_ms (env/env.h)"
 HEAP = "mem_alloc and its family (base/mem.h)"
 FILES = "env/env.h: the simulator has to see it"
@@ -154,11 +160,11 @@ BANNED_CALLS = {
     "strerror": ("strerrordesc_np, which has no buffer of the process", []),
     "malloc calloc realloc free strdup strndup": (HEAP, ["base/mem.c"]),
     "asprintf vasprintf": ("writer_format (base/codec.h)", []),
-    "time clock clock_gettime gettimeofday uv_now uv_hrtime": (CLOCK, ["env/"]),
+    "time clock clock_gettime gettimeofday uv_now uv_hrtime": (CLOCK, ["env/", "lincheck/main.c"]),
     "sleep usleep nanosleep uv_sleep": ("a timer (env_timer_start), or wait for the condition", []),
     "open openat creat pread pwrite preadv pwritev fsync fdatasync ftruncate fallocate "
     "posix_fallocate rename unlink mkdir opendir readdir flock stat fstat fopen": (
-        FILES, ["env/", "main/"]),
+        FILES, ["env/", "main/", "lincheck/main.c"]),
     "read write close": (FILES, ["env/", "http/", "main/", "base/crash.c"]),
     "socket bind listen accept accept4 connect recv send sendmsg writev getaddrinfo setsockopt": (
         FILES, ["env/", "http/"]),
@@ -167,8 +173,8 @@ BANNED_CALLS = {
     "getrandom": ("env_random (env/env.h)", ["env/"]),
     "getenv secure_getenv": ("configuration, read by main and handed on", ["main/"]),
     "printf puts putchar perror": ("LOG_… (base/log.h), or main for what a command prints",
-                                   ["main/"]),
-    "fprintf vfprintf fputs fwrite": ("LOG_… (base/log.h)", ["main/"]),
+                                   ["main/", "lincheck/main.c"]),
+    "fprintf vfprintf fputs fwrite": ("LOG_… (base/log.h)", ["main/", "lincheck/main.c"]),
     "abort exit _exit quick_exit": ("ASSERT or fatal (base/assert.h)",
                                     ["base/assert.c", "main/"]),
     "system popen": ("nothing: no shells", []),
@@ -183,7 +189,7 @@ LINK_HOSTS = """
 
 # ---- files -------------------------------------------------------------------------------------
 
-C_FOLDERS = ["src", "tests", "examples"]
+C_FOLDERS = ["src", "sim", "tests", "examples"]
 SKIPPED_FOLDERS = {".git", "build", ".cache", "__pycache__", "pontoon-data", "pontoon-cluster"}
 TEXT_SUFFIXES = {".c", ".h", ".py", ".sh", ".md", ".txt", ".cmake", ".json", ""}
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""clang-tidy (.clang-tidy) or cppcheck over the sources of src/, the tools in tests/, the examples.
+"""clang-tidy (.clang-tidy) or cppcheck over the sources of src/ and sim/, the tools in
+tests/, the examples.
 
 Reads compile_commands.json of the clang build: gcc-only warning flags in it would be errors to
 clang-tidy. Programs of cmocka are left out (tests/unit, tests/peers): its macros are not ours.

@@ -27,9 +27,10 @@ class Source:
         self.code = house.blank_comments(self.text)
         self.is_header = path.suffix == ".h"
         parts = self.name.split("/")
-        self.in_src = parts[0] == "src"
+        self.in_src = parts[0] in ("src", "sim")
         self.layer = parts[1] if self.in_src and len(parts) > 2 else None
-        self.short = "/".join(parts[1:])
+        # What stands in sim/ itself is included by that name.
+        self.short = "/".join(parts[1:]) if parts[0] != "sim" or self.layer else self.name
 
     def line_of(self, position):
         return self.text.count("\n", 0, position) + 1
@@ -244,11 +245,13 @@ def check_c(findings, root, density):
 def check_tree(findings, root):
     """Every source has its test, every header a reader, every layer a README."""
     sources = house.files(root, "src", ".c", ".h")
+    for layer in house.SIM_LAYERS:
+        sources += house.files(root, f"sim/{layer}", ".c", ".h")
     included = {header for path in sources + house.files(root, "tests", ".c", ".h")
                 for _, is_system, header in house.includes(path.read_text()) if not is_system}
     for path in sources:
         name = house.name_of(root, path)
-        short = name.removeprefix("src/")
+        short = name.removeprefix("src/").removeprefix("sim/")
         test = root / "tests" / "unit" / (short.removesuffix(".c") + "_test.c")
         if path.suffix == ".c" and not test.exists() and short not in house.NO_UNIT_TEST:
             findings.add(name, 1, f"has no {house.name_of(root, test)}",
@@ -261,21 +264,23 @@ def check_tree(findings, root):
     for test in house.files(root, "tests/unit", ".c"):
         short = house.name_of(root, test).removeprefix("tests/unit/")
         stem = short.removesuffix("_test.c")
-        mirrored = any((root / "src" / (stem + suffix)).exists() for suffix in (".c", ".h"))
+        mirrored = any((root / folder / (stem + suffix)).exists()
+                       for folder in ("src", "sim") for suffix in (".c", ".h"))
         if short.endswith("_test.c") and not mirrored and stem not in house.LAYER_TESTS:
             findings.add(house.name_of(root, test), 1, "tests no file of src",
-                         "tests/unit mirrors src", "name it after what it tests")
+                         "tests/unit mirrors src and sim", "name it after what it tests")
     for stem in sorted(house.LAYER_TESTS):
         if not (root / "tests" / "unit" / (stem + "_test.c")).exists():
             findings.add("scripts/house.py", 1, f"LAYER_TESTS has {stem}, which is gone",
                          "the list only shrinks", "take it out")
     for short in sorted(house.NO_UNIT_TEST):
-        if (root / "src").exists() and not (root / "src" / short).exists():
+        if not any((root / folder / short).exists() for folder in ("src", "sim")):
             findings.add("scripts/house.py", 1, f"NO_UNIT_TEST has {short}, which is gone",
                          "the list only shrinks", "take it out")
-    for layer in house.LAYERS:
-        if (root / "src" / layer).is_dir() and not (root / "src" / layer / "README.md").exists():
-            findings.add(f"src/{layer}/README.md", 1, "is missing",
+    for folder in [f"src/{layer}" for layer in house.LAYERS] + \
+                  [f"sim/{layer}" for layer in house.SIM_LAYERS]:
+        if (root / folder).is_dir() and not (root / folder / "README.md").exists():
+            findings.add(f"{folder}/README.md", 1, "is missing",
                          "each layer says what it is for", "write it (at most 80 lines)")
 
 

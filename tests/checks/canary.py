@@ -38,6 +38,7 @@ LAYERS = [
     ("src/http/planted.c", '#include "node/node.h"\n', 1, "http includes node/node.h"),
     ("src/api/planted.c", '#include "planted.h"\n', 1, "without its layer"),
     ("src/planted/planted.c", "\n", 1, "stands in no layer"),
+    ("sim/lincheck/planted.c", '#include "store/store.h"\n', 1, "lincheck includes store/store.h"),
     ("CMakeLists.txt", "pontoon_layer(base  LINKS dep::isal dep::xxhash)\n"
                        "pontoon_layer(raft LINKS proto base env)\n", 2, "raft links env"),
     ("CMakeLists.txt", None, 1, "no pontoon_layer(wal LINKS"),
@@ -63,6 +64,11 @@ TIDY = [
     ("src/node/nap.c", "void f(void)\n{\n    usleep(1);\n}\n", 3, "calls usleep"),
     ("examples/planted.c", "void f(void)\n{\n    sprintf(a, b);\n}\n", 3, "calls sprintf"),
     ("tests/fuzz/fuzz_planted.c", "void f(void)\n{\n    sprintf(a, b);\n}\n", 3, "calls sprintf"),
+    ("sim/lincheck/print.c", "void f(void)\n{\n    printf(a);\n}\n", 3, "calls printf"),
+    ("sim/lincheck/untested.c", "int untested;\n", 1,
+     "has no tests/unit/lincheck/untested_test.c"),
+    ("sim/lincheck/mute.h", GUARD.replace("BASE", "LINCHECK").format("MUTE", "\nint mute(void);\n"),
+     4, "mute has no contract"),
     ("src/base/second.c", '#include <stdio.h>\n#include "base/second.h"\n', 1, "first"),
     ("src/base/order.c", '#include "base/buf.h"\n#include <stdio.h>\n', 1, "out of order"),
     ("src/base/untested.c", "int untested;\n", 1, "has no tests/unit/base/untested_test.c"),
@@ -76,12 +82,15 @@ TIDY = [
     ("docs/link.md", "See https://blog" ".short-lived.io/post\n", 1, "links to"),
 ]
 
-FORMAT = [("src/base/planted.c", "int main(void) {\n  return 0; }\n", 1, "is not formatted")]
+FORMAT = [("src/base/planted.c", "int main(void) {\n  return 0; }\n", 1, "is not formatted"),
+          ("sim/planted.c", "int main(void) {\n  return 0; }\n", 1, "is not formatted")]
 
 HEADERS = [
     ("src/base/planted.h", GUARD.format("PLANTED", "uint64_t planted(void);"), 1,
      "does not compile alone"),
     ("src/base/twice.h", "struct twice {\n    int member;\n};\n", 1, "does not compile alone"),
+    ("sim/lincheck/planted.h", GUARD.format("PLANTED", "uint64_t planted(void);"), 1,
+     "does not compile alone"),
 ]
 
 PEERS_TEST = """/* peers: etcd/TestNamed, etcd/TestForgotten */
@@ -150,6 +159,8 @@ CLANG_TIDY = [
      "readability-braces-around-statements"),
     ("src/base/recursion.c", "int f(int a);\nint f(int a)\n{\n    return f(a - 1);\n}\n", 2,
      "misc-no-recursion"),
+    ("sim/lincheck/recursion.c", "int f(int a);\nint f(int a)\n{\n    return f(a - 1);\n}\n", 2,
+     "misc-no-recursion"),
     ("src/base/null.c", "int f(void);\nint f(void)\n{\n    int *p = 0;\n    return *p;\n}\n", 5,
      "clang-analyzer-core.NullDereference"),
 ]
@@ -175,7 +186,7 @@ def run_check(script, *arguments):
 
 def copy_tree(target):
     ignore = shutil.ignore_patterns("corpus", "data", "golden", "__pycache__")
-    for folder in ("src", "tests", "docs"):
+    for folder in ("src", "sim", "tests", "docs"):
         if (ROOT / folder).exists():
             shutil.copytree(ROOT / folder, target / folder, ignore=ignore)
     shutil.copy(ROOT / "CMakeLists.txt", target)
