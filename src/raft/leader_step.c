@@ -54,11 +54,11 @@ static void handle_append_accept(struct raft *raft, struct raft_progress *progre
 {
     bool is_news = raft_progress_maybe_update(progress, message->index);
     /*
-     * The probe was at what is known to match. Not every answer with that index is one to it: who is
-     * spoken to in an old term answers with index 0, and its log is not empty for that.
+     * The probe was at what is known to match. Not every answer with that index is one to it: who
+     * is spoken to in an old term answers with index 0, and its log is not empty for that.
      */
-    bool ends_probe = progress->state == RAFT_PROGRESS_PROBE &&
-                      progress->match == message->index && progress->next == message->index + 1;
+    bool ends_probe = progress->state == RAFT_PROGRESS_PROBE && progress->match == message->index &&
+                      progress->next == message->index + 1;
     if (!is_news && !ends_probe) {
         return;
     }
