@@ -19,7 +19,7 @@ run: release
 cluster: release
 	@exec scripts/cluster.sh $(ARGS)
 
-## make release         installs what the build needs, then build/pontoon and build/raft-trace
+## make release         installs what the build needs, then build/pontoon, raft-trace and lincheck
 release:
 	@scripts/setup.sh build
 	@scripts/build.sh release programs

@@ -126,6 +126,8 @@ MAY_IGNORE = {
 # Sources without a unit test of their own, and why.
 NO_UNIT_TEST = {
     "main/main.c": "holds main() alone; tests/integration runs it",
+    "lincheck/main.c": "the command line alone",
+    "lincheck/search_items.c": "half of the search: unit/lincheck/key_search_test.c has both",
 }
 
 NO_UNIT_TEST.update(dict.fromkeys(
@@ -135,6 +137,7 @@ NO_UNIT_TEST.update(dict.fromkeys(
 
 # Unit tests of a whole layer, which mirror no file of it.
 LAYER_TESTS = {
+    "lincheck/anomalies": "histories that both checkers judge",
     "raft/must_haves": "the properties of docs/raft-properties.md, one test each",
     "raft/safety": "random schedules over a small cluster of cores",
     "wal/wal_model": "random histories against a model",
