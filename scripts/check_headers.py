@@ -16,7 +16,7 @@ LLHTTP = "/usr/share/include/llhttp"
 
 def compile_alone(root, flags, header):
     include = f'#include "{header}"\n'
-    command = ["gcc", f"-I{root / 'src'}", f"-I{root / 'sim'}", *flags, *FLAGS]
+    command = ["gcc", f"-I{root / 'src'}", f"-I{root / 'sim'}", f"-I{root}", *flags, *FLAGS]
     return subprocess.run(command, input=include * 2, capture_output=True, text=True).stderr
 
 

@@ -1,0 +1,35 @@
+/*
+ * The administrator: adds, removes, replaces and moves members, hands leadership over, and replaces what
+ * is lost. Careful, as administrators are told to be:
+ *
+ *   O1  While a member's data is lost, nothing is changed but that member's replacement: a removal
+ *       beside it could cost the quorum.
+ *   O2  A disk is wiped, or damaged, only while every other member's is whole: then each committed
+ *       entry is left on a voter of every quorum that can still form.
+ */
+#ifndef SIM_ADMIN_H
+#define SIM_ADMIN_H
+
+#include "sim/host.h"
+
+struct admin;
+
+struct admin *admin_new(struct sim *sim);
+
+/* Begins a change of the membership, whichever is drawn. */
+void admin_change(struct admin *admin);
+/* Hands leadership to somebody. */
+void admin_transfer(struct admin *admin);
+/* Makes somebody stand for election, or forget the leader. */
+void admin_campaign(struct admin *admin);
+/* Loses a node's disk: the node never comes back under its id (O2). */
+void admin_wipe(struct admin *admin);
+
+/* A present member by the configuration that the leader has applied; false without a leader. */
+bool admin_is_member(const struct admin *admin, const struct host *host);
+/* Whether a member's data may be lost now (O2). */
+bool admin_may_lose(const struct admin *admin, const struct host *host);
+/* No change is half done, and nobody is lost and not yet replaced. */
+bool admin_is_done(const struct admin *admin);
+
+#endif

@@ -1,0 +1,423 @@
+#include "sim/checker.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "node/node_int.h"
+#include "raft/raft_int.h"
+#include "sim/clients.h"
+
+/* One entry that some node logged at an index. */
+struct version {
+    struct version *next; /* of another term */
+    uint64_t term;
+    uint64_t hash;
+    uint64_t before; /* term of the entry before it; UINT64_MAX: not known yet */
+};
+
+struct slot {
+    struct version *versions;
+    uint64_t committed_term; /* 0: not committed yet */
+    bool is_applied;
+    bool is_delete;
+    struct hash128 state_hash;
+    uint64_t revision;
+    struct buf *data; /* of a DELETE */
+};
+
+struct request {
+    uint64_t index; /* where it was applied; 0: nowhere yet */
+    uint64_t revision;
+    bool is_refused;
+    err refusal;
+};
+
+/* What a life has shown so far. */
+struct life {
+    uint64_t term;
+    uint64_t commit;
+    bool is_leader;
+};
+
+/* A growing array of words by number. */
+struct words {
+    uint64_t *items;
+    size_t count;
+};
+
+struct checker {
+    struct sim *sim;
+    struct words leaders; /* by term */
+    struct words votes[PLAN_HOSTS_MAX + 1];
+    struct life lives[PLAN_HOSTS_MAX + 1];
+    struct slot *slots; /* by index */
+    size_t slot_count;
+    uint64_t committed;
+    struct request *requests; /* by number */
+    size_t request_count;
+    size_t request_capacity;
+    uint64_t elections;
+};
+
+struct checker *checker_new(struct sim *sim)
+{
+    struct checker *checker = mem_calloc(1, sizeof(*checker));
+    checker->sim = sim;
+    checker->request_count = 1; /* none has the number 0 */
+    checker->request_capacity = 1024;
+    checker->requests = mem_calloc(checker->request_capacity, sizeof(*checker->requests));
+    return checker;
+}
+
+static uint64_t *word_at(struct words *words, uint64_t number)
+{
+    if (number >= words->count) {
+        size_t count = number < 2 * words->count ? 2 * words->count : (size_t)number + 64;
+        words->items = mem_realloc(words->items, count, sizeof(*words->items));
+        memset(words->items + words->count, 0, (count - words->count) * sizeof(*words->items));
+        words->count = count;
+    }
+    return &words->items[number];
+}
+
+static struct slot *slot_at(struct checker *checker, uint64_t index)
+{
+    if (index >= checker->slot_count) {
+        size_t count = 2 * (size_t)index + 1024;
+        checker->slots = mem_realloc(checker->slots, count, sizeof(*checker->slots));
+        memset(checker->slots + checker->slot_count, 0,
+               (count - checker->slot_count) * sizeof(*checker->slots));
+        checker->slot_count = count;
+    }
+    return &checker->slots[index];
+}
+
+static uint64_t entry_hash(const struct entry *entry)
+{
+    return hash64(buf_slice(entry->data), (uint64_t)entry->type + 1);
+}
+
+/* A command's stamp is the proposer's, so it is part of the entry's identity and of its hash. */
+static struct version *find_version(const struct slot *slot, uint64_t term)
+{
+    struct version *version = slot->versions;
+    while (version != NULL && version->term != term) {
+        version = version->next;
+    }
+    return version;
+}
+
+/* ---- lives ---- */
+
+void checker_life_begins(struct checker *checker, const struct host *host)
+{
+    checker->lives[host->number] = (struct life){0};
+}
+
+void checker_life_closes(struct checker *checker, const struct host *host)
+{
+    (void)checker;
+    (void)host;
+}
+
+void checker_life_ended(struct checker *checker, const struct host *host)
+{
+    checker->lives[host->number] = (struct life){0};
+}
+
+/* ---- K3 ---- */
+
+static void check_version(struct checker *checker, const struct host *host,
+                          const struct entry *entry, uint64_t before)
+{
+    struct slot *slot = slot_at(checker, entry->pos.index);
+    struct version *version = find_version(slot, entry->pos.term);
+    uint64_t hash = entry_hash(entry);
+    if (version == NULL) {
+        version = mem_calloc(1, sizeof(*version));
+        *version = (struct version){slot->versions, entry->pos.term, hash, before};
+        slot->versions = version;
+        return;
+    }
+    if (version->hash != hash) {
+        sim_fail(checker->sim,
+                 "log matching: node %u logs another entry at index %" PRIu64 ", term %" PRIu64
+                 " than was logged there before",
+                 host->number, entry->pos.index, entry->pos.term);
+    }
+    if (version->before == UINT64_MAX) {
+        version->before = before;
+    }
+    if (before != UINT64_MAX && version->before != before) {
+        sim_fail(checker->sim,
+                 "log matching: node %u has term %" PRIu64 " before entry %" PRIu64
+                 " of term %" PRIu64 ", another has %" PRIu64,
+                 host->number, before, entry->pos.index, entry->pos.term, version->before);
+    }
+}
+
+void checker_logged(struct checker *checker, const struct host *host,
+                    const struct wal_append *append)
+{
+    uint64_t before = UINT64_MAX;
+    for (uint32_t i = 0; i < append->entry_count; i++) {
+        check_version(checker, host, &append->entries[i], before);
+        before = append->entries[i].pos.term;
+    }
+    if (append->entry_count > 0) {
+        world_trace(checker->sim->world, "log", host->number, append->entries[0].pos.index,
+                    append->entries[0].pos.term);
+    }
+}
+
+/* ---- K2 ---- */
+
+void checker_voted(struct checker *checker, const struct host *host, uint64_t term,
+                   node_id candidate)
+{
+    uint64_t *vote = word_at(&checker->votes[host->number], term);
+    if (*vote != 0 && *vote != candidate) {
+        sim_fail(checker->sim,
+                 "one vote a term: node %u votes for %" PRIu64 " in term %" PRIu64
+                 " after it voted for %" PRIu64,
+                 host->number, candidate, term, *vote);
+    }
+    if (*vote == 0) {
+        world_trace(checker->sim->world, "vote", host->number, term, candidate);
+    }
+    *vote = candidate;
+}
+
+/* ---- K1, K4, K5 ---- */
+
+static void check_committed(struct checker *checker, const struct host *host, uint64_t index,
+                            uint64_t term)
+{
+    struct slot *slot = slot_at(checker, index);
+    if (slot->committed_term == 0) {
+        slot->committed_term = term;
+    }
+    if (slot->committed_term != term) {
+        sim_fail(checker->sim,
+                 "state-machine safety: node %u has committed an entry of term %" PRIu64
+                 " at index %" PRIu64 ", where one of term %" PRIu64 " was committed",
+                 host->number, term, index, slot->committed_term);
+    }
+    checker->committed = index > checker->committed ? index : checker->committed;
+}
+
+/* K5: by log matching, the last committed entry stands for all before it. */
+static void check_elected(struct checker *checker, const struct host *host, const struct raft *raft)
+{
+    uint64_t *leader = word_at(&checker->leaders, raft->term);
+    if (*leader != 0 && *leader != host->number) {
+        sim_fail(checker->sim, "election safety: nodes %" PRIu64 " and %u both lead term %" PRIu64,
+                 *leader, host->number, raft->term);
+    }
+    if (*leader == host->number) {
+        return;
+    }
+    *leader = host->number;
+    checker->elections++;
+    world_trace(checker->sim->world, "elected", host->number, raft->term, checker->committed);
+    sim_count(checker->sim, SIM_ELECTION, 1);
+    uint64_t index = checker->committed;
+    uint64_t term = 0;
+    if (index == 0) {
+        return;
+    }
+    err e = raft_log_term(&raft->log, index, &term);
+    if (e == ERR_COMPACTED) {
+        return;
+    }
+    if (e != OK || term != slot_at(checker, index)->committed_term) {
+        sim_fail(checker->sim,
+                 "leader completeness: node %u leads term %" PRIu64
+                 " without the committed entry %" PRIu64 " (its term there: %" PRIu64 ")",
+                 host->number, raft->term, index, term);
+    }
+}
+
+void checker_after_turn(struct checker *checker, const struct host *host)
+{
+    const struct raft *raft = host_raft(host);
+    if (raft == NULL) {
+        return;
+    }
+    struct life *life = &checker->lives[host->number];
+    uint64_t commit = raft->log.committed;
+    if (raft->term < life->term || commit < life->commit) {
+        sim_fail(checker->sim,
+                 "node %u goes back: term %" PRIu64 " to %" PRIu64 ", commit %" PRIu64
+                 " to %" PRIu64,
+                 host->number, life->term, raft->term, life->commit, commit);
+    }
+    for (uint64_t index = life->commit + 1; index <= commit; index++) {
+        uint64_t term;
+        if (raft_log_term(&raft->log, index, &term) == OK) {
+            check_committed(checker, host, index, term);
+        }
+    }
+    if (commit != life->commit) {
+        world_trace(checker->sim->world, "commit", host->number, commit, raft->term);
+    }
+    if (raft->role == RAFT_LEADER && (!life->is_leader || raft->term != life->term)) {
+        check_elected(checker, host, raft);
+    }
+    *life = (struct life){raft->term, commit, raft->role == RAFT_LEADER};
+}
+
+/* ---- K6, K7 ---- */
+
+static struct request *request_at(struct checker *checker, uint64_t number)
+{
+    if (number == 0 || number >= checker->request_count) {
+        sim_fail(checker->sim,
+                 "an entry carries the request number %" PRIu64 ", which nobody was given", number);
+    }
+    return &checker->requests[number];
+}
+
+static void note_request(struct checker *checker, const struct host *host, uint64_t number,
+                         uint64_t index, const struct command_result *result)
+{
+    struct request *request = request_at(checker, number);
+    if (request->is_refused) {
+        sim_fail(checker->sim,
+                 "request %" PRIu64
+                 " was refused (%s, not applied) and is applied at index %" PRIu64 " of node %u",
+                 number, err_name(request->refusal), index, host->number);
+    }
+    if (request->index != 0 && request->index != index) {
+        sim_fail(checker->sim,
+                 "request %" PRIu64 " is applied twice: at index %" PRIu64 " and at %" PRIu64,
+                 number, request->index, index);
+    }
+    request->index = index;
+    request->revision = result->revision;
+}
+
+static struct hash128 hash_of_state(const struct host *host)
+{
+    const struct replica *replica = host_replica(host);
+    const struct store_region *state =
+        replica != NULL ? store_region(replica->node->store, REGION_FIRST) : NULL;
+    return state != NULL ? state->state_hash : (struct hash128){0, 0};
+}
+
+static void note_command(struct checker *checker, const struct host *host, struct slot *slot,
+                         struct raft_pos pos, struct buf *data, const struct command_result *result)
+{
+    struct command command;
+    if (data == NULL || command_decode(buf_slice(data), &command) != OK) {
+        return;
+    }
+    slot->revision = result->revision;
+    if (command.type == COMMAND_PUT) {
+        note_request(checker, host, clients_request_of(command.value), pos.index, result);
+    } else if (!slot->is_applied && result->existed) {
+        slot->is_delete = true;
+        slot->data = buf_copy(buf_slice(data));
+    }
+}
+
+void checker_applied(struct checker *checker, const struct host *host, struct raft_pos pos,
+                     struct buf *data, const struct command_result *result)
+{
+    struct slot *slot = slot_at(checker, pos.index);
+    struct hash128 hash = hash_of_state(host);
+    check_committed(checker, host, pos.index, pos.term);
+    if (slot->is_applied && !hash128_equal(slot->state_hash, hash)) {
+        sim_fail(checker->sim,
+                 "determinism: node %u has another state after applying index %" PRIu64
+                 " than was there before",
+                 host->number, pos.index);
+    }
+    note_command(checker, host, slot, pos, data, result);
+    slot->is_applied = true;
+    slot->state_hash = hash;
+    sim_count(checker->sim, SIM_APPLIED, 1);
+    world_trace(checker->sim->world, "apply", host->number, pos.index, hash.low);
+}
+
+uint64_t checker_request(struct checker *checker)
+{
+    if (checker->request_count == checker->request_capacity) {
+        checker->request_capacity *= 2;
+        checker->requests =
+            mem_realloc(checker->requests, checker->request_capacity, sizeof(*checker->requests));
+    }
+    checker->requests[checker->request_count] = (struct request){0};
+    return checker->request_count++;
+}
+
+void checker_acknowledged(struct checker *checker, uint64_t request, uint64_t revision)
+{
+    const struct request *known = request_at(checker, request);
+    if (known->index == 0) {
+        sim_fail(checker->sim, "request %" PRIu64 " is acknowledged and applied nowhere", request);
+    }
+    if (known->revision != revision) {
+        sim_fail(checker->sim,
+                 "request %" PRIu64 " is acknowledged with revision %" PRIu64
+                 ", it was applied with %" PRIu64,
+                 request, revision, known->revision);
+    }
+    if (slot_at(checker, known->index)->committed_term == 0) {
+        sim_fail(checker->sim, "request %" PRIu64 " is acknowledged before it is committed",
+                 request);
+    }
+}
+
+void checker_refused(struct checker *checker, uint64_t request, err e)
+{
+    struct request *known = request_at(checker, request);
+    if (known->index != 0) {
+        sim_fail(checker->sim,
+                 "request %" PRIu64
+                 " is refused (%s, not applied) and was applied at index %" PRIu64,
+                 request, err_name(e), known->index);
+    }
+    known->is_refused = true;
+    known->refusal = e;
+}
+
+uint64_t checker_revision_of(const struct checker *checker, uint64_t request)
+{
+    return checker->requests[request].revision;
+}
+
+void checker_each_delete(const struct checker *checker,
+                         void (*each)(void *ctx, struct slice key, uint64_t revision), void *ctx)
+{
+    for (uint64_t index = 1; index <= checker->committed; index++) {
+        const struct slot *slot = &checker->slots[index];
+        struct command command;
+        if (slot->is_delete && command_decode(buf_slice(slot->data), &command) == OK) {
+            each(ctx, command.key, slot->revision);
+        }
+    }
+}
+
+uint64_t checker_committed(const struct checker *checker)
+{
+    return checker->committed;
+}
+
+struct host *checker_leader(const struct checker *checker)
+{
+    struct host *leader = NULL;
+    uint64_t term = 0;
+    for (uint32_t i = 1; i <= checker->sim->host_count; i++) {
+        struct host *host = checker->sim->hosts[i];
+        const struct raft *raft = host_is_up(host) ? host_raft(host) : NULL;
+        if (raft != NULL && raft->role == RAFT_LEADER && raft->term > term) {
+            leader = host;
+            term = raft->term;
+        }
+    }
+    return leader;
+}

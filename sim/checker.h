@@ -1,0 +1,62 @@
+/*
+ * The invariants, looked at after every event. What nodes promise each other and their clients is
+ * kept here from outside; a node that contradicts it ends the simulation (sim_fail).
+ *
+ *   K1  Election safety: at most one leader a term.
+ *   K2  One vote a term, over all lives of a node.
+ *   K3  Log matching: one (index, term), one entry, and the same term before it, on every node.
+ *   K4  State-machine safety: one committed entry an index, on every node, for ever; commit and term
+ *       never go back within a life.
+ *   K5  Leader completeness: who is elected has everything that was committed before.
+ *   K6  Determinism: one applied index, one state hash.
+ *   K7  What was acknowledged is applied, once, with the revision that the client was told; what was
+ *       refused for sure never is.
+ */
+#ifndef SIM_CHECKER_H
+#define SIM_CHECKER_H
+
+#include "sim/host.h"
+#include "wal/wal.h"
+
+/* Has seen nothing yet. Lives as long as the simulation. */
+struct checker *checker_new(struct sim *sim);
+
+void checker_life_begins(struct checker *checker, const struct host *host);
+/* A clean end is under way: what the node does from here on is its last. */
+void checker_life_closes(struct checker *checker, const struct host *host);
+void checker_life_ended(struct checker *checker, const struct host *host);
+/* After each turn of a node: K1, K4, K5. */
+void checker_after_turn(struct checker *checker, const struct host *host);
+
+/* ---- what nodes are seen doing (observer.c) ---- */
+
+/* Entries go to the log. K3. */
+void checker_logged(struct checker *checker, const struct host *host,
+                    const struct wal_append *append);
+/* A vote for `candidate` in `term` leaves the node. K2. */
+void checker_voted(struct checker *checker, const struct host *host, uint64_t term,
+                   node_id candidate);
+/* An entry was applied: `data` is its command (NULL: none) with its result. K4, K6, K7. */
+void checker_applied(struct checker *checker, const struct host *host, struct raft_pos pos,
+                     struct buf *data, const struct command_result *result);
+
+/* ---- what clients were told (clients.c) ---- */
+
+/* A new write's number, which stands in its value. */
+uint64_t checker_request(struct checker *checker);
+/* It was answered OK. K7. */
+void checker_acknowledged(struct checker *checker, uint64_t request, uint64_t revision);
+/* It was refused: it cannot have happened, ever. K7. */
+void checker_refused(struct checker *checker, uint64_t request, err e);
+
+/* The revision at which a request was applied; 0: it was not (yet). */
+uint64_t checker_revision_of(const struct checker *checker, uint64_t request);
+/* Calls `each` for every applied entry that deleted something, in order. */
+void checker_each_delete(const struct checker *checker,
+                         void (*each)(void *ctx, struct slice key, uint64_t revision), void *ctx);
+/* Highest index known to be committed. */
+uint64_t checker_committed(const struct checker *checker);
+/* The host that leads the highest term of those that are up; NULL: none. */
+struct host *checker_leader(const struct checker *checker);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * Clients: they write and read keys through any node, give up after a while, and remember what they
+ * asked and what they were told. HTTP is left out: they stand where src/api stands, on node_write
+ * and node_read.
+ *
+ * C1  An operation begins when the node takes it and ends when the node answers: that is a stricter
+ *     history than what a client far away sees.
+ * C2  Every operation that a node took and did not die with is answered, once, by its deadline.
+ */
+#ifndef SIM_CLIENTS_H
+#define SIM_CLIENTS_H
+
+#include "sim/host.h"
+
+/* They begin to ask. Lives as long as the simulation. */
+struct clients *clients_new(struct sim *sim);
+
+/* The request number that a value carries. */
+uint64_t clients_request_of(struct slice value);
+
+/* Where in a file one of a client's values has a byte that follows from its number; false: nowhere.
+ */
+bool clients_find_value(const struct inode *inode, struct prng *chance, uint64_t *out_offset);
+
+/* The host's life is over, with every operation that it had. */
+void clients_life_ended(struct clients *clients, const struct host *host);
+/* No new operations from now on. */
+void clients_stop(struct clients *clients);
+/* Operations that a living node has and has not answered. */
+uint64_t clients_pending(struct clients *clients);
+/* Prints them, for a failure. */
+void clients_tell(struct clients *clients, FILE *out);
+/* Asks `host` for a read of every key and a write of some, at the end; returns how many that is. */
+uint64_t clients_ask_all(struct clients *clients, struct host *host);
+/* How many of clients_ask_all's were answered well. */
+uint64_t clients_asked_well(const struct clients *clients);
+
+/* Checks that the history is linearizable; returns how many operations it has. */
+uint64_t clients_check(struct clients *clients);
+
+#endif

@@ -1,0 +1,493 @@
+#include "sim/faults.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "sim/admin.h"
+#include "sim/checker.h"
+#include "sim/clients.h"
+#include "sim/network.h"
+#include "sim/node_env.h"
+
+struct faults {
+    struct sim *sim;
+    struct prng chance;
+    struct world_event next;
+};
+
+/* The end of something that lasts. */
+struct ending {
+    struct world_event event;
+    struct faults *faults;
+    void (*end)(struct faults *faults, struct ending *ending);
+    struct host *host;
+    uint32_t from;
+    uint32_t to;
+};
+
+/* ---- drawing ---- */
+
+static uint64_t around(struct faults *faults, uint64_t mean_ns)
+{
+    return 1 + prng_below(&faults->chance, 2 * mean_ns);
+}
+
+static struct host *any_host(struct faults *faults)
+{
+    struct sim *sim = faults->sim;
+    return sim->hosts[1 + prng_below(&faults->chance, sim->host_count)];
+}
+
+/* A host that is up, half of the time the leader; NULL: the one that was drawn is not. */
+static struct host *a_victim(struct faults *faults)
+{
+    struct host *host = any_host(faults);
+    if (prng_below(&faults->chance, 3) == 0) {
+        struct host *leader = checker_leader(faults->sim->checker);
+        host = leader != NULL ? leader : host;
+    }
+    return host_is_up(host) ? host : NULL;
+}
+
+static uint64_t now_ns(const struct faults *faults)
+{
+    return world_now_ns(faults->sim->world);
+}
+
+static void on_ending(struct world_event *event)
+{
+    struct ending *ending = CONTAINER_OF(event, struct ending, event);
+    ending->end(ending->faults, ending);
+    mem_free(ending);
+}
+
+static struct ending *end_later(struct faults *faults, struct host *host,
+                                void (*end)(struct faults *faults, struct ending *ending))
+{
+    struct ending *ending = mem_calloc(1, sizeof(*ending));
+    *ending =
+        (struct ending){.event = {.run = on_ending}, .faults = faults, .end = end, .host = host};
+    world_schedule(faults->sim->world, &ending->event,
+                   now_ns(faults) + around(faults, faults->sim->plan.fault_length_ns));
+    return ending;
+}
+
+enum disk_crash faults_crash_kind(struct faults *faults)
+{
+    return (enum disk_crash)prng_below(&faults->chance, DISK_CRASH_COUNT);
+}
+
+uint64_t faults_down_ns(struct faults *faults)
+{
+    return around(faults, faults->sim->plan.down_ns);
+}
+
+void faults_life_begins(struct faults *faults, struct host *host)
+{
+    if (!faults->sim->is_calm && faults->sim->plan.weights.crash_effect > 0 &&
+        prng_below(&faults->chance, 8) == 0) {
+        host->env->effects_until_crash = chance_log(&faults->chance, 1, 64);
+    }
+}
+
+bool faults_excuse_fatal(struct faults *faults, struct host *host)
+{
+    (void)faults;
+    bool is_excused = host->is_full || host->is_rotten || host->has_sync_failed;
+    host->has_sync_failed = false;
+    return is_excused;
+}
+
+/* ---- crashes ---- */
+
+static void crash(struct faults *faults)
+{
+    struct host *host = a_victim(faults);
+    if (host != NULL) {
+        host_crash(host, faults_crash_kind(faults));
+    }
+}
+
+static void crash_at_effect(struct faults *faults)
+{
+    struct host *host = a_victim(faults);
+    if (host != NULL) {
+        host->env->effects_until_crash = chance_log(&faults->chance, 1, 128);
+    }
+}
+
+static void crash_all(struct faults *faults)
+{
+    sim_count(faults->sim, SIM_CRASH_ALL, 1);
+    enum disk_crash kind = faults_crash_kind(faults);
+    for (uint32_t i = 1; i <= faults->sim->host_count; i++) {
+        host_crash(faults->sim->hosts[i], kind);
+    }
+}
+
+static void stop(struct faults *faults)
+{
+    struct host *host = a_victim(faults);
+    if (host != NULL) {
+        host_stop(host);
+    }
+}
+
+static void pause(struct faults *faults)
+{
+    struct host *host = a_victim(faults);
+    if (host != NULL) {
+        uint64_t length_ns = around(faults, faults->sim->plan.fault_length_ns);
+        world_trace(faults->sim->world, "pause", host->number, length_ns, 0);
+        sim_count(faults->sim, SIM_PAUSE, 1);
+        host_pause(host, now_ns(faults) + length_ns);
+    }
+}
+
+/* ---- the network ---- */
+
+static void heal_way(struct faults *faults, struct ending *ending)
+{
+    network_cut(faults->sim->network, ending->from, ending->to, false);
+}
+
+static void cut_way(struct faults *faults, uint32_t from, uint32_t to, uint64_t until_ns)
+{
+    network_cut(faults->sim->network, from, to, true);
+    struct ending *ending = end_later(faults, NULL, heal_way);
+    ending->from = from;
+    ending->to = to;
+    world_schedule(faults->sim->world, &ending->event, until_ns);
+}
+
+enum cut_shape {
+    CUT_ONE_WAY,
+    CUT_SPLIT,
+    CUT_ISOLATED,
+    CUT_BRIDGE,
+    CUT_RING,
+    CUT_SHAPE_COUNT
+};
+
+static const enum sim_count cut_counts[CUT_SHAPE_COUNT] = {
+    [CUT_ONE_WAY] = SIM_CUT_ONE_WAY, [CUT_SPLIT] = SIM_CUT_SPLIT, [CUT_ISOLATED] = SIM_CUT_ISOLATED,
+    [CUT_BRIDGE] = SIM_CUT_BRIDGE,   [CUT_RING] = SIM_CUT_RING,
+};
+
+struct cut {
+    enum cut_shape shape;
+    uint32_t chosen;                    /* the isolated one, the bridge, the one-way's source */
+    uint32_t other;                     /* the one-way's target */
+    uint32_t group[PLAN_HOSTS_MAX + 1]; /* 0 or 1 */
+    uint32_t host_count;
+};
+
+/* Whether the way from `a` to `b` is cut. */
+static bool is_severed(const struct cut *cut, uint32_t a, uint32_t b)
+{
+    uint32_t distance = a > b ? a - b : b - a;
+    switch (cut->shape) {
+    case CUT_ONE_WAY:
+        return a == cut->chosen && b == cut->other;
+    case CUT_SPLIT:
+        return cut->group[a] != cut->group[b];
+    case CUT_ISOLATED:
+        return a == cut->chosen || b == cut->chosen;
+    case CUT_BRIDGE: /* two groups that only one node reaches both of */
+        return a != cut->chosen && b != cut->chosen && cut->group[a] != cut->group[b];
+    case CUT_RING: /* everybody reaches a neighbour on each side */
+        return distance != 1 && distance != cut->host_count - 1;
+    case CUT_SHAPE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void cut_network(struct faults *faults)
+{
+    struct sim *sim = faults->sim;
+    struct cut cut = {.host_count = sim->host_count};
+    cut.shape = (enum cut_shape)prng_below(&faults->chance, CUT_SHAPE_COUNT);
+    cut.chosen = any_host(faults)->number;
+    cut.other = any_host(faults)->number;
+    for (uint32_t i = 1; i <= sim->host_count; i++) {
+        cut.group[i] = (uint32_t)prng_below(&faults->chance, 2);
+    }
+    uint64_t until_ns = now_ns(faults) + around(faults, sim->plan.fault_length_ns);
+    bool is_any = false;
+    for (uint32_t a = 1; a <= sim->host_count; a++) {
+        for (uint32_t b = 1; b <= sim->host_count; b++) {
+            if (a != b && is_severed(&cut, a, b) && !network_is_cut(sim->network, a, b)) {
+                cut_way(faults, a, b, until_ns);
+                is_any = true;
+            }
+        }
+    }
+    if (is_any) {
+        sim_count(sim, cut_counts[cut.shape], 1);
+        world_trace(sim->world, "cut", 0, (uint64_t)cut.shape, cut.chosen);
+    }
+}
+
+static void unclog_way(struct faults *faults, struct ending *ending)
+{
+    network_clog(faults->sim->network, ending->from, ending->to, 0);
+}
+
+static void clog_way(struct faults *faults)
+{
+    struct ending *ending = end_later(faults, NULL, unclog_way);
+    ending->from = any_host(faults)->number;
+    ending->to = any_host(faults)->number;
+    uint64_t ns = chance_log(&faults->chance, SIM_MS, SIM_SECOND);
+    network_clog(faults->sim->network, ending->from, ending->to, ns);
+    sim_count(faults->sim, SIM_LINK_CLOGGED, 1);
+    world_trace(faults->sim->world, "clog", ending->from, ending->to, ns);
+}
+
+static void reset(struct faults *faults)
+{
+    uint32_t a = any_host(faults)->number;
+    uint32_t b = any_host(faults)->number;
+    network_reset(faults->sim->network, a, b);
+    world_trace(faults->sim->world, "reset", a, b, 0);
+}
+
+/* ---- disks and clocks ---- */
+
+static void slow_disk(struct faults *faults)
+{
+    struct host *host = any_host(faults);
+    host->slow_factor = (uint32_t)chance_between(&faults->chance, 5, 100);
+    host->slow_until_ns = now_ns(faults) + around(faults, faults->sim->plan.fault_length_ns);
+    sim_count(faults->sim, SIM_DISK_SLOW, 1);
+}
+
+static void stall_disk(struct faults *faults)
+{
+    struct host *host = any_host(faults);
+    uint64_t length_ns = faults->sim->plan.fault_length_ns;
+    if (faults->sim->plan.profile != PLAN_QUIET) {
+        length_ns = around(faults, length_ns);
+    }
+    host->stalled_until_ns = now_ns(faults) + length_ns;
+    sim_count(faults->sim, SIM_DISK_STALLED, 1);
+    world_trace(faults->sim->world, "stall", host->number, length_ns, 0);
+}
+
+static void fail_a_sync(struct faults *faults)
+{
+    struct host *host = a_victim(faults);
+    if (host != NULL) {
+        host->syncs_until_error = (uint32_t)chance_log(&faults->chance, 1, 32);
+    }
+}
+
+static void empty_disk(struct faults *faults, struct ending *ending)
+{
+    (void)faults;
+    ending->host->is_full = false;
+}
+
+static void fill_disk(struct faults *faults)
+{
+    struct host *host = any_host(faults);
+    if (!host->is_full) {
+        host->is_full = true;
+        (void)end_later(faults, host, empty_disk);
+        world_trace(faults->sim->world, "disk full", host->number, 0, 0);
+    }
+}
+
+static void jump_clock(struct faults *faults)
+{
+    struct host *host = any_host(faults);
+    uint64_t span_ms = chance_log(&faults->chance, 1, 3600000);
+    bool is_back = prng_below(&faults->chance, 2) == 0;
+    host->wall_skew_ms += is_back ? -(int64_t)span_ms : (int64_t)span_ms;
+    sim_count(faults->sim, SIM_CLOCK_JUMP, 1);
+}
+
+/* ---- rot (F1) ---- */
+
+struct rot {
+    struct prng *chance;
+    struct inode *inode;
+    uint64_t file_count;
+};
+
+static void pick_segment(void *ctx, const char *path, struct inode *inode)
+{
+    struct rot *rot = ctx;
+    size_t size = strlen(path);
+    if (size > 4 && strcmp(path + size - 4, ".seg") == 0 && inode_extent(inode) > 0) {
+        rot->file_count++;
+        if (prng_below(rot->chance, rot->file_count) == 0) {
+            rot->inode = inode;
+        }
+    }
+}
+
+/* A bit of the log, while its process is dead: that cannot be told from a torn write only if the
+ * mark is lost, too, so the power stays on. */
+static void rot_log(struct faults *faults, struct host *host)
+{
+    struct rot rot = {.chance = &faults->chance};
+    host_crash(host, DISK_CRASH_PROCESS);
+    disk_each(host->disk, pick_segment, &rot);
+    if (rot.inode != NULL) {
+        uint64_t at = prng_below(&faults->chance, inode_extent(rot.inode));
+        inode_rot(rot.inode, at, (uint8_t)(1u << prng_below(&faults->chance, 8)));
+        host->is_rotten = true;
+        sim_count(faults->sim, SIM_ROT_LOG, 1);
+        world_trace(faults->sim->world, "rot log", host->number, at, 0);
+    }
+}
+
+static void pick_checkpoint(void *ctx, const char *path, struct inode *inode)
+{
+    struct rot *rot = ctx;
+    size_t size = strlen(path);
+    if (size > 9 && strcmp(path + size - 9, "/data.mdb") == 0) {
+        rot->inode = inode;
+    }
+}
+
+/* A bit of a stored value. (LMDB's own pages have no checksums: what rots there is for the state
+ * hash to find, and may end the process in other ways.) */
+static void rot_value(struct faults *faults, struct host *host)
+{
+    struct rot rot = {.chance = &faults->chance};
+    disk_each(host->disk, pick_checkpoint, &rot);
+    if (rot.inode == NULL) {
+        return;
+    }
+    uint64_t at = 0;
+    if (!clients_find_value(rot.inode, &faults->chance, &at)) {
+        return;
+    }
+    inode_rot(rot.inode, at, (uint8_t)(1u << prng_below(&faults->chance, 8)));
+    host->is_rotten = true;
+    sim_count(faults->sim, SIM_ROT_CHECKPOINT, 1);
+    world_trace(faults->sim->world, "rot value", host->number, at, 0);
+}
+
+static void rot(struct faults *faults)
+{
+    struct host *host = a_victim(faults);
+    if (host == NULL || !admin_may_lose(faults->sim->admin, host)) {
+        return;
+    }
+    if (prng_below(&faults->chance, 2) == 0) {
+        rot_log(faults, host);
+    } else {
+        rot_value(faults, host);
+    }
+}
+
+/* ---- what comes next ---- */
+
+static void wipe(struct faults *faults)
+{
+    admin_wipe(faults->sim->admin);
+}
+
+static void change_membership(struct faults *faults)
+{
+    admin_change(faults->sim->admin);
+}
+
+static void transfer(struct faults *faults)
+{
+    admin_transfer(faults->sim->admin);
+}
+
+static void campaign(struct faults *faults)
+{
+    admin_campaign(faults->sim->admin);
+}
+
+struct choice {
+    uint32_t weight;
+    void (*begin)(struct faults *faults);
+};
+
+static void begin_one(struct faults *faults)
+{
+    const struct plan_weights *weights = &faults->sim->plan.weights;
+    const struct choice choices[] = {
+        {weights->crash, crash},
+        {weights->crash_effect, crash_at_effect},
+        {weights->crash_all, crash_all},
+        {weights->stop, stop},
+        {weights->pause, pause},
+        {weights->cut, cut_network},
+        {weights->clog, clog_way},
+        {weights->reset, reset},
+        {weights->disk_slow, slow_disk},
+        {weights->disk_stall, stall_disk},
+        {weights->sync_error, fail_a_sync},
+        {weights->disk_full, fill_disk},
+        {weights->rot, rot},
+        {weights->clock_jump, jump_clock},
+        {weights->wipe, wipe},
+        {weights->membership, change_membership},
+        {weights->transfer, transfer},
+        {weights->campaign, campaign},
+    };
+    uint64_t total = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(choices); i++) {
+        total += choices[i].weight;
+    }
+    if (total == 0) {
+        return;
+    }
+    uint64_t draw = prng_below(&faults->chance, total);
+    for (size_t i = 0; i < ARRAY_COUNT(choices); i++) {
+        if (draw < choices[i].weight) {
+            choices[i].begin(faults);
+            return;
+        }
+        draw -= choices[i].weight;
+    }
+}
+
+static void on_next(struct world_event *event)
+{
+    struct faults *faults = CONTAINER_OF(event, struct faults, next);
+    if (!faults->sim->is_calm) {
+        begin_one(faults);
+        world_schedule(faults->sim->world, event,
+                       now_ns(faults) + around(faults, faults->sim->plan.fault_gap_ns));
+    }
+}
+
+struct faults *faults_new(struct sim *sim)
+{
+    struct faults *faults = mem_calloc(1, sizeof(*faults));
+    faults->sim = sim;
+    world_chance(sim->world, "faults", &faults->chance);
+    faults->next.run = on_next;
+    /* The cluster is founded first. */
+    world_schedule(sim->world, &faults->next, 2 * SIM_SECOND);
+    return faults;
+}
+
+void faults_calm(struct faults *faults)
+{
+    struct sim *sim = faults->sim;
+    sim->is_calm = true;
+    world_cancel(sim->world, &faults->next);
+    network_heal(sim->network);
+    for (uint32_t i = 1; i <= sim->host_count; i++) {
+        struct host *host = sim->hosts[i];
+        host->slow_until_ns = 0;
+        host->stalled_until_ns = 0;
+        host->syncs_until_error = 0;
+        host->is_full = false;
+        if (host->env != NULL) {
+            host->env->effects_until_crash = 0;
+        }
+    }
+}

@@ -1,0 +1,194 @@
+#include "sim/plan.h"
+
+#include <string.h>
+
+#include "base/compiler.h"
+#include "sim/world.h"
+
+static const char *const names[PLAN_PROFILE_COUNT] = {
+    [PLAN_SWARM] = "swarm",     [PLAN_QUIET] = "quiet", [PLAN_CRASH] = "crash",
+    [PLAN_NETWORK] = "network", [PLAN_DISK] = "disk",   [PLAN_MEMBERSHIP] = "membership",
+};
+
+const char *plan_profile_name(enum plan_profile profile)
+{
+    return names[profile];
+}
+
+bool plan_profile_find(const char *name, enum plan_profile *out_profile)
+{
+    for (int i = 0; i < PLAN_PROFILE_COUNT; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *out_profile = (enum plan_profile)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool draw_bool(struct prng *prng)
+{
+    return prng_below(prng, 2) == 0;
+}
+
+/* One of a list. */
+#define DRAW_OF(prng, ...)                                                                         \
+    ((const uint64_t[]){__VA_ARGS__})[prng_below(prng, sizeof((const uint64_t[]){__VA_ARGS__}) /   \
+                                                           sizeof(uint64_t))]
+
+static void draw_node(struct plan *plan, struct prng *prng)
+{
+    plan->founder_count = (uint32_t)DRAW_OF(prng, 1, 3, 3, 3, 3, 3, 4, 5, 5, 7);
+    plan->heartbeat_ms = (uint32_t)DRAW_OF(prng, 20, 50, 50, 100, 200);
+    plan->election_timeout_ms = plan->heartbeat_ms * (uint32_t)chance_between(prng, 4, 10);
+    plan->tail_bytes_max = chance_log(prng, 2 << 10, 1 << 20);
+    plan->checkpoint_age_ms_max = chance_log(prng, 200, 60000);
+    plan->segment_size_bytes = chance_log(prng, 8 << 10, 256 << 10);
+    plan->entry_cache_bytes_max = chance_log(prng, 4 << 10, 1 << 20);
+    plan->log_keep_bytes_max = 1 << 30;
+    plan->proposals_bytes_max = draw_bool(prng) ? 0 : chance_log(prng, 64 << 10, 1 << 20);
+}
+
+static void draw_network(struct plan *plan, struct prng *prng)
+{
+    plan->turn_ns = chance_log(prng, 1 * SIM_US, 2 * SIM_MS);
+    plan->latency_ns = chance_log(prng, 20 * SIM_US, 20 * SIM_MS);
+    plan->jitter_ns = chance_log(prng, 10 * SIM_US, 10 * SIM_MS);
+    if (draw_bool(prng)) {
+        plan->loss = (uint32_t)chance_log(prng, 100, 100000);
+    }
+    if (draw_bool(prng)) {
+        plan->doubling = (uint32_t)chance_log(prng, 100, 100000);
+    }
+    if (draw_bool(prng)) {
+        plan->reordering = (uint32_t)chance_log(prng, 100, 100000);
+    }
+    if (draw_bool(prng)) {
+        plan->corruption = (uint32_t)chance_log(prng, 10, 3000);
+    }
+    if (draw_bool(prng)) {
+        plan->delaying = (uint32_t)chance_log(prng, 100, 50000);
+    }
+    plan->delay_ns_max = chance_log(prng, 10 * SIM_MS, 3 * SIM_SECOND);
+    plan->cut_drops = draw_bool(prng);
+}
+
+static void draw_disk(struct plan *plan, struct prng *prng)
+{
+    plan->write_ns = chance_log(prng, 2 * SIM_US, 500 * SIM_US);
+    plan->sync_ns = chance_log(prng, 50 * SIM_US, 20 * SIM_MS);
+    plan->clock_ppm_max = (uint32_t)DRAW_OF(prng, 0, 100, 10000, 200000);
+    plan->wall_skew_ms_max = chance_log(prng, 1, 86400000);
+}
+
+static void draw_clients(struct plan *plan, struct prng *prng)
+{
+    plan->client_count = (uint32_t)chance_between(prng, 1, 8);
+    plan->think_ns = chance_log(prng, 50 * SIM_MS, 2 * SIM_SECOND);
+    plan->timeout_ms = chance_log(prng, 200, 10000);
+    plan->key_count = (uint32_t)chance_log(prng, 1, 64);
+    plan->put_share = (uint32_t)chance_between(prng, 300000, 800000);
+    plan->delete_share = (uint32_t)chance_between(prng, 0, 150000);
+    plan->stale_share = (uint32_t)chance_between(prng, 0, 100000);
+    plan->value_size_max = (uint32_t)chance_log(prng, 16, 4096);
+    plan->burst = (uint32_t)DRAW_OF(prng, 1, 1, 1, 2, 8, 32);
+}
+
+static uint32_t weight(struct prng *prng, uint32_t max)
+{
+    return draw_bool(prng) ? (uint32_t)chance_between(prng, 1, max) : 0;
+}
+
+static void draw_weights(struct plan *plan, struct prng *prng)
+{
+    plan->weights = (struct plan_weights){
+        .crash = weight(prng, 10),
+        .crash_effect = weight(prng, 10),
+        .crash_all = weight(prng, 3),
+        .stop = weight(prng, 4),
+        .pause = weight(prng, 6),
+        .cut = weight(prng, 10),
+        .clog = weight(prng, 6),
+        .reset = weight(prng, 6),
+        .disk_slow = weight(prng, 4),
+        .disk_stall = weight(prng, 4),
+        .sync_error = weight(prng, 3),
+        .disk_full = weight(prng, 3),
+        .rot = weight(prng, 3),
+        .wipe = weight(prng, 3),
+        .clock_jump = weight(prng, 3),
+        .membership = weight(prng, 6),
+        .transfer = weight(prng, 6),
+        .campaign = weight(prng, 3),
+    };
+    plan->fault_gap_ns = chance_log(prng, 300 * SIM_MS, 20 * SIM_SECOND);
+    plan->fault_length_ns = chance_log(prng, 200 * SIM_MS, 15 * SIM_SECOND);
+    plan->down_ns = chance_log(prng, 10 * SIM_MS, 10 * SIM_SECOND);
+    if (plan->is_crash_heavy) {
+        plan->weights.crash = 10 + plan->weights.crash;
+        plan->weights.crash_effect = 20;
+        plan->weights.crash_all = 4;
+        plan->fault_gap_ns = chance_log(prng, 100 * SIM_MS, 2 * SIM_SECOND);
+        plan->down_ns = chance_log(prng, 10 * SIM_MS, 1 * SIM_SECOND);
+    }
+}
+
+/* M16: stalls below the election timeout alone must not make anybody stand for election. */
+static void be_quiet(struct plan *plan, struct prng *prng)
+{
+    plan->weights = (struct plan_weights){.disk_stall = 1};
+    plan->loss = plan->doubling = plan->reordering = plan->corruption = plan->delaying = 0;
+    plan->latency_ns = chance_log(prng, 20 * SIM_US, 2 * SIM_MS);
+    plan->jitter_ns = plan->latency_ns;
+    plan->clock_ppm_max = 100;
+    plan->sync_ns = chance_log(prng, 50 * SIM_US, 5 * SIM_MS);
+    plan->fault_length_ns = plan->election_timeout_ms * SIM_MS / 2;
+    plan->fault_gap_ns = 5 * SIM_SECOND;
+    plan->founder_count = plan->founder_count == 1 ? 3 : plan->founder_count;
+}
+
+static void lean_to(struct plan *plan)
+{
+    struct plan_weights *weights = &plan->weights;
+    if (plan->profile == PLAN_NETWORK) {
+        weights->cut += 20;
+        weights->clog += 10;
+        weights->reset += 5;
+        weights->pause += 5;
+        plan->loss += 20000;
+        plan->doubling += 5000;
+        plan->reordering += 10000;
+    } else if (plan->profile == PLAN_DISK) {
+        weights->crash_effect += 20;
+        weights->sync_error += 5;
+        weights->disk_full += 5;
+        weights->disk_slow += 5;
+        weights->disk_stall += 5;
+        weights->rot += 5;
+    } else if (plan->profile == PLAN_MEMBERSHIP) {
+        weights->membership += 30;
+        weights->transfer += 20;
+        weights->wipe += 5;
+        weights->campaign += 5;
+    }
+}
+
+void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
+{
+    *plan = (struct plan){.profile = profile};
+    plan->is_crash_heavy = profile == PLAN_CRASH || (profile == PLAN_SWARM && draw_bool(prng));
+    plan->duration_ns = chance_between(prng, 60, 240) * SIM_SECOND;
+    draw_node(plan, prng);
+    draw_network(plan, prng);
+    draw_disk(plan, prng);
+    draw_clients(plan, prng);
+    draw_weights(plan, prng);
+    if (profile == PLAN_QUIET) {
+        be_quiet(plan, prng);
+    }
+    lean_to(plan);
+    if (plan->weights.membership + plan->weights.wipe + plan->weights.rot > 0) { /* TEMP */
+        plan->checkpoint_age_ms_max = 100000000;
+        plan->tail_bytes_max = 1 << 30;
+    }
+}
