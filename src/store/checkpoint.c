@@ -1,7 +1,6 @@
 #include "store/checkpoint.h"
 
 #include <errno.h>
-#include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,19 +9,15 @@
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "env/errno.h"
+#include "store/checkpoint_int.h"
 #include "store/record.h"
 
 #define FORMAT_VERSION 1u
 #define FORMAT_KEY "format"
 #define FORMAT_SIZE 8u
-#define REGION_PREFIX "region/"
-#define REGION_PREFIX_SIZE (sizeof(REGION_PREFIX) - 1)
-#define REGION_KEY_SIZE (REGION_PREFIX_SIZE + 8)
 
 /* Map sizes are multiples of it: of every page size there is. */
 #define MAP_UNIT (64u << 10)
-/* What a transaction needs beside its records: free list, branches, names. */
-#define NEED_SLACK (1u << 20)
 #define FILE_MODE 0600
 
 /* LMDB's meta page, as far as we look at it before LMDB trusts it (data version 1, 64 bits). */
@@ -35,37 +30,9 @@
 
 _Static_assert(KEY_SIZE_MAX <= 511, "LMDB's keys end there (mdb_env_get_maxkeysize)");
 
-struct checkpoint {
-    struct env *env;
-    char *directory;
-    char *path; /* of the data file */
-    struct env_lock *lock;
-    struct env_file
-        *file; /* the data file too: for its size, P4, and the question whether it can grow */
-    MDB_env *mdb;
-    MDB_txn *reader; /* always active, but while the map is resized */
-    MDB_dbi data;    /* key: record */
-    MDB_dbi meta;    /* the format; region id: state */
-    uint64_t page_size;
-    uint64_t leaf_pages; /* of data, as of the last refresh */
-    struct checkpoint_figures figures;
-};
+/* ---- LMDB's errors ---- */
 
-/* ---- LMDB's types and errors ---- */
-
-/* LMDB does not write through the pointers it is given. */
-static MDB_val val_of(struct slice bytes)
-{
-    return (MDB_val){.mv_size = bytes.size, .mv_data = (void *)(uintptr_t)bytes.data};
-}
-
-static struct slice slice_of(MDB_val val)
-{
-    return (struct slice){val.mv_data, val.mv_size};
-}
-
-/* Ends the process over LMDB's code `status` while doing `what`. */
-static _Noreturn void die(const struct checkpoint *checkpoint, const char *what, int status)
+void store_checkpoint_die(const struct checkpoint *checkpoint, const char *what, int status)
 {
     if (status > 0) {
         fatal(status, "%s %s", what, checkpoint->path);
@@ -109,7 +76,7 @@ static void reader_renew(struct checkpoint *checkpoint)
     mdb_txn_reset(checkpoint->reader);
     int status = mdb_txn_renew(checkpoint->reader);
     if (status != 0) {
-        die(checkpoint, "read", status);
+        store_checkpoint_die(checkpoint, "read", status);
     }
 }
 
@@ -129,10 +96,11 @@ static void map_resize(struct checkpoint *checkpoint, uint64_t size)
 {
     ASSERT(size % MAP_UNIT == 0);
     ASSERT(size > checkpoint->figures.map_size_bytes);
+    store_checkpoint_readers_cut(checkpoint);
     mdb_txn_reset(checkpoint->reader);
     int status = mdb_env_set_mapsize(checkpoint->mdb, size);
     if (status != 0) {
-        die(checkpoint, "map", status);
+        store_checkpoint_die(checkpoint, "map", status);
     }
     err e = file_extend(checkpoint, size);
     if (e != OK) {
@@ -156,7 +124,7 @@ static uint64_t need_of(const struct checkpoint *checkpoint, const struct checkp
     /* Each leaf that changes is written anew, and a part of the branches above. */
     uint64_t count = store_tail_count(batch->tail);
     uint64_t touched = count < checkpoint->leaf_pages ? count : checkpoint->leaf_pages;
-    return 2 * bytes + (touched + touched / 4) * checkpoint->page_size + NEED_SLACK;
+    return 2 * bytes + (touched + touched / 4) * checkpoint->page_size + CHECKPOINT_NEED_SLACK;
 }
 
 static uint64_t pages_of(const MDB_stat *stat)
@@ -173,7 +141,7 @@ static void figures_update(struct checkpoint *checkpoint)
     for (size_t i = 0; i < ARRAY_COUNT(dbis); i++) {
         int status = mdb_stat(checkpoint->reader, dbis[i], &stat);
         if (status != 0) {
-            die(checkpoint, "read", status);
+            store_checkpoint_die(checkpoint, "read", status);
         }
         pages += pages_of(&stat);
     }
@@ -386,6 +354,7 @@ err store_checkpoint_open(struct checkpoint **out_checkpoint,
                           const struct checkpoint_options *options, struct err_note *note)
 {
     struct checkpoint *checkpoint = mem_calloc(1, sizeof(*checkpoint));
+    list_init(&checkpoint->readers);
     checkpoint->env = options->env;
     checkpoint->directory = mem_strdup(options->directory);
     checkpoint->path = join(options->directory, "data.mdb");
@@ -419,6 +388,7 @@ void store_checkpoint_close(struct checkpoint *checkpoint)
     if (checkpoint == NULL) {
         return;
     }
+    ASSERT(list_is_empty(&checkpoint->readers));
     if (checkpoint->reader != NULL) {
         mdb_txn_abort(checkpoint->reader);
     }
@@ -481,23 +451,24 @@ err store_checkpoint_each(struct checkpoint *checkpoint, struct slice from,
     return status == 0 || status == MDB_NOTFOUND ? OK : read_failed(checkpoint);
 }
 
-static struct slice region_key(region_id region, uint8_t *key)
+struct slice store_checkpoint_region_key(region_id region, uint8_t *key)
 {
-    memcpy(key, REGION_PREFIX, REGION_PREFIX_SIZE);
+    memcpy(key, CHECKPOINT_REGION_PREFIX, CHECKPOINT_REGION_PREFIX_SIZE);
     for (size_t i = 0; i < 8; i++) { /* big-endian: ids in order */
-        key[REGION_PREFIX_SIZE + i] = (uint8_t)(region >> (56 - 8 * i));
+        key[CHECKPOINT_REGION_PREFIX_SIZE + i] = (uint8_t)(region >> (56 - 8 * i));
     }
-    return (struct slice){key, REGION_KEY_SIZE};
+    return (struct slice){key, CHECKPOINT_REGION_KEY_SIZE};
 }
 
 static bool region_of_key(struct slice key, region_id *out_region)
 {
-    if (key.size != REGION_KEY_SIZE || memcmp(key.data, REGION_PREFIX, REGION_PREFIX_SIZE) != 0) {
+    if (key.size != CHECKPOINT_REGION_KEY_SIZE ||
+        memcmp(key.data, CHECKPOINT_REGION_PREFIX, CHECKPOINT_REGION_PREFIX_SIZE) != 0) {
         return false;
     }
     *out_region = 0;
     for (size_t i = 0; i < 8; i++) {
-        *out_region = *out_region << 8 | key.data[REGION_PREFIX_SIZE + i];
+        *out_region = *out_region << 8 | key.data[CHECKPOINT_REGION_PREFIX_SIZE + i];
     }
     return true;
 }
@@ -511,7 +482,7 @@ err store_checkpoint_each_region(struct checkpoint *checkpoint,
     if (status != 0) {
         return read_failed(checkpoint);
     }
-    MDB_val key = val_of(SLICE_LITERAL(REGION_PREFIX));
+    MDB_val key = val_of(SLICE_LITERAL(CHECKPOINT_REGION_PREFIX));
     MDB_val value;
     MDB_cursor_op op = MDB_SET_RANGE;
     err e = OK;
@@ -530,16 +501,21 @@ err store_checkpoint_each_region(struct checkpoint *checkpoint,
 
 /* ---- writing ---- */
 
-void store_checkpoint_reserve(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
+void store_checkpoint_map_fit(struct checkpoint *checkpoint, uint64_t need)
 {
     uint64_t size = checkpoint->figures.map_size_bytes;
-    uint64_t end = checkpoint->figures.size_bytes + need_of(checkpoint, batch);
+    uint64_t end = checkpoint->figures.size_bytes + need;
     while (size < end) {
         size *= 2;
     }
     if (size > checkpoint->figures.map_size_bytes) {
         map_resize(checkpoint, size);
     }
+}
+
+void store_checkpoint_reserve(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
+{
+    store_checkpoint_map_fit(checkpoint, need_of(checkpoint, batch));
 }
 
 void store_checkpoint_grow(struct checkpoint *checkpoint)
@@ -588,8 +564,8 @@ static int write_regions(struct checkpoint *checkpoint, MDB_txn *txn,
 {
     int status = 0;
     for (size_t i = 0; status == 0 && i < batch->region_count; i++) {
-        uint8_t bytes[REGION_KEY_SIZE];
-        MDB_val key = val_of(region_key(batch->regions[i].id, bytes));
+        uint8_t bytes[CHECKPOINT_REGION_KEY_SIZE];
+        MDB_val key = val_of(store_checkpoint_region_key(batch->regions[i].id, bytes));
         MDB_val value = val_of(batch->regions[i].state);
         status = mdb_put(txn, checkpoint->meta, &key, &value, 0);
     }
@@ -602,9 +578,9 @@ static int write_regions(struct checkpoint *checkpoint, MDB_txn *txn,
  * given what the transaction needed. The last byte is written for the limits that reserving does
  * not look at (RLIMIT_FSIZE); the page it is in belongs to nobody.
  */
-static bool is_full(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
+static bool is_full(struct checkpoint *checkpoint, uint64_t need)
 {
-    uint64_t end = checkpoint->figures.size_bytes + need_of(checkpoint, batch);
+    uint64_t end = checkpoint->figures.size_bytes + need;
     uint8_t zero = 0;
     struct iovec part = {&zero, 1};
     err e = env_file_allocate(checkpoint->file, end);
@@ -614,8 +590,7 @@ static bool is_full(struct checkpoint *checkpoint, const struct checkpoint_batch
     return e == ERR_NO_SPACE;
 }
 
-static err write_failed(struct checkpoint *checkpoint, const struct checkpoint_batch *batch,
-                        int status)
+err store_checkpoint_write_failed(struct checkpoint *checkpoint, uint64_t need, int status)
 {
     switch (status) {
     case MDB_MAP_FULL:
@@ -625,14 +600,14 @@ static err write_failed(struct checkpoint *checkpoint, const struct checkpoint_b
     case EFBIG:
         return ERR_NO_SPACE;
     case EIO:
-        if (is_full(checkpoint, batch)) {
+        if (is_full(checkpoint, need)) {
             return ERR_NO_SPACE;
         }
         break;
     default:
         break;
     }
-    die(checkpoint, "write", status);
+    store_checkpoint_die(checkpoint, "write", status);
 }
 
 err store_checkpoint_write(struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
@@ -640,7 +615,7 @@ err store_checkpoint_write(struct checkpoint *checkpoint, const struct checkpoin
     MDB_txn *txn;
     int status = mdb_txn_begin(checkpoint->mdb, NULL, 0, &txn);
     if (status != 0) {
-        return write_failed(checkpoint, batch, status);
+        return store_checkpoint_write_failed(checkpoint, need_of(checkpoint, batch), status);
     }
     status = write_tail(checkpoint, txn, batch->tail);
     if (status == 0) {
@@ -648,10 +623,12 @@ err store_checkpoint_write(struct checkpoint *checkpoint, const struct checkpoin
     }
     if (status != 0) {
         mdb_txn_abort(txn);
-        return write_failed(checkpoint, batch, status);
+        return store_checkpoint_write_failed(checkpoint, need_of(checkpoint, batch), status);
     }
     status = mdb_txn_commit(txn);
-    return status == 0 ? OK : write_failed(checkpoint, batch, status);
+    return status == 0
+               ? OK
+               : store_checkpoint_write_failed(checkpoint, need_of(checkpoint, batch), status);
 }
 
 void store_checkpoint_refresh(struct checkpoint *checkpoint)

@@ -13,6 +13,10 @@
  *     end, so that reading cannot fault, and a file shorter than its last page has been cut.
  * P5  LMDB finds no damage by itself (its pages have no checksums). It may notice: then the process
  *     ends with a line that says so.
+ * P6  A reader of its own (struct checkpoint_reader) never holds up a write: a map that has to be
+ *     resized (P3) cuts all of them off. The map doubles, so that happens a few times in a store's
+ *     life, and costs a transfer that begins again. Waiting for them instead would let the slowest
+ *     receiver decide when this node can checkpoint, and with that, when it can take writes.
  */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
@@ -97,6 +101,66 @@ MUST_USE err store_checkpoint_write(struct checkpoint *checkpoint,
 
 /* Reads see what was written last, from now on. On the loop thread. */
 void store_checkpoint_refresh(struct checkpoint *checkpoint);
+
+/* ---- one state, read for longer than a turn ---- */
+
+/* A range of keys: from `begin` on, up to but without `end`. An empty `end`: there is none. */
+struct checkpoint_range {
+    struct slice begin;
+    struct slice end;
+};
+
+/*
+ * A read transaction of its own: one consistent state, whatever is written meanwhile. It pins the
+ * pages of that state, so the file grows while it lives: its owner bounds number and age. All on
+ * the loop thread.
+ */
+struct checkpoint_reader;
+
+/* At what was written last, be that not yet refreshed; before the first record. Borrows the range
+ * while it is open. Caller closes. */
+struct checkpoint_reader *store_checkpoint_reader_open(struct checkpoint *checkpoint,
+                                                       struct checkpoint_range range);
+void store_checkpoint_reader_close(struct checkpoint_reader *reader); /* NULL: no-op */
+/*
+ * The state of the region, in the same transaction as the records. Borrowed until the reader is
+ * closed or cut off. ERR_NOT_FOUND, ERR_CORRUPT, ERR_UNAVAILABLE (cut off, P6).
+ */
+MUST_USE err store_checkpoint_reader_region(struct checkpoint_reader *reader, region_id region,
+                                            struct slice *out_state);
+/*
+ * The record at the reader's place, borrowed as above. ERR_NOT_FOUND: there is none left.
+ * ERR_CORRUPT, ERR_UNAVAILABLE.
+ */
+MUST_USE err store_checkpoint_reader_peek(struct checkpoint_reader *reader, struct slice *out_key,
+                                          struct slice *out_bytes);
+/* To the place after the record that peek has found. */
+void store_checkpoint_reader_advance(struct checkpoint_reader *reader);
+
+/* ---- one region, replaced ---- */
+
+struct checkpoint_replacement {
+    struct checkpoint_range range; /* what stands there goes */
+    struct checkpoint_region region;
+    uint64_t size_bytes; /* at least all keys and records together, for the estimate */
+    /*
+     * The next record, all of which are in `range` and in increasing order; the slices are borrowed
+     * until the next call. ERR_NOT_FOUND: that was all. Any other error ends the attempt.
+     */
+    err (*next)(void *ctx, struct slice *out_key, struct slice *out_bytes);
+    void *ctx;
+};
+
+/* Makes the map large enough for the replacement, by an estimate. P3. */
+void store_checkpoint_replace_reserve(struct checkpoint *checkpoint,
+                                      const struct checkpoint_replacement *replacement);
+
+/*
+ * Replaces every record in the range and the region's state, in one transaction (P1, P2), with a
+ * bounded amount of memory. Errors as of store_checkpoint_write, and those of `next`.
+ */
+MUST_USE err store_checkpoint_replace(struct checkpoint *checkpoint,
+                                      const struct checkpoint_replacement *replacement);
 
 struct checkpoint_figures {
     uint64_t records;
