@@ -11,6 +11,7 @@ static void advance(struct store *store, struct store_region *region, struct raf
 {
     ASSERT(pos.index == region->applied.index + 1);
     ASSERT(pos.term >= region->applied.term);
+    ASSERT(!store_is_installing(store, region->id));
     region->applied = pos;
     if (!store->is_dirty) {
         store->is_dirty = true;

@@ -103,6 +103,23 @@ static void attempt(struct store *store)
     submit(store);
 }
 
+void store_retire_tail(struct store *store, struct store_tail *tail)
+{
+    if (tail != NULL) {
+        store_tail_free(store->drained); /* nearly always gone long ago */
+        store->drained = tail;
+    }
+}
+
+void store_attempt_succeeded(struct store *store)
+{
+    store->backoff_ms = 0;
+    if (store->failure != OK) {
+        LOG_INFO(store->options.log, "checkpoints succeed again");
+        store->failure = OK;
+    }
+}
+
 static void written(struct store *store)
 {
     store_checkpoint_refresh(store->checkpoint); /* I3: the frozen tail is not needed any more */
@@ -111,14 +128,9 @@ static void written(struct store *store)
         ASSERT(region != NULL);
         region->checkpoint = store->positions[i];
     }
-    store_tail_free(store->drained); /* nearly always gone long ago */
-    store->drained = store->frozen;
+    store_retire_tail(store, store->frozen);
     store->frozen = NULL;
-    store->backoff_ms = 0;
-    if (store->failure != OK) {
-        LOG_INFO(store->options.log, "checkpoints succeed again");
-        store->failure = OK;
-    }
+    store_attempt_succeeded(store);
     uint64_t duration_ns = env_now_ns(store->options.env) - store->job_began_ns;
     histogram_observe(&store->stats.checkpoint_us, duration_ns / 1000);
     store->stats.checkpoints++;
@@ -130,20 +142,20 @@ static void written(struct store *store)
     }
 }
 
-static void failed(struct store *store)
+void store_attempt_failed(struct store *store, err e)
 {
     uint64_t backoff_ms = 2 * store->backoff_ms;
     backoff_ms = backoff_ms < BACKOFF_MS_MIN ? BACKOFF_MS_MIN : backoff_ms;
     store->backoff_ms = backoff_ms > BACKOFF_MS_MAX ? BACKOFF_MS_MAX : backoff_ms;
     store->retry_at_ms = env_now_ms(store->options.env) + store->backoff_ms;
     store->stats.checkpoint_failures++;
-    if (store->failure != store->job_error) {
-        LOG_ERROR(store->options.log, "checkpoint failed, it will be tried again",
-                  LOG_ERR(store->job_error), LOG_TEXT("path", store_path(store)),
+    if (store->failure != e) {
+        LOG_ERROR(store->options.log, "checkpoint failed, it will be tried again", LOG_ERR(e),
+                  LOG_TEXT("path", store_path(store)),
                   LOG_U64("tail_bytes", store->stats.tail_bytes));
-        store->failure = store->job_error;
+        store->failure = e;
     }
-    flight_note("store checkpoint failed", (uint64_t)store->job_error, store->backoff_ms);
+    flight_note("store checkpoint failed", (uint64_t)e, store->backoff_ms);
 }
 
 void store_job_done(struct env_job *job)
@@ -157,7 +169,7 @@ void store_job_done(struct env_job *job)
         store_checkpoint_grow(store->checkpoint);
         submit(store);
     } else {
-        failed(store);
+        store_attempt_failed(store, store->job_error);
     }
 }
 
@@ -192,7 +204,11 @@ void store_turn(struct store *store)
     if (store->is_writing) {
         return;
     }
-    if (store->frozen != NULL) {
+    if (store->install.incoming != NULL) {
+        if (env_now_ms(store->options.env) >= store->retry_at_ms) {
+            store_install_attempt(store);
+        }
+    } else if (store->frozen != NULL) {
         if (env_now_ms(store->options.env) >= store->retry_at_ms) {
             attempt(store);
         }
@@ -204,10 +220,17 @@ void store_turn(struct store *store)
 
 void store_checkpoint(struct store *store)
 {
-    if (store->is_writing || (store->frozen == NULL && !store->is_dirty)) {
+    if (store->is_writing) {
+        return;
+    }
+    if (store->install.incoming != NULL) {
+        store_install_attempt(store);
         return;
     }
     if (store->frozen == NULL) {
+        if (!store->is_dirty) {
+            return;
+        }
         freeze(store);
     }
     attempt(store);

@@ -116,6 +116,16 @@ static void fill_defaults(struct store_options *options)
     }
 }
 
+static char *incoming_directory_of(const char *directory)
+{
+    struct writer path = {0};
+    writer_format(&path, "%s/incoming", directory);
+    writer_u8(&path, '\0');
+    char *text = mem_strdup((const char *)path.data);
+    writer_deinit(&path);
+    return text;
+}
+
 err store_open(struct store **out_store, const struct store_options *options, struct err_note *note)
 {
     ASSERT(options->env != NULL);
@@ -125,7 +135,11 @@ err store_open(struct store **out_store, const struct store_options *options, st
     fill_defaults(&store->options);
     store->job.run = store_job_run;
     store->job.done = store_job_done;
+    store->install.job.run = store_install_run;
+    store->install.job.done = store_install_done;
     store->active = store_tail_new();
+    store->directory = mem_strdup(options->directory);
+    store->incoming_directory = incoming_directory_of(options->directory);
     struct checkpoint_options checkpoint_options = {.env = options->env,
                                                     .directory = options->directory,
                                                     .map_size_bytes =
@@ -133,6 +147,9 @@ err store_open(struct store **out_store, const struct store_options *options, st
     err e = store_checkpoint_open(&store->checkpoint, &checkpoint_options, note);
     if (e == OK) {
         e = load(store, note);
+    }
+    if (e == OK) {
+        e = store_install_recover(store, note);
     }
     if (e == OK) {
         e = env_worker_open(options->env, "checkpointer", &store->worker);
@@ -155,15 +172,19 @@ void store_close(struct store *store)
     if (store == NULL) {
         return;
     }
+    ASSERT(store->snapshot_count == 0);
     store->is_closing = true;
     env_worker_close(store->worker);
     store_checkpointer_deinit(store);
+    store_install_deinit(store);
     store_tail_free(store->active);
     store_checkpoint_close(store->checkpoint);
     for (size_t i = 0; i < store->region_count; i++) {
         mem_free(store->regions[i]);
     }
     mem_free(store->regions);
+    mem_free(store->incoming_directory);
+    mem_free(store->directory);
     mem_free(store);
 }
 

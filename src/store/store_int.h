@@ -1,19 +1,37 @@
-/* What the parts of the store share: store.c (life and reads), apply.c (writes), checkpointer.c. */
+/* What the parts of the store share: store.c (life and reads), apply.c (writes), checkpointer.c,
+ * and install.c (another node's snapshot). */
 #ifndef STORE_STORE_INT_H
 #define STORE_STORE_INT_H
 
+#include "base/assert.h"
 #include "store/checkpoint.h"
+#include "store/snapshot.h"
 #include "store/tail.h"
 
 /*
  * I1  A key's newest state is in the first of active, frozen, checkpoint that knows it.
- * I2  is_writing implies frozen: the worker has the frozen tail and its batch, and the loop only
- *     reads the tail and does not touch the batch.
+ * I2  is_writing: the worker has the frozen tail and its batch, and the loop only reads the tail
+ *     and does not touch the batch; or it has install.incoming.
  * I3  frozen stays until its checkpoint is durable and the reader sees it, failures included.
  * I4  batch and positions describe frozen: the regions as they were when it was frozen (S2).
+ * I5  While there is install.incoming, no checkpoint is begun or tried again: the tails are about
+ *     to go, and until they do they are the old state.
  */
+struct store_install {
+    struct store_incoming *incoming; /* complete; NULL: nothing is being installed */
+    void (*done)(void *ctx, err e);
+    void *ctx;
+    struct checkpoint_replacement replacement;
+    struct writer state; /* the bytes of the replacement's */
+    struct env_job job;
+    err job_error;
+    err unlink_error;
+};
+
 struct store {
     struct store_options options; /* defaults filled in; directory is borrowed at opening only */
+    char *directory;
+    char *incoming_directory; /* in it: snapshots that come in */
     struct checkpoint *checkpoint;
     struct store_region **regions; /* in increasing order of their ids; each stays at its place */
     size_t region_count;
@@ -33,6 +51,8 @@ struct store {
 
     struct env_worker *worker;
     struct env_job job;
+    struct store_install install;
+    uint32_t snapshot_count; /* open ones */
     bool is_writing;
     bool is_closing;
     err job_error; /* of the job that has just run */
@@ -46,6 +66,15 @@ struct store {
 struct store_region *store_find_region(const struct store *store, region_id region);
 /* Adds an empty region, which must not be there. */
 struct store_region *store_add_region(struct store *store, region_id region);
+
+/* The region's keys: all, as long as a store has one region. */
+static inline struct checkpoint_range store_region_range(const struct store *store,
+                                                         region_id region)
+{
+    ASSERT(store->region_count <= 1);
+    ASSERT(store->region_count == 0 || store->regions[0]->id == region);
+    return (struct checkpoint_range){SLICE_EMPTY, SLICE_EMPTY};
+}
 
 /*
  * The newest record of `key` (I1). Its slices are borrowed: from its owner, if it has one (a tail's
@@ -64,5 +93,21 @@ void store_job_run(struct env_job *job);
 void store_job_done(struct env_job *job);
 /* Gives back what the checkpointer holds; the worker is closed. */
 void store_checkpointer_deinit(struct store *store);
+/* Takes a tail that nobody reads any more, to be freed slice by slice; accepts NULL. */
+void store_retire_tail(struct store *store, struct store_tail *tail);
+/* What both kinds of job leave behind: when the next attempt is, what the log has heard of it. */
+void store_attempt_failed(struct store *store, err e);
+void store_attempt_succeeded(struct store *store);
+
+/* The other job's two halves; set by store_open. */
+void store_install_run(struct env_job *job);
+void store_install_done(struct env_job *job);
+/* Makes an attempt for install.incoming. Nothing is being written. */
+void store_install_attempt(struct store *store);
+bool store_is_installing(const struct store *store, region_id region);
+/* Takes over what a crash has left complete, removes what it has left incomplete. Blocks. */
+MUST_USE err store_install_recover(struct store *store, struct err_note *note);
+/* As store_checkpointer_deinit. */
+void store_install_deinit(struct store *store);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include "base/mem.h"
 #include "env/uv.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 
 #define REGION 1u
@@ -35,6 +36,7 @@ struct place {
     char directory[64];
     char store_directory[80];
     char data_path[96];
+    char incoming_directory[96];
     struct env *env;
 };
 
@@ -46,11 +48,31 @@ static inline void place_make(struct place *place)
                    place->directory);
     (void)snprintf(place->data_path, sizeof(place->data_path), "%s/data.mdb",
                    place->store_directory);
+    (void)snprintf(place->incoming_directory, sizeof(place->incoming_directory), "%s/incoming",
+                   place->store_directory);
     place->env = env_uv_open();
+}
+
+static inline void count_name(void *ctx, const char *name)
+{
+    (void)name;
+    unsigned *count = ctx;
+    (*count)++;
+}
+
+/* Files of snapshots that come in, complete or not. */
+static inline unsigned staged_count(const struct place *place)
+{
+    unsigned count = 0;
+    err e = env_dir_list(place->env, place->incoming_directory, count_name, &count);
+    assert_true(e == OK || e == ERR_NO_FILE);
+    return count;
 }
 
 static inline void place_remove(struct place *place)
 {
+    assert_int_equal(staged_count(place), 0);
+    (void)rmdir(place->incoming_directory);
     env_uv_close(place->env);
     const char *names[] = {"data.mdb", "lock.mdb", "owner.lock"};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
@@ -194,6 +216,74 @@ static inline void assert_no_value(struct world *world, struct slice key, err ex
 static inline const struct store_region *world_region(const struct world *world)
 {
     return store_region(world->store, REGION);
+}
+
+/* ---- snapshots ---- */
+
+/* A whole snapshot: its chunks one after the other, and where each begins. */
+#define CHUNKS_MAX 256u
+struct chunks {
+    struct writer bytes;
+    size_t begins[CHUNKS_MAX + 1];
+    size_t count;
+    struct raft_pos pos;
+};
+
+static inline struct slice chunk_at(const struct chunks *chunks, size_t index)
+{
+    size_t begin = chunks->begins[index];
+    return (struct slice){chunks->bytes.data + begin, chunks->begins[index + 1] - begin};
+}
+
+/* Reads the rest of an open snapshot. */
+static inline void chunks_read(struct chunks *chunks, struct store_snapshot *snapshot,
+                               size_t size_max)
+{
+    bool is_last = false;
+    chunks->pos = store_snapshot_pos(snapshot);
+    while (!is_last) {
+        assert_true(chunks->count < CHUNKS_MAX);
+        chunks->begins[chunks->count++] = chunks->bytes.size;
+        assert_int_equal(store_snapshot_read(snapshot, size_max, &chunks->bytes, &is_last), OK);
+        chunks->begins[chunks->count] = chunks->bytes.size;
+    }
+}
+
+/* Checkpoints the world if there is something to, and reads its snapshot. */
+static inline struct chunks world_export(struct world *world, size_t size_max)
+{
+    struct chunks chunks = {0};
+    struct store_snapshot *snapshot;
+    if (world_region(world)->checkpoint.index < world_region(world)->applied.index) {
+        world_checkpoint(world);
+    }
+    assert_int_equal(store_snapshot_open(world->store, REGION, &snapshot), OK);
+    chunks_read(&chunks, snapshot, size_max);
+    store_snapshot_close(snapshot);
+    return chunks;
+}
+
+static inline struct store_incoming *world_begin(struct world *world, struct raft_pos pos)
+{
+    struct store_incoming *incoming;
+    struct err_note note = {""};
+    err e = store_incoming_begin(world->store, REGION, pos, &incoming, &note);
+    if (e != OK) {
+        fail_msg("begin: %s: %s", err_name(e), note.text);
+    }
+    return incoming;
+}
+
+/* All chunks, staged: complete. */
+static inline struct store_incoming *world_stage(struct world *world, const struct chunks *chunks)
+{
+    struct store_incoming *incoming = world_begin(world, chunks->pos);
+    for (size_t i = 0; i < chunks->count; i++) {
+        bool is_last = i + 1 == chunks->count;
+        assert_int_equal(store_incoming_write(incoming, chunk_at(chunks, i), is_last), OK);
+        assert_true(store_incoming_is_complete(incoming) == is_last);
+    }
+    return incoming;
 }
 
 /* Runs `child` in a process of its own, its standard error thrown away; returns how that ended. */
