@@ -190,8 +190,8 @@ def banned_patterns():
 BANNED = {name: (instead, allowed) for name, instead, allowed in banned_patterns()}
 BANNED_CALL = re.compile(r"(?<![\w.])(?<!->)(" + "|".join(sorted(BANNED)) + r")\s*\(")
 # What would make a simulation depend on more than its seed.
-UNSIMULATED = set("time clock clock_gettime gettimeofday getrandom sleep usleep nanosleep rand random "
-                  "malloc calloc realloc free strdup pthread_create fork getenv".split())
+UNSIMULATED = set("time clock clock_gettime gettimeofday getrandom sleep usleep nanosleep rand "
+                  "random malloc calloc realloc free strdup pthread_create fork getenv".split())
 IN_TESTS = set("strcpy strcat sprintf vsprintf strtok gets alloca atoi rand srand system".split())
 
 

@@ -1,6 +1,6 @@
 /*
- * The administrator: adds, removes, replaces and moves members, hands leadership over, and replaces what
- * is lost. Careful, as administrators are told to be:
+ * The administrator: adds, removes, replaces and moves members, hands leadership over, and replaces
+ * what is lost. Careful, as administrators are told to be:
  *
  *   O1  While a member's data is lost, nothing is changed but that member's replacement: a removal
  *       beside it could cost the quorum.
@@ -14,6 +14,7 @@
 
 struct admin;
 
+/* Looks after its duties from now on. Lives as long as the simulation. */
 struct admin *admin_new(struct sim *sim);
 
 /* Begins a change of the membership, whichever is drawn. */

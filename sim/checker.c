@@ -117,17 +117,6 @@ void checker_life_begins(struct checker *checker, const struct host *host)
     checker->lives[host->number] = (struct life){0};
 }
 
-void checker_life_closes(struct checker *checker, const struct host *host)
-{
-    (void)checker;
-    (void)host;
-}
-
-void checker_life_ended(struct checker *checker, const struct host *host)
-{
-    checker->lives[host->number] = (struct life){0};
-}
-
 /* ---- K3 ---- */
 
 static void check_version(struct checker *checker, const struct host *host,

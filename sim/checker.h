@@ -5,12 +5,12 @@
  *   K1  Election safety: at most one leader a term.
  *   K2  One vote a term, over all lives of a node.
  *   K3  Log matching: one (index, term), one entry, and the same term before it, on every node.
- *   K4  State-machine safety: one committed entry an index, on every node, for ever; commit and term
- *       never go back within a life.
+ *   K4  State-machine safety: one committed entry an index, on every node, for ever; commit and
+ *       term never go back within a life.
  *   K5  Leader completeness: who is elected has everything that was committed before.
  *   K6  Determinism: one applied index, one state hash.
- *   K7  What was acknowledged is applied, once, with the revision that the client was told; what was
- *       refused for sure never is.
+ *   K7  What was acknowledged is applied, once, with the revision that the client was told; what
+ *       was refused for sure never is.
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H
@@ -21,10 +21,8 @@
 /* Has seen nothing yet. Lives as long as the simulation. */
 struct checker *checker_new(struct sim *sim);
 
+/* Another life of `host`: what only holds within one begins anew. */
 void checker_life_begins(struct checker *checker, const struct host *host);
-/* A clean end is under way: what the node does from here on is its last. */
-void checker_life_closes(struct checker *checker, const struct host *host);
-void checker_life_ended(struct checker *checker, const struct host *host);
 /* After each turn of a node: K1, K4, K5. */
 void checker_after_turn(struct checker *checker, const struct host *host);
 

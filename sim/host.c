@@ -214,7 +214,6 @@ static void bury(struct host *host, bool is_power_cut)
     env->is_dead = true;
     network_life_ended(host->sim->network, env, is_power_cut);
     lmdb_calls_end(env);
-    checker_life_ended(host->sim->checker, host);
     clients_life_ended(host->sim->clients, host);
     host->env = NULL;
     host->node = NULL;
@@ -275,7 +274,6 @@ void host_stop(struct host *host)
         return;
     }
     world_trace(sim->world, "stop", host->number, 0, 0);
-    checker_life_closes(sim->checker, host);
     enum env_end end = env_sim_call(host->env, close_node, host);
     if (end != ENV_RUNS) {
         host_life_ended(host, end);
