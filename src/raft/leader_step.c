@@ -141,6 +141,9 @@ err raft_transfer_leader(struct raft *raft, node_id target)
     if (raft->leader == 0) {
         return ERR_NO_LEADER;
     }
+    if (target == 0) {
+        return ERR_NOT_FOUND; /* as `from`, it would stand for this node */
+    }
     struct message message = {.type = MSG_TRANSFER_LEADER, .to = raft->leader, .from = target};
     raft_send(raft, &message, NULL);
     return OK;

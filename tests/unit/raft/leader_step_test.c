@@ -131,12 +131,53 @@ static void transfers_to_nobody_are_refused(void **state)
     struct solo solo;
     solo_init(&solo, &config, 2, 1, log_terms, 3);
     assert_int_equal(raft_transfer_leader(solo.raft, 2), ERR_NO_LEADER);
+    struct message heartbeat = {.type = MSG_HEARTBEAT, .from = 2, .to = 1, .term = 2};
+    assert_int_equal(raft_step(solo.raft, &heartbeat), OK);
+    assert_int_equal(raft_transfer_leader(solo.raft, 0), ERR_NOT_FOUND);
+    assert_int_equal(solo.raft->outbox.count, 1); /* the heartbeat's answer, no wish of our own */
     solo_lead(&solo);
     assert_int_equal(raft_transfer_leader(solo.raft, 3), ERR_NOT_FOUND);
     assert_int_equal(raft_transfer_leader(solo.raft, 9), ERR_NOT_FOUND);
     assert_int_equal(raft_transfer_leader(solo.raft, 1), OK);
     assert_int_equal(solo.raft->transfer_target, 0);
     solo_deinit(&solo);
+}
+
+static void a_transfer_ends_when_its_target_leaves(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct group *group = group_new(3, &config);
+    group_elect(group, 1);
+    group_isolate(group, 2, true);
+    struct raft *leader = group_raft(group, 1);
+    struct conf_change change = {.count = 1, .changes = {{CONF_CHANGE_REMOVE, 2}}};
+    assert_int_equal(raft_propose_conf_change(leader, &change, true, NULL), OK);
+    assert_int_equal(raft_transfer_leader(leader, 2), OK);
+    assert_int_equal(leader->transfer_target, 2);
+    group_settle(group);
+    assert_int_equal(leader->tracker.conf.voters.count, 2);
+    assert_int_equal(leader->transfer_target, 0);
+    assert_int_equal(group_propose(group, 1, "x"), OK);
+    group_free(group);
+}
+
+static void a_later_transfer_replaces_an_earlier_one(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct group *group = group_new(3, &config);
+    group_elect(group, 1);
+    group_isolate(group, 2, true);
+    assert_int_equal(group_propose(group, 1, "x"), OK);
+    group_settle(group);
+    assert_int_equal(raft_transfer_leader(group_raft(group, 1), 2), OK);
+    group_settle(group);
+    assert_int_equal(group_raft(group, 1)->role, RAFT_LEADER);
+    assert_int_equal(raft_transfer_leader(group_raft(group, 1), 3), OK);
+    group_settle(group);
+    assert_int_equal(group_raft(group, 3)->role, RAFT_LEADER);
+    group_free(group);
 }
 
 static void a_stale_acknowledgement_is_no_news(void **state)
@@ -185,6 +226,8 @@ int main(void)
         cmocka_unit_test(transfers_to_nobody_are_refused),
         cmocka_unit_test(a_stale_acknowledgement_is_no_news),
         cmocka_unit_test(an_answer_to_an_old_term_does_not_end_a_probe),
+        cmocka_unit_test(a_transfer_ends_when_its_target_leaves),
+        cmocka_unit_test(a_later_transfer_replaces_an_earlier_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
