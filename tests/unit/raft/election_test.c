@@ -104,6 +104,27 @@ static void nobody_campaigns_before_a_committed_change_is_applied(void **state)
     solo_deinit(&solo);
 }
 
+static void nobody_campaigns_before_a_snapshot_is_installed(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct solo solo;
+    solo_init(&solo, &config, 2, 1, log_terms, 3);
+    struct snapshot snapshot = {.pos = {.term = 2, .index = 9}, .conf.voters = ids_to(3)};
+    struct message message = {
+        .type = MSG_SNAP, .from = 2, .to = 1, .term = 2, .snapshot = &snapshot};
+    assert_int_equal(raft_step(solo.raft, &message), OK);
+    assert_int_equal(raft_campaign(solo.raft), ERR_FORBIDDEN);
+    raft_ready(solo.raft, &solo.ready);
+    assert_non_null(solo.ready.snapshot);
+    assert_int_equal(raft_campaign(solo.raft), ERR_FORBIDDEN);
+    solo.log.compacted = snapshot.pos;
+    raft_entries_clear(&solo.log.entries);
+    raft_persisted(solo.raft, &solo.ready.mark);
+    assert_int_equal(raft_campaign(solo.raft), OK);
+    solo_deinit(&solo);
+}
+
 static void a_pre_vote_keeps_a_returning_node_from_disturbing(void **state)
 {
     (void)state;
@@ -161,6 +182,7 @@ int main(void)
         cmocka_unit_test(nobody_campaigns_before_a_committed_change_is_applied),
         cmocka_unit_test(a_pre_vote_keeps_a_returning_node_from_disturbing),
         cmocka_unit_test(a_leader_that_hears_nobody_steps_down),
+        cmocka_unit_test(nobody_campaigns_before_a_snapshot_is_installed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,45 @@ static void a_single_voter_that_restarts_answers_only_after_its_first_commit(voi
     solo_deinit(&solo);
 }
 
+static void a_learner_reads_through_its_leader(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct group *group = group_new(3, &config);
+    group_elect(group, 1);
+    struct conf_change change = {.count = 1, .changes = {{CONF_CHANGE_ADD_LEARNER, 3}}};
+    assert_int_equal(raft_propose_conf_change(group_raft(group, 1), &change, true, NULL), OK);
+    group_settle(group);
+    assert_int_equal(raft_read_index(group_raft(group, 3), ctx(3, 1)), OK);
+    group_settle(group);
+    assert_int_equal(group->peers[3].read_state_count, 1);
+    assert_int_equal(group->peers[3].read_states[0].index, group_committed(group, 1));
+    group_isolate(group, 2, true); /* a learner's answer is no confirmation */
+    assert_int_equal(raft_read_index(group_raft(group, 3), ctx(3, 2)), OK);
+    group_settle(group);
+    assert_int_equal(group->peers[3].read_state_count, 1);
+    group_free(group);
+}
+
+static void a_lease_begins_with_the_first_commit_of_the_term(void **state)
+{
+    (void)state;
+    static const uint64_t log_terms[] = {1, 1, 1};
+    struct raft_config config = default_config();
+    config.check_quorum = true;
+    config.read_mode = RAFT_READ_LEASE;
+    struct solo solo;
+    solo_init(&solo, &config, 1, 1, log_terms, 3);
+    solo_lead(&solo);
+    assert_int_equal(raft_read_index(solo.raft, ctx(1, 1)), OK);
+    assert_int_equal(solo.raft->read_state_count, 0);
+    struct message ack = {.type = MSG_APP_RESP, .from = 2, .to = 1, .term = 2, .index = 4};
+    assert_int_equal(raft_step(solo.raft, &ack), OK);
+    assert_int_equal(solo.raft->read_state_count, 1);
+    assert_int_equal(solo.raft->read_states[0].index, 4);
+    solo_deinit(&solo);
+}
+
 static void a_lease_answers_at_once_but_not_while_leadership_moves(void **state)
 {
     (void)state;
@@ -197,6 +236,8 @@ int main(void)
         cmocka_unit_test(a_new_leader_answers_only_after_its_first_commit),
         cmocka_unit_test(a_single_voter_that_restarts_answers_only_after_its_first_commit),
         cmocka_unit_test(a_lease_answers_at_once_but_not_while_leadership_moves),
+        cmocka_unit_test(a_learner_reads_through_its_leader),
+        cmocka_unit_test(a_lease_begins_with_the_first_commit_of_the_term),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,28 @@ static void committed_entries_come_in_pages_that_wait_for_each_other(void **stat
     solo_deinit(&solo);
 }
 
+static void a_restart_loses_no_page_of_committed_entries(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    config.conf.voters = ids_to(1);
+    config.max_committed_size_per_ready = 1;
+    config.applied = 1;
+    struct solo solo;
+    solo_init(&solo, &config, 2, 3, log_terms, 3);
+    assert_int_equal(raft_campaign(solo.raft), OK);
+    uint64_t applied = 1;
+    while (raft_has_ready(solo.raft)) {
+        const struct raft_ready *ready = solo_ready(&solo);
+        for (uint32_t i = 0; i < ready->committed_count; i++) {
+            applied++;
+            assert_int_equal(ready->committed[i].pos.index, applied);
+        }
+    }
+    assert_int_equal(applied, 4); /* the new term's entry does not overtake what is left */
+    solo_deinit(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +141,7 @@ int main(void)
         cmocka_unit_test(only_the_commit_index_needs_no_sync),
         cmocka_unit_test(entries_are_applied_only_when_durable_if_appends_are_asynchronous),
         cmocka_unit_test(committed_entries_come_in_pages_that_wait_for_each_other),
+        cmocka_unit_test(a_restart_loses_no_page_of_committed_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
