@@ -416,7 +416,9 @@ static bool is_caught_up(struct cluster *cluster, const struct node *leader)
 {
     struct id_set members;
     uint64_t last = raft_log_last_index(&leader->raft->log);
-    bool is_done = leader->committed == last && raft_conf_members(&leader->machine.conf, &members);
+    bool is_done = leader->committed == last &&
+                   raft_conf_members(&leader->machine.conf, &members) &&
+                   !leader->machine.conf.auto_leave;
     for (uint32_t i = 0; is_done && i < members.count; i++) {
         is_done = cluster_node(cluster, members.ids[i])->machine.pos.index == last;
     }
@@ -472,7 +474,8 @@ static bool is_stranded(struct cluster *cluster)
     return false;
 }
 
-/* Once all nodes and messages get through again, there is a leader, and all have what it has. */
+/* Once all nodes and messages get through again, there is a leader, all have what it has, and a
+ * joint configuration that is to be left by itself is left. */
 static void heal(struct cluster *cluster)
 {
     for (node_id id = 1; id <= cluster->count; id++) {
