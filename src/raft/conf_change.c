@@ -77,7 +77,8 @@ bool raft_conf_is_valid(const struct conf_state *conf)
         }
     }
     for (uint32_t i = 0; i < conf->learners_next.count; i++) {
-        if (!id_set_has(&conf->voters_outgoing, conf->learners_next.ids[i])) { /* M3 */
+        node_id id = conf->learners_next.ids[i];
+        if (!id_set_has(&conf->voters_outgoing, id) || id_set_has(&conf->voters, id)) { /* M3 */
             return false;
         }
     }

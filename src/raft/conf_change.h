@@ -4,8 +4,9 @@
  *
  * M1  A configuration is empty, or has voters.
  * M2  Learners are neither voters nor outgoing voters.
- * M3  Only a joint configuration has learners_next, and they are outgoing voters, not yet learners:
- *     a demoted voter keeps its vote in the outgoing half until the joint state is left.
+ * M3  Only a joint configuration has learners_next, and they are outgoing voters, not incoming
+ *     ones and not yet learners: a demoted voter keeps its vote in the outgoing half until the
+ *     joint state is left.
  * M4  Only a joint configuration is left automatically.
  * M5  All members together are at most MEMBERS_MAX.
  */

@@ -105,6 +105,11 @@ static void foreign_configurations_are_checked(void **state)
     assert_false(raft_conf_is_valid(&bad));
     bad = (struct conf_state){.learners = ids_to(2)};
     assert_false(raft_conf_is_valid(&bad));
+    bad = (struct conf_state){.voters = ids_to(2), .voters_outgoing = ids_to(3)};
+    bad.learners_next = (struct id_set){.count = 1, .ids = {3}};
+    assert_true(raft_conf_is_valid(&bad));
+    bad.learners_next.ids[0] = 2; /* would be voter and learner once the joint state is left */
+    assert_false(raft_conf_is_valid(&bad));
     bad = (struct conf_state){.voters = ids_to(3)};
     bad.voters.ids[0] = 0;
     assert_false(raft_conf_is_valid(&bad));

@@ -58,6 +58,36 @@ static void several_changes_pass_through_a_joint_configuration_by_themselves(voi
     group_free(group);
 }
 
+static void a_joint_configuration_survives_restarts_until_it_is_left(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct group *group = group_new(3, &config);
+    group_elect(group, 1);
+    struct conf_change demote = {.transition = CONF_TRANSITION_EXPLICIT,
+                                 .count = 1,
+                                 .changes = {{CONF_CHANGE_ADD_LEARNER, 3}}};
+    change(group, &demote);
+    for (node_id id = 1; id <= 3; id++) {
+        group_crash(group, id);
+        group_start(group, id);
+    }
+    const struct conf_state *conf = &group_raft(group, 1)->tracker.conf;
+    assert_true(raft_conf_is_joint(conf));
+    assert_true(id_set_has(&conf->learners_next, 3)); /* still a voter in the outgoing half */
+    group_elect(group, 1);
+    assert_true(raft_conf_is_joint(conf)); /* nobody leaves it unasked */
+    struct conf_change add = {.count = 1, .changes = {{CONF_CHANGE_ADD_VOTER, 3}}};
+    assert_int_equal(raft_check_conf_change(group_raft(group, 1), &add), ERR_BUSY);
+    struct conf_change leave = {.count = 0};
+    change(group, &leave);
+    assert_false(raft_conf_is_joint(conf));
+    assert_int_equal(conf->voters.count, 2);
+    assert_true(id_set_has(&conf->learners, 3));
+    assert_int_equal(raft_campaign(group_raft(group, 3)), ERR_FORBIDDEN);
+    group_free(group);
+}
+
 static void a_joint_configuration_needs_both_halves(void **state)
 {
     (void)state;
@@ -178,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_learner_catches_up_and_becomes_a_voter),
         cmocka_unit_test(several_changes_pass_through_a_joint_configuration_by_themselves),
+        cmocka_unit_test(a_joint_configuration_survives_restarts_until_it_is_left),
         cmocka_unit_test(a_joint_configuration_needs_both_halves),
         cmocka_unit_test(removing_a_member_may_commit_what_waited_for_it),
         cmocka_unit_test(a_smaller_quorum_may_confirm_reads_that_waited_for_it),
