@@ -66,6 +66,24 @@ static void only_the_commit_index_needs_no_sync(void **state)
     solo_deinit(&solo);
 }
 
+static void a_vote_in_a_term_that_is_durable_needs_a_sync(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct solo solo;
+    solo_init(&solo, &config, 2, 1, log_terms, 3);
+    (void)solo_ready(&solo);
+    struct message ask = {
+        .type = MSG_VOTE, .from = 2, .to = 1, .term = 2, .log_term = 2, .index = 3};
+    assert_int_equal(raft_step(solo.raft, &ask), OK);
+    const struct raft_ready *ready = solo_ready(&solo);
+    assert_int_equal(ready->hard_state.vote, 2);
+    assert_true(ready->must_sync);
+    assert_int_equal(ready->after_persist_count, 1);
+    assert_int_equal(ready->message_count, 0);
+    solo_deinit(&solo);
+}
+
 static void entries_are_applied_only_when_durable_if_appends_are_asynchronous(void **state)
 {
     (void)state;
@@ -139,6 +157,7 @@ int main(void)
         cmocka_unit_test(each_thing_is_handed_out_once),
         cmocka_unit_test(what_a_ready_points_to_outlives_other_calls),
         cmocka_unit_test(only_the_commit_index_needs_no_sync),
+        cmocka_unit_test(a_vote_in_a_term_that_is_durable_needs_a_sync),
         cmocka_unit_test(entries_are_applied_only_when_durable_if_appends_are_asynchronous),
         cmocka_unit_test(committed_entries_come_in_pages_that_wait_for_each_other),
         cmocka_unit_test(a_restart_loses_no_page_of_committed_entries),
