@@ -146,6 +146,13 @@ static struct errand *errand_new(struct admin *admin, struct host *host,
     return errand;
 }
 
+void admin_life_ended(struct admin *admin, const struct host *host)
+{
+    if (admin->change != NULL && admin->change->host == host) {
+        admin->change = NULL; /* nobody will answer; its memory is the dead node's (host.h, H1) */
+    }
+}
+
 static void errand_send(struct errand *errand)
 {
     env_sim_schedule(errand->host->env, &errand->event, world_now_ns(errand->admin->sim->world));

@@ -26,6 +26,9 @@ void admin_campaign(struct admin *admin);
 /* Loses a node's disk: the node never comes back under its id (O2). */
 void admin_wipe(struct admin *admin);
 
+/* The host's life is over, with what it was asked to change. */
+void admin_life_ended(struct admin *admin, const struct host *host);
+
 /* A present member by the configuration that the leader has applied; false without a leader. */
 bool admin_is_member(const struct admin *admin, const struct host *host);
 /* Whether a member's data may be lost now (O2). */

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "node/node_int.h"
+#include "sim/admin.h"
 #include "sim/checker.h"
 #include "sim/clients.h"
 #include "sim/faults.h"
@@ -215,6 +216,7 @@ static void bury(struct host *host, bool is_power_cut)
     network_life_ended(host->sim->network, env, is_power_cut);
     lmdb_calls_end(env);
     clients_life_ended(host->sim->clients, host);
+    admin_life_ended(host->sim->admin, host);
     host->env = NULL;
     host->node = NULL;
     host->log = NULL;

@@ -25,6 +25,7 @@ struct options {
     bool has_seed;
     uint64_t count; /* seeds; 0: until `hours` are full */
     double hours;   /* of cluster time; 0: `count` alone */
+    uint64_t seconds; /* of each seed, at most, before its end; 0: as it draws */
     uint32_t jobs;
     enum plan_profile profile;
     bool is_traced;
@@ -66,10 +67,12 @@ static const char help[] =
     "\n"
     "  --jobs J        so many at a time (default: as many as there are processors)\n"
     "  --profile P     swarm (default), quiet, crash, network, disk, membership\n"
+    "  --seconds S     at most so many simulated seconds of faults a seed (default: as it draws)\n"
     "  --trace         print every event; with --seed\n"
     "  --verify        run each seed twice and compare the traces\n"
     "  --hashes        print each seed's trace hash\n"
     "  --all-faults    fail if some kind of fault never happened\n"
+    "  --quiet         no table of what happened\n"
     "  --help\n"
     "\n"
     "Exit status: 0 all held, 1 a seed failed, 2 wrong usage. A failing seed prints the line that\n"
@@ -91,6 +94,7 @@ static _Noreturn void run_child(const struct campaign *campaign, const struct jo
     struct sim_options options = {
         .seed = job->seed,
         .profile = campaign->options.profile,
+        .simulated_ns_max = campaign->options.seconds * SIM_SECOND,
         .is_traced = campaign->options.is_traced,
         .out = job->out,
     };
@@ -323,6 +327,9 @@ static void parse_option(struct options *options, int letter)
     case 'h':
         options->hours = parse_hours(optarg);
         break;
+    case 'l':
+        options->seconds = parse_number(optarg);
+        break;
     case 'j':
         options->jobs = (uint32_t)parse_number(optarg);
         break;
@@ -360,6 +367,7 @@ static void parse(struct options *options, int argc, char **argv)
         {"seed", required_argument, NULL, 's'},    {"count", required_argument, NULL, 'c'},
         {"hours", required_argument, NULL, 'h'},   {"jobs", required_argument, NULL, 'j'},
         {"profile", required_argument, NULL, 'p'}, {"trace", no_argument, NULL, 't'},
+        {"seconds", required_argument, NULL, 'l'},
         {"verify", no_argument, NULL, 'v'},        {"hashes", no_argument, NULL, 'x'},
         {"all-faults", no_argument, NULL, 'a'},    {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, '?'},          {NULL, 0, NULL, 0},
