@@ -17,10 +17,9 @@
 #define UNTOLD_BOUND_FACTOR 4u
 
 /* The lowest match among those the log is kept for; `out_slowest` has it, 0: the leader itself. */
-static uint64_t lowest_match(struct replica *replica, const struct raft_status *status,
+static uint64_t lowest_match(const struct replica *replica, const struct raft_status *status,
                              node_id *out_slowest)
 {
-    uint64_t compacted = wal_bounds(replica->node->wal, replica->region).compacted.index;
     uint64_t lowest = UINT64_MAX;
     *out_slowest = 0;
     for (uint32_t i = 0; i < status->member_count; i++) {
@@ -33,9 +32,6 @@ static uint64_t lowest_match(struct replica *replica, const struct raft_status *
                 *out_slowest = 0;
             }
             continue;
-        }
-        if (member->match >= compacted && compacted > 0) {
-            id_set_remove(&replica->given_up, member->id);
         }
         if (!id_set_has(&replica->given_up, member->id) && member->match < lowest) {
             lowest = member->match;
@@ -58,11 +54,25 @@ static uint64_t held_bytes(const struct replica *replica, uint64_t floor, uint64
     return (uint64_t)((double)wal_stats(replica->node->wal)->live_bytes * share);
 }
 
+/* Who could go on with the log as it is, and within the bound, is not given up any more. */
+static void forgive(struct replica *replica, const struct raft_status *status, uint64_t checkpoint)
+{
+    uint64_t compacted = wal_bounds(replica->node->wal, replica->region).compacted.index;
+    for (uint32_t i = 0; i < status->member_count; i++) {
+        const struct raft_member_status *member = &status->members[i];
+        if (member->match >= compacted && held_bytes(replica, member->match, checkpoint) <=
+                                              replica->node->options.log_keep_bytes_max) {
+            id_set_remove(&replica->given_up, member->id);
+        }
+    }
+}
+
 static uint64_t leader_floor(struct replica *replica, const struct raft_status *status,
                              uint64_t checkpoint)
 {
     struct node *node = replica->node;
     node_id slowest = 0;
+    forgive(replica, status, checkpoint);
     uint64_t floor = lowest_match(replica, status, &slowest);
     if (slowest != 0 && held_bytes(replica, floor, checkpoint) > node->options.log_keep_bytes_max) {
         bool is_added = id_set_add(&replica->given_up, slowest);

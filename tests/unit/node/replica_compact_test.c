@@ -173,12 +173,24 @@ static void past_the_bound_the_slowest_alone_is_given_up(void **state)
     assert_true(id_set_has(&fixture->replica.given_up, 3));
     assert_false(id_set_has(&fixture->replica.given_up, 2));
     /* Not again for what is held for nobody else, and not the next one. */
+    world.wal.live_bytes = BOUND; /* what was cut is gone */
     replica_compact(&fixture->replica);
     assert_int_equal(world.cut, 80);
     assert_int_equal(fixture->replica.given_up.count, 1);
     lead(80, 85); /* it has caught up by other means */
     replica_compact(&fixture->replica);
     assert_int_equal(fixture->replica.given_up.count, 0);
+}
+
+static void who_is_given_up_stays_so_although_it_has_all_that_was_cut_before(void **state)
+{
+    struct fixture *fixture = *state;
+    lead(90, 40);
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 40);
+    fixture->node.options.log_keep_bytes_max = 100;
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 90);
 }
 
 static void a_log_that_is_large_for_other_reasons_costs_nobody(void **state)
@@ -243,6 +255,7 @@ int main(void)
         TEST(it_does_not_cut_past_the_checkpoint),
         TEST(a_member_that_has_not_answered_in_this_term_may_lack_everything),
         TEST(past_the_bound_the_slowest_alone_is_given_up),
+        TEST(who_is_given_up_stays_so_although_it_has_all_that_was_cut_before),
         TEST(a_log_that_is_large_for_other_reasons_costs_nobody),
         TEST(who_does_not_lead_does_as_it_was_told_and_no_more),
         TEST(untold_a_follower_cuts_only_far_beyond_the_bound),
