@@ -227,6 +227,8 @@ bool net_carries(enum frame_type type)
     case FRAME_WRITE:
     case FRAME_WRITE_RESULT:
     case FRAME_LOG_FLOOR:
+    case FRAME_SNAPSHOT:
+    case FRAME_SNAPSHOT_ACK:
         return true;
     case FRAME_HELLO:
     case FRAME_WELCOME:

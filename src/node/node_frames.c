@@ -82,6 +82,10 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
             replica_keep_from(replica, load_u64(payload.data));
         }
         break;
+    case FRAME_SNAPSHOT:
+    case FRAME_SNAPSHOT_ACK:
+        LOG_WARN(node->log, "snapshot frame refused", LOG_U64("from", from));
+        break;
     case FRAME_HELLO:
     case FRAME_WELCOME:
     case FRAME_REFUSE:

@@ -244,3 +244,60 @@ err frame_refuse_decode(struct slice bytes, struct frame_refuse *out_refuse)
     *out_refuse = (struct frame_refuse){.reason = (enum frame_refusal)reason, .text = text};
     return OK;
 }
+
+/* ---- snapshots' payloads ---- */
+
+#define SNAPSHOT_FIELDS_SIZE 17u /* transfer, number, last, size of the message */
+#define SNAPSHOT_MESSAGE_SIZE_MAX (FRAME_SNAPSHOT_OVERHEAD_MAX - SNAPSHOT_FIELDS_SIZE)
+
+static bool is_snapshot_valid(const struct frame_snapshot *snapshot)
+{
+    return snapshot->transfer != 0 && (snapshot->message.size > 0) == (snapshot->number == 0) &&
+           snapshot->message.size <= SNAPSHOT_MESSAGE_SIZE_MAX && snapshot->chunk.size > 0;
+}
+
+void frame_snapshot_encode(const struct frame_snapshot *snapshot, struct writer *out)
+{
+    ASSERT(is_snapshot_valid(snapshot));
+    writer_u64(out, snapshot->transfer);
+    writer_u32(out, snapshot->number);
+    writer_u8(out, snapshot->is_last ? 1 : 0);
+    writer_sized(out, snapshot->message);
+    writer_bytes(out, snapshot->chunk);
+}
+
+err frame_snapshot_decode(struct slice bytes, struct frame_snapshot *out_snapshot)
+{
+    struct reader in = reader_of(bytes);
+    struct frame_snapshot snapshot = {.transfer = reader_u64(&in), .number = reader_u32(&in)};
+    uint8_t last = reader_u8(&in);
+    snapshot.is_last = last == 1;
+    snapshot.message = reader_sized(&in, SNAPSHOT_MESSAGE_SIZE_MAX);
+    snapshot.chunk = reader_bytes(&in, in.size);
+    if (!reader_ok(&in) || last > 1 || !is_snapshot_valid(&snapshot)) {
+        return ERR_MALFORMED;
+    }
+    *out_snapshot = snapshot;
+    return OK;
+}
+
+void frame_snapshot_ack_encode(const struct frame_snapshot_ack *ack, struct writer *out)
+{
+    ASSERT(ack->transfer != 0 && ack->outcome <= FRAME_SNAPSHOT_REFUSED);
+    writer_u64(out, ack->transfer);
+    writer_u32(out, ack->received);
+    writer_u8(out, (uint8_t)ack->outcome);
+}
+
+err frame_snapshot_ack_decode(struct slice bytes, struct frame_snapshot_ack *out_ack)
+{
+    struct reader in = reader_of(bytes);
+    struct frame_snapshot_ack ack = {.transfer = reader_u64(&in), .received = reader_u32(&in)};
+    uint8_t outcome = reader_u8(&in);
+    if (reader_finish(&in) != OK || ack.transfer == 0 || outcome > FRAME_SNAPSHOT_REFUSED) {
+        return ERR_MALFORMED;
+    }
+    ack.outcome = (enum frame_snapshot_outcome)outcome;
+    *out_ack = ack;
+    return OK;
+}

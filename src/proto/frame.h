@@ -36,7 +36,9 @@ enum frame_type {
     FRAME_PING = 7,      /* keeps an idle connection checked: u64 of the sender's choice, not 0 */
     FRAME_PONG = 8,      /* its answer, with the same u64; 0: unasked, a long frame is coming in */
     FRAME_LOG_FLOOR = 9, /* leader to members: u64 index up to which every member has the log */
-    FRAME_TYPE_LAST = FRAME_LOG_FLOOR,
+    FRAME_SNAPSHOT = 10, /* leader to member: one chunk, struct frame_snapshot */
+    FRAME_SNAPSHOT_ACK = 11, /* its answer: struct frame_snapshot_ack */
+    FRAME_TYPE_LAST = FRAME_SNAPSHOT_ACK,
 };
 
 enum frame_refusal {
@@ -70,6 +72,31 @@ struct frame_refuse {
     enum frame_refusal reason;
     struct slice text; /* for the other side's log */
 };
+
+/* One chunk of a snapshot on its way. */
+struct frame_snapshot {
+    uint64_t transfer; /* the sender's number for this attempt; not 0 */
+    uint32_t number;   /* of the chunk, from 0 on */
+    bool is_last;
+    struct slice message; /* with chunk 0, and only there: the MSG_SNAP, as message_encode */
+    struct slice chunk;   /* not empty */
+};
+
+/* The values stand on the wire. */
+enum frame_snapshot_outcome {
+    FRAME_SNAPSHOT_GOES_ON = 0, /* more chunks are welcome */
+    FRAME_SNAPSHOT_STAGED = 1,  /* all of it is there, whole and durable */
+    FRAME_SNAPSHOT_REFUSED = 2, /* it is not wanted, or something is wrong with it */
+};
+
+struct frame_snapshot_ack {
+    uint64_t transfer;
+    uint32_t received; /* chunks taken so far */
+    enum frame_snapshot_outcome outcome;
+};
+
+/* What the payload of a FRAME_SNAPSHOT has besides its chunk, at most. */
+#define FRAME_SNAPSHOT_OVERHEAD_MAX (2u << 10)
 
 /*
  * Builds a whole frame: header, then `payload` copied in. Caller unrefs. The payload must not be
@@ -107,5 +134,15 @@ MUST_USE err frame_hello_decode(struct slice bytes, struct frame_hello *out_hell
 void frame_refuse_encode(const struct frame_refuse *refuse, struct writer *out);
 /* `out_refuse->text` borrows from `bytes`; it is plain text. ERR_MALFORMED. */
 MUST_USE err frame_refuse_decode(struct slice bytes, struct frame_refuse *out_refuse);
+
+/* Appends the payload of a FRAME_SNAPSHOT. */
+void frame_snapshot_encode(const struct frame_snapshot *snapshot, struct writer *out);
+/* Slices borrow from `bytes`; the message is not looked at. ERR_MALFORMED. */
+MUST_USE err frame_snapshot_decode(struct slice bytes, struct frame_snapshot *out_snapshot);
+
+/* Appends the payload of a FRAME_SNAPSHOT_ACK. */
+void frame_snapshot_ack_encode(const struct frame_snapshot_ack *ack, struct writer *out);
+/* ERR_MALFORMED. */
+MUST_USE err frame_snapshot_ack_decode(struct slice bytes, struct frame_snapshot_ack *out_ack);
 
 #endif

@@ -14,6 +14,22 @@
 
 #define PREFIX_SIZE 2u
 
+static void try_snapshot(const struct frame_header *header, struct slice payload)
+{
+    struct frame_snapshot snapshot;
+    struct frame_snapshot_ack ack;
+    struct writer out = {0};
+    if (header->type == FRAME_SNAPSHOT && frame_snapshot_decode(payload, &snapshot) == OK) {
+        frame_snapshot_encode(&snapshot, &out);
+        ASSERT(slice_equal(writer_slice(&out), payload));
+    }
+    if (header->type == FRAME_SNAPSHOT_ACK && frame_snapshot_ack_decode(payload, &ack) == OK) {
+        frame_snapshot_ack_encode(&ack, &out);
+        ASSERT(slice_equal(writer_slice(&out), payload));
+    }
+    writer_deinit(&out);
+}
+
 static void try_handshake(const struct frame_header *header, struct slice payload)
 {
     struct frame_hello hello;
@@ -35,6 +51,7 @@ static err on_frame(void *ctx, const struct frame_header *header, struct slice p
     struct writer *frames = ctx;
     ASSERT(header->payload_size == payload.size);
     try_handshake(header, payload);
+    try_snapshot(header, payload);
     struct buf *frame = frame_build(header, payload);
     writer_bytes(frames, buf_slice(frame));
     buf_unref(frame);

@@ -288,6 +288,65 @@ static void a_refusal_comes_back_with_its_text_cut(void **state)
     writer_deinit(&out);
 }
 
+static err decode_snapshot(struct slice bytes)
+{
+    struct frame_snapshot snapshot;
+    return frame_snapshot_decode(bytes, &snapshot);
+}
+
+static void a_snapshots_chunk_comes_back_as_it_was_encoded(void **state)
+{
+    (void)state;
+    struct frame_snapshot first = {
+        .transfer = 7,
+        .message = slice_from_text("message"),
+        .chunk = slice_from_text("c"),
+    };
+    struct writer out = {0};
+    frame_snapshot_encode(&first, &out);
+    struct frame_snapshot decoded;
+    assert_int_equal(frame_snapshot_decode(writer_slice(&out), &decoded), OK);
+    assert_int_equal(decoded.transfer, 7);
+    assert_int_equal(decoded.number, 0);
+    assert_false(decoded.is_last);
+    assert_true(slice_equal(decoded.message, first.message));
+    assert_true(slice_equal(decoded.chunk, first.chunk));
+    assert_prefixes_are_refused(writer_slice(&out), decode_snapshot); /* the last has no chunk */
+    out.data[12] = 2;                                                 /* neither last nor not */
+    assert_int_equal(decode_snapshot(writer_slice(&out)), ERR_MALFORMED);
+    out.data[12] = 1;
+    assert_int_equal(decode_snapshot(writer_slice(&out)), OK);
+    out.data[8] = 1; /* only chunk 0 has a message */
+    assert_int_equal(decode_snapshot(writer_slice(&out)), ERR_MALFORMED);
+    out.data[8] = 0;
+    out.data[0] = 0; /* transfer 0 */
+    assert_int_equal(decode_snapshot(writer_slice(&out)), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
+static err decode_ack(struct slice bytes)
+{
+    struct frame_snapshot_ack ack;
+    return frame_snapshot_ack_decode(bytes, &ack);
+}
+
+static void the_answer_to_a_chunk_comes_back_as_it_was_encoded(void **state)
+{
+    (void)state;
+    struct frame_snapshot_ack ack = {7, 300, FRAME_SNAPSHOT_STAGED};
+    struct writer out = {0};
+    frame_snapshot_ack_encode(&ack, &out);
+    struct frame_snapshot_ack decoded;
+    assert_int_equal(frame_snapshot_ack_decode(writer_slice(&out), &decoded), OK);
+    assert_int_equal(decoded.transfer, 7);
+    assert_int_equal(decoded.received, 300);
+    assert_int_equal(decoded.outcome, FRAME_SNAPSHOT_STAGED);
+    assert_prefixes_are_refused(writer_slice(&out), decode_ack);
+    out.data[12] = 3;
+    assert_int_equal(decode_ack(writer_slice(&out)), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +361,8 @@ int main(void)
         cmocka_unit_test(a_hello_comes_back_as_it_was_encoded),
         cmocka_unit_test(a_hello_with_long_or_unprintable_texts_is_refused),
         cmocka_unit_test(a_refusal_comes_back_with_its_text_cut),
+        cmocka_unit_test(a_snapshots_chunk_comes_back_as_it_was_encoded),
+        cmocka_unit_test(the_answer_to_a_chunk_comes_back_as_it_was_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
