@@ -88,6 +88,8 @@ NOUNS = {
     "node/replica_apply.c": ["replica"],
     "node/replica_compact.c": ["replica"],
     "node/replica_log.c": ["replica"],
+    "node/snapshots_in.c": ["snapshots"],
+    "node/snapshots_out.c": ["snapshots"],
     "proto/conf.c": ["id_set"],
     "proto/membership.c": ["member"],
 }

@@ -45,7 +45,8 @@ static void draw_node(struct plan *plan, struct prng *prng)
     plan->checkpoint_age_ms_max = chance_log(prng, 200, 60000);
     plan->segment_size_bytes = chance_log(prng, 8 << 10, 256 << 10);
     plan->entry_cache_bytes_max = chance_log(prng, 4 << 10, 1 << 20);
-    plan->log_keep_bytes_max = 1 << 30;
+    /* How soon who is behind gets a snapshot instead of the log. */
+    plan->log_keep_bytes_max = draw_bool(prng) ? 1 << 30 : chance_log(prng, 4 << 10, 1 << 20);
     plan->proposals_bytes_max = draw_bool(prng) ? 0 : chance_log(prng, 64 << 10, 1 << 20);
 }
 
@@ -187,8 +188,4 @@ void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
         be_quiet(plan, prng);
     }
     lean_to(plan);
-    if (plan->weights.membership + plan->weights.wipe + plan->weights.rot > 0) { /* TEMP */
-        plan->checkpoint_age_ms_max = 100000000;
-        plan->tail_bytes_max = 1 << 30;
-    }
 }

@@ -179,13 +179,21 @@ void changes_applied(struct replica *replica, struct raft_pos pos, err e)
     if (change == NULL || change->pos.index > pos.index) {
         return;
     }
+    ASSERT(change->pos.index == pos.index); /* entries are applied one by one */
     replica->changes.waiting = NULL;
-    if (change->pos.index < pos.index) {
-        finish(change, ERR_OUTCOME_UNKNOWN, 0); /* its place was passed by a snapshot */
-    } else if (change->pos.term != pos.term) {
+    if (change->pos.term != pos.term) {
         finish(change, ERR_NOT_LEADER, replica->leader); /* another leader's entry is there now */
     } else {
         finish(change, e, 0);
+    }
+}
+
+void changes_passed(struct replica *replica, uint64_t index)
+{
+    struct node_change *change = replica->changes.waiting;
+    if (change != NULL && change->pos.index <= index) {
+        replica->changes.waiting = NULL;
+        finish(change, ERR_OUTCOME_UNKNOWN, 0);
     }
 }
 

@@ -28,6 +28,9 @@ void changes_begin(struct replica *replica, struct node_change *change);
  */
 void changes_applied(struct replica *replica, struct raft_pos pos, err e);
 
+/* A snapshot was installed: what became of the entries up to `index` is not told. */
+void changes_passed(struct replica *replica, uint64_t index);
+
 /* Answers what is past its deadline; the leader promotes learners. Every tick. */
 void changes_tick(struct replica *replica, uint64_t now_ms);
 

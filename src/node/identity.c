@@ -69,6 +69,11 @@ static void format_identity(const struct identity *identity, char text[IDENTITY_
     add_line(text, "node %" PRIu64 "\n", identity->node);
     add_line(text, "instance %016" PRIx64 "\n", identity->instance);
     add_line(text, "state %s\n", state_name(identity));
+    if (identity->installing_region != 0) {
+        add_line(text, "installing %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+                 identity->installing_region, identity->installing.term,
+                 identity->installing.index);
+    }
     for (uint32_t i = 0; i < identity->peer_count; i++) {
         add_line(text, "peer %" PRIu64 " %016" PRIx64 "\n", identity->peers[i].id,
                  identity->peers[i].instance);
@@ -94,6 +99,11 @@ static struct identity scan_identity(const char *text, int *out_format)
     identity.is_joining = strcmp(state, STATE_JOINING) == 0 || strcmp(state, STATE_ENTERING) == 0;
     identity.is_founded = strcmp(state, STATE_FOUNDED) == 0 || strcmp(state, STATE_ENTERING) == 0;
     text += length;
+    if (sscanf(text, "installing %20" SCNu64 " %20" SCNu64 " %20" SCNu64 "\n%n",
+               &identity.installing_region, &identity.installing.term, &identity.installing.index,
+               &length) == 3) {
+        text += length;
+    }
     while (identity.peer_count < MEMBERS_MAX) {
         struct identity_peer *peer = &identity.peers[identity.peer_count];
         if (sscanf(text, "peer %20" SCNu64 " %16" SCNx64 "\n%n", &peer->id, &peer->instance,

@@ -23,6 +23,8 @@ struct identity {
     bool is_founded;   /* the log has begun: from now on an empty one is a lost one */
     bool is_joining;   /* not taken in yet, as far as its own disk knows: it has to be told whom to
                           ask at each start */
+    region_id installing_region; /* 0: no snapshot is being installed (install.h) */
+    struct raft_pos installing;
     uint32_t peer_count;
     struct identity_peer peers[MEMBERS_MAX]; /* met so far: another directory under one of these ids
                                                 has lost what the first one promised */

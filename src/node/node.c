@@ -311,6 +311,7 @@ err node_open(struct node **out_node, const struct node_options *options, struct
     node->env = options->env;
     node->log = options->log;
     fill_defaults(&node->options);
+    snapshots_init(&node->snapshots, env_random(node->env));
     ASSERT(!options->is_joining || options->cluster_id != 0);
     err e = open_all(node, note);
     if (e != OK) {
@@ -349,6 +350,7 @@ void node_close(struct node *node)
     router_deinit(&node->router);
     replica_free(replica, ERR_DRAINING);
     net_close(node->net);
+    snapshots_deinit(&node->snapshots);
     wal_close(node->wal);
     store_close(node->store);
     outbox_deinit(&node->outbox);

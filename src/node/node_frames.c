@@ -19,7 +19,7 @@ static bool is_peer_type(enum message_type type)
     case MSG_TRANSFER_LEADER:
     case MSG_TIMEOUT_NOW:
         return true;
-    case MSG_SNAP: /* nobody sends one yet: its contents have no way in */
+    case MSG_SNAP: /* comes with its contents: snapshots_in.c */
     case MSG_PROP: /* writes travel as FRAME_WRITE */
     case MSG_HUP:
     case MSG_BEAT:
@@ -83,8 +83,10 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
         }
         break;
     case FRAME_SNAPSHOT:
+        snapshots_receive(replica, from, payload);
+        break;
     case FRAME_SNAPSHOT_ACK:
-        LOG_WARN(node->log, "snapshot frame refused", LOG_U64("from", from));
+        snapshots_acked(replica, from, payload);
         break;
     case FRAME_HELLO:
     case FRAME_WELCOME:

@@ -8,6 +8,7 @@
 #include "node/outbox.h"
 #include "node/replica.h"
 #include "node/router.h"
+#include "node/snapshots.h"
 #include "wal/wal.h"
 
 struct node {
@@ -20,6 +21,7 @@ struct node {
     struct wal *wal;
     struct net *net; /* NULL: this node is alone and listens for no peers */
     struct outbox outbox;
+    struct snapshots snapshots; /* on their way to peers, and the one from a peer */
     struct router router;
     struct replica *replica; /* the first region's; more of them will hang on the router */
     struct writer scratch;   /* one frame's payload at a time */

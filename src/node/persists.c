@@ -18,13 +18,11 @@ bool persists_is_empty(const struct persists *persists)
     return list_is_empty(&persists->records);
 }
 
-void persists_push(struct persists *persists, uint64_t ticket, const struct raft_ready *ready)
+struct persist *persists_new(const struct raft_ready *ready)
 {
-    ASSERT(persists_is_empty(persists) ||
-           of_link(persists->records.prev)->ticket <= ticket); /* P1 */
     uint32_t count = ready->after_persist_count;
     struct persist *record = mem_alloc(sizeof(*record) + count * sizeof(record->messages[0]));
-    record->ticket = ticket;
+    record->ticket = 0;
     record->has_mark = ready->has_mark;
     record->mark = ready->mark;
     record->message_count = count;
@@ -34,7 +32,20 @@ void persists_push(struct persists *persists, uint64_t ticket, const struct raft
         record->messages[i] = ready->messages_after_persist[i];
     }
     list_init(&record->link);
+    return record;
+}
+
+void persists_add(struct persists *persists, uint64_t ticket, struct persist *record)
+{
+    ASSERT(persists_is_empty(persists) ||
+           of_link(persists->records.prev)->ticket <= ticket); /* P1 */
+    record->ticket = ticket;
     list_push_back(&persists->records, &record->link);
+}
+
+void persists_push(struct persists *persists, uint64_t ticket, const struct raft_ready *ready)
+{
+    persists_add(persists, ticket, persists_new(ready));
 }
 
 struct persist *persists_pop(struct persists *persists, uint64_t ticket)

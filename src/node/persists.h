@@ -27,7 +27,11 @@ struct persists {
 void persists_init(struct persists *persists);
 /* Nothing waits for the disk. */
 bool persists_is_empty(const struct persists *persists);
-/* Copies what `ready` wants done after `ticket` is durable. */
+/* What `ready` wants done once it is durable, copied, without a ticket. Caller frees (mem_free). */
+struct persist *persists_new(const struct raft_ready *ready);
+/* Takes `record`, which waits for `ticket`. */
+void persists_add(struct persists *persists, uint64_t ticket, struct persist *record);
+/* Both in one. */
 void persists_push(struct persists *persists, uint64_t ticket, const struct raft_ready *ready);
 /* The first record that `ticket` covers, taken out; NULL if none. Caller frees with mem_free. */
 struct persist *persists_pop(struct persists *persists, uint64_t ticket);

@@ -167,9 +167,13 @@ static err recover(struct replica *replica, const struct membership *founders,
         bootstrap(replica);
         return OK;
     }
-    err e = check_fit(replica, state, note);
+    bool is_reset = state != NULL && install_recover(replica, state->applied);
+    err e = is_reset ? OK : check_fit(replica, state, note);
     if (e != OK) {
         return e;
+    }
+    if (!is_reset) {
+        install_unannounce(replica); /* what was announced is not there, or in the log as well */
     }
     if (state != NULL) {
         replica->applied = state->applied.index;
@@ -211,7 +215,8 @@ void replica_free(struct replica *replica, err refusal)
     changes_close(replica);
     writes_close(&replica->writes, refusal);
     reads_close(&replica->reads, refusal);
-    if (replica->hard_state_unlogged) {
+    install_deinit(replica);
+    if (replica->hard_state_unlogged && !replica->install.is_running) {
         struct wal_append append = {
             .region = replica->region,
             .hard_state = &replica->hard_state,
@@ -276,6 +281,7 @@ void replica_tick(struct replica *replica)
         repeat_questions(replica, now_ms);
         members_tick(replica, now_ms);
         changes_tick(replica, now_ms);
+        snapshots_tick(replica, now_ms);
     }
     writes_tick(&replica->writes, now_ms);
     reads_tick(&replica->reads, now_ms);
@@ -308,7 +314,15 @@ void replica_peer_down(struct replica *replica, node_id peer)
 {
     contact_lost(&replica->contact, peer);
     writes_peer_lost(&replica->writes, peer);
+    snapshots_peer_down(replica, peer);
     replica_peer_unreachable(replica, peer);
+}
+
+void replica_report_snapshot(struct replica *replica, node_id peer, bool ok)
+{
+    if (replica->raft != NULL) {
+        raft_report_snapshot(replica->raft, peer, ok);
+    }
 }
 
 void replica_write(struct replica *replica, struct node_write *write)
@@ -375,6 +389,7 @@ void replica_persisted(struct replica *replica, uint64_t ticket)
         replica->node->identity.is_founded = true;
         node_save_identity(replica->node);
     }
+    install_persisted(replica, ticket);
     for (struct persist *record = persists_pop(&replica->persists, ticket); record != NULL;
          record = persists_pop(&replica->persists, ticket)) {
         deliver(replica, record->messages, record->message_count);
@@ -389,6 +404,10 @@ void replica_persisted(struct replica *replica, uint64_t ticket)
  * it. */
 static void persist(struct replica *replica, const struct raft_ready *ready)
 {
+    if (replica->install.is_running) {
+        install_hold(replica, ready);
+        return;
+    }
     if (ready->has_hard_state) {
         replica->hard_state = ready->hard_state;
         replica->hard_state_unlogged = true;
@@ -442,10 +461,16 @@ static void carry_out(struct replica *replica)
 {
     struct raft_ready ready;
     raft_ready(replica->raft, &ready);
-    ASSERT(ready.snapshot == NULL); /* node_frames.c lets no snapshot message in */
     note_role(replica, &ready);
     for (uint32_t i = 0; i < ready.message_count; i++) {
-        outbox_add(&replica->node->outbox, replica->region, &ready.messages[i]);
+        if (ready.messages[i].type == MSG_SNAP) {
+            snapshots_send(replica, &ready.messages[i]);
+        } else {
+            outbox_add(&replica->node->outbox, replica->region, &ready.messages[i]);
+        }
+    }
+    if (ready.snapshot != NULL) {
+        install_begin(replica, &ready);
     }
     persist(replica, &ready);
     for (uint32_t i = 0; i < ready.read_state_count; i++) {
@@ -564,6 +589,7 @@ void replica_turn(struct replica *replica)
         has_moved = replica_apply(replica, &budget) || has_moved;
         reads_serve(&replica->reads, replica->applied, replica->node->store);
     }
+    snapshots_settle(replica);
     if (replica_has_backlog(replica) && (budget.entries == 0 || budget.bytes == 0)) {
         env_turn_wake(replica->node->env);
     }

@@ -14,6 +14,7 @@
 
 #include "node/changes.h"
 #include "node/contact.h"
+#include "node/install.h"
 #include "node/members.h"
 #include "node/node.h"
 #include "node/persists.h"
@@ -37,6 +38,7 @@ struct replica {
     struct membership membership; /* as applied */
     struct members members;
     struct changes changes;
+    struct install install;
     struct contact contact;
     struct persists persists;
     struct writes writes;
@@ -73,6 +75,9 @@ void replica_turn(struct replica *replica);
 void replica_peer_unreachable(struct replica *replica, node_id peer);
 /* The connection to `peer` is lost. */
 void replica_peer_down(struct replica *replica, node_id peer);
+
+/* The snapshot for `peer` was delivered, or not (snapshots.h). */
+void replica_report_snapshot(struct replica *replica, node_id peer, bool ok);
 
 /* Takes a write (node_write) or a read (node_read) for the next turn. */
 void replica_write(struct replica *replica, struct node_write *write);

@@ -125,6 +125,9 @@ bool replica_has_backlog(const struct replica *replica)
 bool replica_apply(struct replica *replica, struct apply_budget *budget)
 {
     uint64_t before = replica->applied;
+    if (replica->install.is_running) {
+        return false; /* I1 */
+    }
     if (replica->writes.count > 0) {
         writes_set_clock(&replica->writes, env_now_ns(replica->node->env));
     }

@@ -9,6 +9,7 @@
  * K3  The leader tells the others where it cuts (FRAME_LOG_FLOOR), since any of them may lead next.
  *     They decide nothing themselves, unless nobody tells them while the log grows far beyond the
  *     bound.
+ * K4  Who is getting a snapshot finds the log after it, whatever the bound (snapshots.h, S4).
  */
 #include "base/assert.h"
 #include "node/node_int.h"
@@ -78,13 +79,15 @@ static uint64_t leader_floor(struct replica *replica, const struct raft_status *
         bool is_added = id_set_add(&replica->given_up, slowest);
         ASSERT(is_added); /* as many places as members */
         LOG_WARN(node->log,
-                 "a member lags behind the log that is kept (--log-keep-bytes): it cannot catch up "
-                 "any more and has to be replaced",
+                 "a member lags behind the log that is kept (--log-keep-bytes): the log is cut, it "
+                 "will get a snapshot instead",
                  LOG_U64("region", replica->region), LOG_U64("member", slowest),
                  LOG_U64("member_index", floor), LOG_U64("checkpoint_index", checkpoint));
         floor = lowest_match(replica, status, &slowest);
     }
-    return floor;
+    /* K4 */
+    uint64_t needed = snapshots_floor(replica, status);
+    return needed < floor ? needed : floor;
 }
 
 static uint64_t follower_floor(const struct replica *replica, uint64_t checkpoint)
@@ -132,7 +135,7 @@ void replica_compact(struct replica *replica)
 {
     struct node *node = replica->node;
     const struct store_region *state = store_region(node->store, replica->region);
-    if (state == NULL || replica->raft == NULL) {
+    if (state == NULL || replica->raft == NULL || replica->install.is_running) {
         return;
     }
     /* The core's own word: replica->role may be a turn old. */

@@ -65,12 +65,9 @@ static err log_entries(void *ctx, uint64_t low, uint64_t high, uint64_t size_max
     return OK;
 }
 
-/* None yet: a member that needs one waits, and replica_compact says so (README.md). */
 static err log_snapshot(void *ctx, struct snapshot *out_snapshot)
 {
-    (void)ctx;
-    (void)out_snapshot;
-    return ERR_UNAVAILABLE;
+    return snapshots_offer(ctx, out_snapshot);
 }
 
 struct raft_storage replica_storage(struct replica *replica)

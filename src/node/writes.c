@@ -170,6 +170,20 @@ void writes_applied(struct writes *writes, struct raft_pos pos, const struct com
     settle_up_to(writes, &writes->proposed, pos, result);
 }
 
+static void give_up_to(struct writes *writes, struct list *list, uint64_t index)
+{
+    for (struct node_write *write = first(list); write != NULL && write->pos.index <= index;
+         write = first(list)) {
+        finish_with(writes, write, ERR_OUTCOME_UNKNOWN);
+    }
+}
+
+void writes_passed(struct writes *writes, uint64_t index)
+{
+    give_up_to(writes, &writes->orphaned, index);
+    give_up_to(writes, &writes->proposed, index);
+}
+
 /* Into its place in ORPHANED; nearly always that is the end. */
 static void insert_orphan(struct writes *writes, struct node_write *write)
 {

@@ -66,6 +66,9 @@ void writes_unforwarded(struct writes *writes, struct node_write *write);
 void writes_applied(struct writes *writes, struct raft_pos pos,
                     const struct command_result *result);
 
+/* A snapshot was installed: what became of the entries up to `index` is not told. */
+void writes_passed(struct writes *writes, uint64_t index);
+
 /* PROPOSED becomes ORPHANED: this node does not lead any more. */
 void writes_orphan(struct writes *writes);
 

@@ -166,7 +166,14 @@ static void a_change_is_answered_by_what_is_applied_at_its_place(void **state)
     struct changing overwritten = answered((struct raft_pos){.term = 4, .index = 7}, OK);
     assert_int_equal(overwritten.e, ERR_NOT_LEADER);
     assert_int_equal(overwritten.change.leader, 2);
-    struct changing passed = answered((struct raft_pos){.term = 4, .index = 90}, ERR_BUSY);
+    struct changing passed = {.answers = 0};
+    struct replica replica = {.leader = 2};
+    passed.change.done = change_done;
+    passed.change.pos = (struct raft_pos){.term = 3, .index = 7};
+    replica.changes.waiting = &passed.change;
+    changes_passed(&replica, 6);
+    assert_int_equal(passed.answers, 0);
+    changes_passed(&replica, 7);
     assert_int_equal(passed.e, ERR_OUTCOME_UNKNOWN);
 }
 

@@ -120,10 +120,15 @@ static void what_was_met_and_founded_is_found_again(void **state)
     made.is_founded = true;
     assert_true(identity_meet(&made, 3, 0xfeed));
     assert_true(identity_meet(&made, 1, 0xbeef));
+    made.installing_region = 1;
+    made.installing = (struct raft_pos){.term = 7, .index = 90};
     assert_false(identity_meet(&made, 3, 0xdead)); /* the first one counts */
     assert_int_equal(identity_save(fixture->env, fixture->directory, &made, &note), OK);
     assert_int_equal(claim(fixture, 2, "", &fixture->founders, &found, &note), OK);
     assert_true(found.is_founded);
+    assert_int_equal(found.installing_region, 1);
+    assert_int_equal(found.installing.term, 7);
+    assert_int_equal(found.installing.index, 90);
     assert_int_equal(found.peer_count, 2);
     assert_int_equal(found.peers[0].id, 3);
     assert_int_equal(found.peers[0].instance, 0xfeed);

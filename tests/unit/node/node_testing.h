@@ -280,12 +280,15 @@ static inline struct command_result put(struct cluster *cluster, uint32_t i, con
     return writing.result;
 }
 
-/* As a client does that can afford to write twice: again while the outcome is unknown. */
+/* As a client does that can afford to write twice: again while the outcome is unknown, and while
+ * the node asks for patience. */
 static inline void put_at_least_once(struct cluster *cluster, uint32_t i, const char *key,
                                      const char *value)
 {
     err e = put(cluster, i, key, value).e;
-    for (int tries = 0; e == ERR_OUTCOME_UNKNOWN && tries < 5; tries++) {
+    for (int tries = 0; e == ERR_OVERLOADED || (e == ERR_OUTCOME_UNKNOWN && tries < 5);
+         tries += e == ERR_OUTCOME_UNKNOWN) {
+        env_uv_run_once(cluster->env, e == ERR_OVERLOADED);
         e = put(cluster, i, key, value).e;
     }
     assert_int_equal(e, OK);
@@ -381,16 +384,22 @@ static inline bool is_checkpointed(void *ctx)
            (!wait->is_log_cut || status.first_index > wait->least);
 }
 
-static inline void write_much(struct cluster *cluster, uint32_t i, int count)
+static inline void write_large(struct cluster *cluster, uint32_t i, int count, size_t size)
 {
-    char value[1024];
-    memset(value, 'v', sizeof(value) - 1);
-    value[sizeof(value) - 1] = '\0';
+    char *value = test_malloc(size);
+    memset(value, 'v', size - 1);
+    value[size - 1] = '\0';
     for (int n = 0; n < count; n++) {
         char key[32];
         snprintf(key, sizeof(key), "key %d", n % 50);
         put_at_least_once(cluster, i, key, value);
     }
+    test_free(value);
+}
+
+static inline void write_much(struct cluster *cluster, uint32_t i, int count)
+{
+    write_large(cluster, i, count, 1024);
 }
 
 static inline void remove_data(struct cluster *cluster, uint32_t i, const char *part)

@@ -22,6 +22,7 @@ static struct {
     uint64_t cut; /* of the last wal_compact; 0: none */
     uint64_t told;
     int frames;
+    uint64_t snapshot_floor;
 } world;
 
 struct wal_bounds wal_bounds(const struct wal *wal, region_id region)
@@ -67,6 +68,13 @@ const struct store_region *store_region(const struct store *store, region_id reg
     return &world.state;
 }
 
+uint64_t snapshots_floor(struct replica *replica, const struct raft_status *status)
+{
+    (void)replica;
+    (void)status;
+    return world.snapshot_floor;
+}
+
 err net_send(struct net *net, node_id peer, enum frame_type type, region_id region,
              struct slice payload)
 {
@@ -92,6 +100,7 @@ static int setup(void **state)
     struct fixture *fixture = test_calloc(1, sizeof(*fixture));
     memset(&world, 0, sizeof(world));
     world.bounds.last_index = 100;
+    world.snapshot_floor = UINT64_MAX;
     world.wal.live_bytes = 1000;
     world.state.checkpoint.index = 100;
     world.raft.id = 1;
@@ -144,6 +153,17 @@ static void what_the_leader_itself_has_not_durable_is_kept_by_all(void **state)
     replica_compact(&fixture->replica);
     assert_int_equal(world.told, 38);
     assert_int_equal(world.cut, 38);
+}
+
+static void what_follows_a_snapshot_on_its_way_is_kept_whatever_the_bound(void **state)
+{
+    struct fixture *fixture = *state;
+    lead(90, 0);
+    world.snapshot_floor = 60;
+    fixture->node.options.log_keep_bytes_max = 1;
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 60);
+    assert_int_equal(world.told, 60);
 }
 
 static void it_does_not_cut_past_the_checkpoint(void **state)
@@ -252,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_leader_cuts_up_to_the_slowest_member_and_tells_the_others),
         TEST(what_the_leader_itself_has_not_durable_is_kept_by_all),
+        TEST(what_follows_a_snapshot_on_its_way_is_kept_whatever_the_bound),
         TEST(it_does_not_cut_past_the_checkpoint),
         TEST(a_member_that_has_not_answered_in_this_term_may_lack_everything),
         TEST(past_the_bound_the_slowest_alone_is_given_up),
