@@ -39,6 +39,7 @@ struct request {
 struct life {
     uint64_t term;
     uint64_t commit;
+    uint64_t applied;
     bool is_leader;
 };
 
@@ -230,12 +231,31 @@ static void check_elected(struct checker *checker, const struct host *host, cons
     }
 }
 
+/* K6, of a state that did not come entry by entry: a checkpoint after a restart, a snapshot. */
+static void check_state(struct checker *checker, const struct host *host)
+{
+    const struct store_region *state = store_region(host->node->store, REGION_FIRST);
+    if (state == NULL || state->applied.index == checker->lives[host->number].applied) {
+        return;
+    }
+    checker->lives[host->number].applied = state->applied.index;
+    const struct slot *slot = slot_at(checker, state->applied.index);
+    if (slot->committed_term != state->applied.term ||
+        (slot->is_applied && !hash128_equal(slot->state_hash, state->state_hash))) {
+        sim_fail(checker->sim,
+                 "determinism: node %u has a state at index %" PRIu64 ", term %" PRIu64
+                 " that nobody reached by applying",
+                 host->number, state->applied.index, state->applied.term);
+    }
+}
+
 void checker_after_turn(struct checker *checker, const struct host *host)
 {
     const struct raft *raft = host_raft(host);
     if (raft == NULL) {
         return;
     }
+    check_state(checker, host);
     struct life *life = &checker->lives[host->number];
     uint64_t commit = raft->log.committed;
     if (raft->term < life->term || commit < life->commit) {
@@ -256,7 +276,9 @@ void checker_after_turn(struct checker *checker, const struct host *host)
     if (raft->role == RAFT_LEADER && (!life->is_leader || raft->term != life->term)) {
         check_elected(checker, host, raft);
     }
-    *life = (struct life){raft->term, commit, raft->role == RAFT_LEADER};
+    life->term = raft->term;
+    life->commit = commit;
+    life->is_leader = raft->role == RAFT_LEADER;
 }
 
 /* ---- K6, K7 ---- */

@@ -169,6 +169,10 @@ err env_dir_list(struct env *env, const char *path, void (*each)(void *ctx, cons
 
 err env_rename(struct env *env, const char *source, const char *target)
 {
+    size_t size = strlen(target);
+    if (size > 4 && strcmp(target + size - 4, ".seg") == 0) {
+        sim_count(env->sim, SIM_SEGMENT_BEGUN, 1);
+    }
     env_sim_effect(env);
     return disk_rename(env->host->disk, source, target);
 }

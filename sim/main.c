@@ -23,8 +23,8 @@
 struct options {
     uint64_t seed;
     bool has_seed;
-    uint64_t count; /* seeds; 0: until `hours` are full */
-    double hours;   /* of cluster time; 0: `count` alone */
+    uint64_t count;   /* seeds; 0: until `hours` are full */
+    double hours;     /* of cluster time; 0: `count` alone */
     uint64_t seconds; /* of each seed, at most, before its end; 0: as it draws */
     uint32_t jobs;
     enum plan_profile profile;
@@ -364,13 +364,19 @@ static void parse_option(struct options *options, int letter)
 static void parse(struct options *options, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"seed", required_argument, NULL, 's'},    {"count", required_argument, NULL, 'c'},
-        {"hours", required_argument, NULL, 'h'},   {"jobs", required_argument, NULL, 'j'},
-        {"profile", required_argument, NULL, 'p'}, {"trace", no_argument, NULL, 't'},
+        {"seed", required_argument, NULL, 's'},
+        {"count", required_argument, NULL, 'c'},
+        {"hours", required_argument, NULL, 'h'},
+        {"jobs", required_argument, NULL, 'j'},
+        {"profile", required_argument, NULL, 'p'},
+        {"trace", no_argument, NULL, 't'},
         {"seconds", required_argument, NULL, 'l'},
-        {"verify", no_argument, NULL, 'v'},        {"hashes", no_argument, NULL, 'x'},
-        {"all-faults", no_argument, NULL, 'a'},    {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, '?'},          {NULL, 0, NULL, 0},
+        {"verify", no_argument, NULL, 'v'},
+        {"hashes", no_argument, NULL, 'x'},
+        {"all-faults", no_argument, NULL, 'a'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, '?'},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0;
     int letter;

@@ -7,6 +7,7 @@
 #include "sim/checker.h"
 #include "sim/node_env.h"
 #include "store/checkpoint.h"
+#include "store/snapshot.h"
 #include "store/store.h"
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
@@ -33,6 +34,10 @@ void __real_store_apply_membership(struct store *store, region_id id, struct raf
                                    const struct membership *membership);
 void __wrap_store_apply_membership(struct store *store, region_id id, struct raft_pos pos,
                                    const struct membership *membership);
+void __real_store_install(struct store *store, struct store_incoming *incoming,
+                          void (*done)(void *ctx, err e), void *ctx);
+void __wrap_store_install(struct store *store, struct store_incoming *incoming,
+                          void (*done)(void *ctx, err e), void *ctx);
 uint64_t __real_wal_append(struct wal *wal, const struct wal_append *append);
 uint64_t __wrap_wal_append(struct wal *wal, const struct wal_append *append);
 void __real_wal_compact(struct wal *wal, region_id region, struct raft_pos pos);
@@ -45,6 +50,13 @@ err __real_store_checkpoint_write(struct checkpoint *checkpoint,
                                   const struct checkpoint_batch *batch);
 err __wrap_store_checkpoint_write(struct checkpoint *checkpoint,
                                   const struct checkpoint_batch *batch);
+
+void __wrap_store_install(struct store *store, struct store_incoming *incoming,
+                          void (*done)(void *ctx, err e), void *ctx)
+{
+    sim_count(env_sim_running()->sim, SIM_SNAPSHOT_INSTALLED, 1);
+    __real_store_install(store, incoming, done, ctx);
+}
 
 void __wrap_store_apply(struct store *store, region_id id, struct raft_pos pos,
                         const struct command *command, struct buf *owner,

@@ -65,7 +65,7 @@ struct admin;
     X(CAMPAIGN, "campaigns by request")                                                            \
     X(FORGET_LEADER, "leaders forgotten by request")                                               \
     X(LOG_COMPACTED, "logs compacted")                                                             \
-    X(SEGMENT_RECYCLED, "log segments begun")                                                      \
+    X(SEGMENT_BEGUN, "log segments begun")                                                         \
     X(CHECKPOINT, "checkpoints")                                                                   \
     X(SNAPSHOT_INSTALLED, "snapshots installed")                                                   \
     /* Not faults: what went on. */                                                                \

@@ -88,6 +88,18 @@ static void welcome(struct net_inbound *inbound, struct net_peer *peer,
     net_dial_hint(peer);
 }
 
+/* Whether the owner takes a node that is no peer of ours yet. */
+static struct net_peer *take_stranger(struct net *net, node_id id, const struct frame_hello *hello)
+{
+    char address[ADDRESS_SIZE_MAX + 1];
+    if (net->handler->stranger == NULL || hello->peer_address.size == 0) {
+        return NULL;
+    }
+    memcpy(address, hello->peer_address.data, hello->peer_address.size);
+    address[hello->peer_address.size] = '\0';
+    return net->handler->stranger(net->ctx, id, address) ? net_peer_find(net, id) : NULL;
+}
+
 static err on_hello(struct net_inbound *inbound, const struct frame_header *header,
                     struct slice payload)
 {
@@ -116,6 +128,9 @@ static err on_hello(struct net_inbound *inbound, const struct frame_header *head
         return refuse(inbound, from, FRAME_REFUSAL_ID_TAKEN, "the id is this node's own");
     }
     struct net_peer *peer = net_peer_find(net, from);
+    if (peer == NULL) {
+        peer = take_stranger(net, from, &hello);
+    }
     if (peer == NULL) {
         return refuse(inbound, from, FRAME_REFUSAL_UNKNOWN, "no member with this id is known");
     }

@@ -62,6 +62,7 @@ size_t net_link_write_hello(struct net_link *link, enum frame_type type, node_id
         .to = to,
         .instance = options->instance,
         .client_address = slice_from_text(options->client_address),
+        .peer_address = slice_from_text(options->peer_address),
         .version = slice_from_text(options->version),
     };
     struct writer payload = {0};

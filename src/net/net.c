@@ -68,6 +68,7 @@ err net_open(struct net **out_net, const struct net_options *options,
     ASSERT(options->id != 0);
     ASSERT(options->queue_bytes_max > 0);
     ASSERT(strlen(options->client_address) <= ADDRESS_SIZE_MAX);
+    ASSERT(strlen(options->peer_address) <= ADDRESS_SIZE_MAX);
     ASSERT(strlen(options->version) <= FRAME_VERSION_SIZE_MAX);
     struct net *net = mem_calloc(1, sizeof(*net));
     net->options = *options;

@@ -36,6 +36,9 @@ struct net_handler {
     /* The peer was met for the first time, by this instance: to be remembered for net_peer_expect.
      * May be NULL. Calls nothing here. */
     void (*met)(void *ctx, node_id peer, uint64_t instance);
+    /* A node of this cluster that is no peer dials us; it says where it is reached. True: the owner
+     * takes it, and has made it a peer (net_peer_set). May be NULL: none is taken. */
+    bool (*stranger)(void *ctx, node_id id, const char *address);
 };
 
 struct net_options {
@@ -46,6 +49,7 @@ struct net_options {
     uint64_t instance;          /* random, made with the data directory */
     const char *listen_address; /* HOST:PORT; port 0: any */
     const char *client_address; /* told to peers: where this node serves clients */
+    const char *peer_address;   /* told to peers: where they reach this node; "" if unknown */
     const char *version;        /* told to peers: the program's version */
     size_t queue_bytes_max;     /* of one peer's outgoing queue */
     uint32_t tick_ms;           /* between PINGs; 0: NET_TICK_MS */

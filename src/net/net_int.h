@@ -26,7 +26,7 @@ _Static_assert(NET_DIALLED_SILENCE_TICKS_MAX < NET_ACCEPTED_SILENCE_TICKS_MAX,
     1024u /* of a frame in the handshake, and of what comes back later  \
                                       */
 #define NET_ANSWERS_QUEUE_MAX (64u << 10) /* WELCOME and PONGs that the dialler does not take */
-_Static_assert(FRAME_HEADER_SIZE + 28 + ADDRESS_SIZE_MAX + FRAME_VERSION_SIZE_MAX <
+_Static_assert(FRAME_HEADER_SIZE + 32 + 2 * ADDRESS_SIZE_MAX + FRAME_VERSION_SIZE_MAX <
                    NET_HANDSHAKE_SIZE_MAX,
                "a HELLO fits");
 

@@ -3,6 +3,8 @@
 #include "base/assert.h"
 #include "node/node_int.h"
 
+/* How long a stranger is taken for a member (M5), in election timeouts; then it may dial again. */
+#define STRANGER_TIMEOUTS 20u
 /* How long who leaves keeps its connection, in election timeouts. */
 #define FAREWELL_TIMEOUTS 2u
 /* Between two attempts to listen at an address that is taken. */
@@ -86,7 +88,7 @@ static void end_farewells(struct replica *replica, uint64_t now_ms, node_id also
     members->leaving_count = kept;
 }
 
-static void begin_farewell(struct replica *replica, node_id peer)
+static void begin_farewell(struct replica *replica, node_id peer, uint64_t span_ms)
 {
     struct members *members = &replica->members;
     if (members->leaving_count == MEMBERS_MAX) {
@@ -94,7 +96,7 @@ static void begin_farewell(struct replica *replica, node_id peer)
     }
     members->leaving[members->leaving_count] = (struct members_leaving){
         .id = peer,
-        .until_ms = env_now_ms(replica->node->env) + farewell_ms(replica),
+        .until_ms = env_now_ms(replica->node->env) + span_ms,
     };
     members->leaving_count++;
 }
@@ -143,7 +145,7 @@ static void part_from_former(struct replica *replica, const struct member *forme
     for (uint32_t i = 0; i < count; i++) {
         node_id id = former[i].id;
         if (id != self_of(replica) && membership_find(&replica->membership, id) == NULL) {
-            begin_farewell(replica, id);
+            begin_farewell(replica, id, farewell_ms(replica));
         }
     }
 }
@@ -186,6 +188,30 @@ void members_adopt(struct replica *replica, const struct membership *membership,
         connect_members(replica);
     }
     note_own_place(replica, membership_find(&before, self_of(replica)) != NULL, index);
+}
+
+/* M5 */
+static bool hears_a_leader(const struct replica *replica)
+{
+    uint64_t window_ms = replica->node->options.election_timeout_ms;
+    return replica->leader != 0 && (replica->role == RAFT_LEADER ||
+                                    !contact_is_lost(&replica->contact, replica->leader,
+                                                     env_now_ms(replica->node->env), window_ms));
+}
+
+bool members_take_stranger(struct replica *replica, node_id id, const char *address)
+{
+    struct node *node = replica->node;
+    if (replica->members.is_removed || hears_a_leader(replica) ||
+        replica->members.leaving_count == MEMBERS_MAX ||
+        net_peer_set(node->net, id, address) != OK) {
+        return false;
+    }
+    uint64_t election_ms = node->options.election_timeout_ms;
+    begin_farewell(replica, id, STRANGER_TIMEOUTS * election_ms);
+    LOG_INFO(node->log, "taken for a member that this node has not heard of yet",
+             LOG_U64("peer", id), LOG_TEXT("address", address));
+    return true;
 }
 
 void members_start(struct replica *replica)

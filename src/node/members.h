@@ -10,6 +10,9 @@
  *     it finds itself among the members: the log that it catches up with tells of older times.
  * M4  It counts as taken in only when that stands in its checkpoint: from then on its own disk
  *     says whom to ask.
+ * M5  Who hears a leader knows who the members are, and refuses all others: so a node that was
+ *     removed is told. Who hears none may have slept through changes, or not be taken in yet: it
+ *     takes whoever speaks for this cluster, until the membership says more or a while is over.
  */
 #ifndef NODE_MEMBERS_H
 #define NODE_MEMBERS_H
@@ -40,6 +43,12 @@ void members_adopt(struct replica *replica, const struct membership *membership,
 
 /* The membership with which this node starts is known. */
 void members_start(struct replica *replica);
+
+/*
+ * A node of this cluster dials that is no member as far as this node knows: true if it is taken for
+ * one, for a while (M5).
+ */
+bool members_take_stranger(struct replica *replica, node_id id, const char *address);
 
 /* Farewells that are over; the end of joining; the end of a removed node's connections. */
 void members_tick(struct replica *replica, uint64_t now_ms);

@@ -206,8 +206,22 @@ static const char *peer_listen_address(const struct node *node, const struct mem
     return listen == NULL || listen[0] == '\0' ? NULL : listen;
 }
 
+/* Where the others reach this node: as they have it, or as it listens. */
+static void find_own_address(struct node *node, const char *listen)
+{
+    const struct member *self = membership_find(&node->replica->membership, node->options.id);
+    for (uint32_t i = 0; self == NULL && i < node->options.member_count; i++) {
+        bool is_self = node->options.members[i].id == node->options.id;
+        self = is_self ? &node->options.members[i] : NULL;
+    }
+    const char *address =
+        self != NULL && self->peer_address[0] != '\0' ? self->peer_address : listen;
+    (void)snprintf(node->peer_address, sizeof(node->peer_address), "%s", address);
+}
+
 static err open_net(struct node *node, const char *listen, struct err_note *note)
 {
+    find_own_address(node, listen);
     struct net_options options = {
         .env = node->env,
         .log = node->log,
@@ -216,6 +230,7 @@ static err open_net(struct node *node, const char *listen, struct err_note *note
         .instance = node->identity.instance,
         .listen_address = listen,
         .client_address = node->options.client_address,
+        .peer_address = node->peer_address,
         .version = node->options.version,
         .queue_bytes_max = NET_QUEUE_BYTES_DEFAULT,
     };

@@ -118,9 +118,16 @@ static void on_met(void *ctx, node_id peer, uint64_t instance)
     }
 }
 
+static bool on_stranger(void *ctx, node_id id, const char *address)
+{
+    struct node *node = ctx;
+    return node->replica != NULL && members_take_stranger(node->replica, id, address);
+}
+
 const struct net_handler node_net_handler = {
     .frame = on_frame,
     .up = on_up,
     .down = on_down,
     .met = on_met,
+    .stranger = on_stranger,
 };

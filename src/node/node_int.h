@@ -19,7 +19,8 @@ struct node {
     struct identity identity;
     struct store *store;
     struct wal *wal;
-    struct net *net; /* NULL: this node is alone and listens for no peers */
+    char peer_address[ADDRESS_SIZE_MAX + 1]; /* where the others reach this node */
+    struct net *net;                         /* NULL: this node is alone and listens for no peers */
     struct outbox outbox;
     struct snapshots snapshots; /* on their way to peers, and the one from a peer */
     struct router router;

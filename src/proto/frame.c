@@ -171,11 +171,13 @@ void frame_parser_deinit(struct frame_parser *parser)
 void frame_hello_encode(const struct frame_hello *hello, struct writer *out)
 {
     ASSERT(hello->client_address.size <= ADDRESS_SIZE_MAX);
+    ASSERT(hello->peer_address.size <= ADDRESS_SIZE_MAX);
     ASSERT(hello->version.size <= FRAME_VERSION_SIZE_MAX);
     writer_u32(out, hello->protocol);
     writer_u64(out, hello->to);
     writer_u64(out, hello->instance);
     writer_sized(out, hello->client_address);
+    writer_sized(out, hello->peer_address);
     writer_sized(out, hello->version);
 }
 
@@ -192,9 +194,10 @@ err frame_hello_decode(struct slice bytes, struct frame_hello *out_hello)
     hello.to = reader_u64(&in);
     hello.instance = reader_u64(&in);
     hello.client_address = reader_sized(&in, ADDRESS_SIZE_MAX);
+    hello.peer_address = reader_sized(&in, ADDRESS_SIZE_MAX);
     hello.version = reader_sized(&in, FRAME_VERSION_SIZE_MAX);
     if (reader_finish(&in) != OK || !text_is_plain(hello.client_address) ||
-        !text_is_plain(hello.version)) {
+        !text_is_plain(hello.peer_address) || !text_is_plain(hello.version)) {
         return ERR_MALFORMED;
     }
     *out_hello = hello;

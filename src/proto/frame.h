@@ -65,6 +65,7 @@ struct frame_hello {
     node_id to;                  /* whom the dialler believes to reach */
     uint64_t instance;           /* random, made with the data directory */
     struct slice client_address; /* where the sender serves clients; at most ADDRESS_SIZE_MAX */
+    struct slice peer_address;   /* where peers reach it; empty: not told; likewise */
     struct slice version; /* the program's version, for logs; at most FRAME_VERSION_SIZE_MAX */
 };
 

@@ -123,6 +123,42 @@ static void a_hello_for_another_node_is_refused(void **state)
     node_close(&one);
 }
 
+/* Node 2 knows node 1; node 1 learns of node 2, and where it is reached, by its HELLO alone. */
+static void a_stranger_is_taken_if_the_owner_says_so_and_dialled_back(void **state)
+{
+    struct env *env = *state;
+    struct node one = {.takes_strangers = true};
+    struct node two = {0};
+    node_open_alone(&one, env);
+    struct raw_listener listener;
+    struct net_options options = node_options(env, 2);
+    options.peer_address = raw_listen(&listener, env);
+    node_open(&two, options);
+    node_knows(&two, 1, net_address(one.net));
+    AWAIT(env, net_is_up(two.net, 1) && listener.accepted > 0);
+    assert_int_equal(one.stranger, 2);
+    assert_string_equal(node_info(&one, 2).address, options.peer_address);
+    raw_listener_close(&listener);
+    node_close(&one);
+    node_close(&two);
+}
+
+static void a_stranger_that_the_owner_does_not_take_is_refused(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    node_open_alone(&one, env);
+    struct net_options options = node_options(env, 2);
+    options.peer_address = "127.0.0.1:1";
+    node_open(&two, options);
+    node_knows(&two, 1, net_address(one.net));
+    AWAIT(env, node_has_logged(&two, "reason=unknown"));
+    assert_int_equal(one.stranger, 2);
+    node_close(&one);
+    node_close(&two);
+}
+
 static void another_protocol_is_refused(void **state)
 {
     struct env *env = *state;
@@ -543,6 +579,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NET_TEST(another_cluster_is_refused_with_a_line_on_both_sides),
         NET_TEST(a_node_that_nobody_knows_is_refused_with_a_line_on_both_sides),
+        NET_TEST(a_stranger_is_taken_if_the_owner_says_so_and_dialled_back),
+        NET_TEST(a_stranger_that_the_owner_does_not_take_is_refused),
         NET_TEST(a_node_with_our_own_id_is_refused_with_a_line_on_both_sides),
         NET_TEST(an_id_that_a_live_node_has_is_refused_with_a_line_on_both_sides),
         NET_TEST(a_hello_for_another_node_is_refused),

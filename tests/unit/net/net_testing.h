@@ -56,6 +56,8 @@ struct node {
     int meetings; /* handler->met: how often, and the last one */
     node_id met_peer;
     uint64_t met_instance;
+    bool takes_strangers; /* handler->stranger: what it answers, and who was last asked about */
+    node_id stranger;
 };
 
 static inline void node_frame(void *ctx, node_id from, enum frame_type type, region_id region,
@@ -102,6 +104,16 @@ static inline void node_met(void *ctx, node_id peer, uint64_t instance)
     node->met_instance = instance;
 }
 
+static inline bool node_stranger(void *ctx, node_id id, const char *address)
+{
+    struct node *node = ctx;
+    node->stranger = id;
+    if (node->takes_strangers) {
+        assert_int_equal(net_peer_set(node->net, id, address), OK);
+    }
+    return node->takes_strangers;
+}
+
 static inline void node_log_sink(void *ctx, enum log_level level, const char *line, size_t size)
 {
     (void)level;
@@ -123,8 +135,11 @@ static inline bool node_has_logged(struct node *node, const char *text)
 
 static inline const struct net_handler *node_handler(void)
 {
-    static const struct net_handler handler = {
-        .frame = node_frame, .up = node_up, .down = node_down, .met = node_met};
+    static const struct net_handler handler = {.frame = node_frame,
+                                               .up = node_up,
+                                               .down = node_down,
+                                               .met = node_met,
+                                               .stranger = node_stranger};
     return &handler;
 }
 
@@ -138,6 +153,7 @@ static inline struct net_options node_options(struct env *env, node_id id)
         .instance = 1000 + id,
         .listen_address = "127.0.0.1:0",
         .client_address = "127.0.0.1:3000",
+        .peer_address = "",
         .version = "1.2.3",
         .queue_bytes_max = 1u << 20,
         .tick_ms = TICK_MS,

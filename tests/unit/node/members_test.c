@@ -79,6 +79,24 @@ static void until_it_is_taken_in_a_joining_node_has_to_be_told_whom_to_ask(void 
     cluster_deinit(&cluster);
 }
 
+/* M5: told of one member only, which does not lead and will not: who leads finds it nevertheless. */
+static void who_was_told_of_others_is_taken_in_by_the_leader_that_dials(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    uint32_t follower = (leader_of(&cluster) + 1) % 3;
+    struct node_options options = joining_options_of(&cluster, 3);
+    options.members = &cluster.members[follower];
+    options.member_count = 1;
+    open_node(&cluster, 3, &options);
+    add_learner(&cluster, 3, true);
+    struct wait wait = {&cluster, 3, 0};
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    cluster_deinit(&cluster);
+}
+
 static void one_member_is_replaced_by_another_in_one_step(void **state)
 {
     (void)state;
@@ -228,6 +246,7 @@ int main(void)
             a_node_that_joins_catches_up_becomes_a_voter_and_needs_no_telling_any_more),
         cmocka_unit_test(a_learner_that_does_not_want_a_vote_stays_one),
         cmocka_unit_test(until_it_is_taken_in_a_joining_node_has_to_be_told_whom_to_ask),
+        cmocka_unit_test(who_was_told_of_others_is_taken_in_by_the_leader_that_dials),
         cmocka_unit_test(one_member_is_replaced_by_another_in_one_step),
         cmocka_unit_test(a_leader_removes_itself_and_another_one_leads),
         cmocka_unit_test(a_member_that_was_removed_while_it_was_away_disturbs_nobody),

@@ -226,6 +226,7 @@ static void a_hello_comes_back_as_it_was_encoded(void **state)
         .to = 2,
         .instance = UINT64_MAX,
         .client_address = SLICE_LITERAL("127.0.0.1:3001"),
+        .peer_address = SLICE_LITERAL("127.0.0.1:4001"),
         .version = SLICE_LITERAL("0.1.0"),
     };
     struct writer out = {0};
@@ -235,6 +236,7 @@ static void a_hello_comes_back_as_it_was_encoded(void **state)
     assert_int_equal(decoded.to, 2);
     assert_int_equal(decoded.instance, UINT64_MAX);
     assert_true(slice_equal(decoded.client_address, hello.client_address));
+    assert_true(slice_equal(decoded.peer_address, hello.peer_address));
     assert_true(slice_equal(decoded.version, hello.version));
     assert_prefixes_are_refused(writer_slice(&out), decode_hello);
     store_u32(out.data, FRAME_PROTOCOL + 1);
@@ -249,7 +251,8 @@ static void a_hello_with_long_or_unprintable_texts_is_refused(void **state)
     uint8_t text[ADDRESS_SIZE_MAX + 1];
     memset(text, 'a', sizeof(text));
     struct writer out = {0};
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 5; i++) {
+        size_t peer_size = i == 4 ? ADDRESS_SIZE_MAX + 1 : ADDRESS_SIZE_MAX;
         size_t address_size = i == 1 ? ADDRESS_SIZE_MAX + 1 : ADDRESS_SIZE_MAX;
         size_t version_size = i == 2 ? FRAME_VERSION_SIZE_MAX + 1 : FRAME_VERSION_SIZE_MAX;
         text[3] = i == 3 ? '\n' : 'a';
@@ -258,6 +261,7 @@ static void a_hello_with_long_or_unprintable_texts_is_refused(void **state)
         writer_u64(&out, 1);
         writer_u64(&out, 1);
         writer_sized(&out, (struct slice){text, address_size});
+        writer_sized(&out, (struct slice){text, peer_size});
         writer_sized(&out, (struct slice){text, version_size});
         assert_int_equal(decode_hello(writer_slice(&out)), i == 0 ? OK : ERR_MALFORMED);
     }
