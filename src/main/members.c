@@ -23,6 +23,7 @@ static err parse_member(struct slice item, struct member *out_member, struct err
 {
     struct slice address = item;
     struct slice id = api_text_split(&address, '=');
+    *out_member = (struct member){.id = 0};
     if (api_units_parse_u64(id, &out_member->id) != OK || out_member->id == 0) {
         return err_note_set(note, ERR_BAD_REQUEST,
                             "\"%.*s\" is not of the form ID=HOST:PORT with an id from 1",
@@ -34,7 +35,6 @@ static err parse_member(struct slice item, struct member *out_member, struct err
                             "=HOST:PORT",
                             out_member->id, out_member->id);
     }
-    memset(out_member->peer_address, 0, sizeof(out_member->peer_address));
     memcpy(out_member->peer_address, address.data, address.size);
     struct env_address parsed;
     struct err_note why;

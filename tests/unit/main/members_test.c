@@ -22,6 +22,9 @@ static void members_are_sorted_by_id(void **state)
     assert_string_equal(members[0].peer_address, "a:4001");
     assert_int_equal(members[2].id, 3);
     assert_string_equal(members[2].peer_address, "[::1]:4003");
+    for (uint32_t i = 0; i < count; i++) {
+        assert_false(members[i].wants_vote); /* all fields are set: they go into the first entry */
+    }
     assert_ptr_equal(main_members_find(members, count, 2), &members[1]);
     assert_null(main_members_find(members, count, 4));
 }
