@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "node/node_int.h"
+#include "raft/raft_int.h"
 #include "sim/checker.h"
 #include "sim/node_env.h"
 
@@ -69,7 +70,8 @@ bool admin_is_member(const struct admin *admin, const struct host *host)
 
 static bool is_lost(const struct host *host)
 {
-    return host->state == HOST_GONE || host->state == HOST_REFUSES;
+    bool is_found = host->state == HOST_DOWN && host->is_rotten; /* as soon as it starts */
+    return host->state == HOST_GONE || host->state == HOST_REFUSES || is_found;
 }
 
 /* A member whose data is lost; NULL: there is none. */
@@ -85,21 +87,44 @@ static struct host *lost_member(const struct admin *admin)
     return NULL;
 }
 
-bool admin_may_lose(const struct admin *admin, const struct host *host)
+/* Whether the present leader's configuration is all there is: nobody has seen a later term, and no
+ * change is on its way in its log. */
+static bool is_certain(const struct admin *admin)
 {
-    const struct membership *membership = membership_of(admin);
-    if (membership == NULL || admin->change != NULL || membership->conf.voters_outgoing.count > 0 ||
-        membership->conf.voters.count < 3 || !id_set_has(&membership->conf.voters, host->number)) {
+    const struct host *leader = checker_leader(admin->sim->checker);
+    const struct raft *lead = leader != NULL ? host_raft(leader) : NULL;
+    if (lead == NULL || admin->change != NULL ||
+        lead->log.applied != raft_log_last_index(&lead->log)) {
         return false;
     }
     for (uint32_t i = 1; i <= admin->sim->host_count; i++) {
-        const struct host *other = admin->sim->hosts[i];
-        bool is_whole = other->state == HOST_RUNNING && !other->is_rotten;
-        if (is_in(&membership->conf, other->number) && !is_whole) {
+        const struct raft *raft = host_raft(admin->sim->hosts[i]);
+        if (raft != NULL && raft->term > lead->term) {
             return false;
         }
     }
     return true;
+}
+
+static bool all_members_are_whole(const struct admin *admin, const struct conf_state *conf)
+{
+    for (uint32_t i = 1; i <= admin->sim->host_count; i++) {
+        const struct host *host = admin->sim->hosts[i];
+        bool is_whole = host_is_up(host) && !host->is_rotten;
+        if (is_in(conf, host->number) && !is_whole) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool admin_may_lose(const struct admin *admin, const struct host *host)
+{
+    const struct membership *membership = membership_of(admin);
+    return membership != NULL && is_certain(admin) && membership->conf.voters_outgoing.count == 0 &&
+           membership->conf.voters.count >= 3 &&
+           id_set_has(&membership->conf.voters, host->number) &&
+           all_members_are_whole(admin, &membership->conf);
 }
 
 bool admin_is_done(const struct admin *admin)

@@ -129,8 +129,8 @@ static void a_stranger_is_taken_if_the_owner_says_so_and_dialled_back(void **sta
     struct env *env = *state;
     struct node one = {.takes_strangers = true};
     struct node two = {0};
-    node_open_alone(&one, env);
-    struct raw_listener listener;
+    node_open(&one, node_options(env, 1));
+    struct raw_listener listener = {0};
     struct net_options options = node_options(env, 2);
     options.peer_address = raw_listen(&listener, env);
     node_open(&two, options);
@@ -148,7 +148,7 @@ static void a_stranger_that_the_owner_does_not_take_is_refused(void **state)
     struct env *env = *state;
     struct node one = {0};
     struct node two = {0};
-    node_open_alone(&one, env);
+    node_open(&one, node_options(env, 1));
     struct net_options options = node_options(env, 2);
     options.peer_address = "127.0.0.1:1";
     node_open(&two, options);

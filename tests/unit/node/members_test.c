@@ -79,7 +79,7 @@ static void until_it_is_taken_in_a_joining_node_has_to_be_told_whom_to_ask(void 
     cluster_deinit(&cluster);
 }
 
-/* M5: told of one member only, which does not lead and will not: who leads finds it nevertheless. */
+/* M5: told of one member only, which does not lead: who leads finds it nevertheless. */
 static void who_was_told_of_others_is_taken_in_by_the_leader_that_dials(void **state)
 {
     (void)state;

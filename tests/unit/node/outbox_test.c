@@ -51,6 +51,17 @@ static void one_batch_a_peer_and_each_failure_is_told(void **state)
     outbox_deinit(&outbox);
 }
 
+/* Simulator, membership 6004: a follower passes on that the leader should hand over to itself. */
+static void the_leader_may_be_asked_to_stay(void **state)
+{
+    (void)state;
+    struct outbox outbox = {.count = 0};
+    struct message message = {.type = MSG_TRANSFER_LEADER, .from = 2, .to = 2, .term = 1};
+    outbox_add(&outbox, 1, &message);
+    assert_int_equal(outbox.count, 1);
+    outbox_deinit(&outbox);
+}
+
 static void a_full_batch_is_followed_by_another(void **state)
 {
     (void)state;
@@ -83,6 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_batch_a_peer_and_each_failure_is_told),
+        cmocka_unit_test(the_leader_may_be_asked_to_stay),
         cmocka_unit_test(a_full_batch_is_followed_by_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
