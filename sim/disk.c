@@ -14,7 +14,7 @@
 /* One change that is not durable yet, with what it replaced. */
 struct change {
     bool is_resize;
-    bool is_durable;   /* a write of its own right (O_DSYNC): keeps its sectors whatever happens */
+    bool is_durable;   /* of its own right (O_DSYNC): keeps its sectors, or size, come what may */
     uint64_t offset;   /* of a write */
     uint64_t old_size; /* of the file before it */
     size_t size;       /* of `old` */
@@ -163,6 +163,24 @@ static void keep_old(struct change *change, const struct inode *inode, uint64_t 
     change->size = size;
 }
 
+static void resize(struct inode *inode, uint64_t size)
+{
+    struct change *change = change_add(inode);
+    change->is_resize = true;
+    if (size < inode->size) {
+        keep_old(change, inode, size, (size_t)(inode->size - size));
+    }
+    set_size(inode, size);
+}
+
+/* Without its size, what O_DSYNC has written could not be read. */
+static void keep_size(struct inode *inode)
+{
+    for (size_t i = 0; i < inode->change_count; i++) {
+        inode->changes[i].is_durable = inode->changes[i].is_durable || inode->changes[i].is_resize;
+    }
+}
+
 void inode_write(struct inode *inode, uint64_t offset, struct slice bytes, bool is_durable)
 {
     if (bytes.size == 0) {
@@ -170,7 +188,7 @@ void inode_write(struct inode *inode, uint64_t offset, struct slice bytes, bool 
     }
     uint64_t end = offset + bytes.size;
     if (end > inode->size) {
-        inode_resize(inode, end);
+        resize(inode, end);
     }
     if (!is_durable || inode->change_count > 0) {
         struct change *change = change_add(inode);
@@ -178,21 +196,18 @@ void inode_write(struct inode *inode, uint64_t offset, struct slice bytes, bool 
         change->is_durable = is_durable;
         keep_old(change, inode, offset, bytes.size);
     }
+    if (is_durable) {
+        keep_size(inode);
+    }
     memcpy(inode->bytes + offset, bytes.data, bytes.size);
     inode->extent = end > inode->extent ? end : inode->extent;
 }
 
 void inode_resize(struct inode *inode, uint64_t size)
 {
-    if (size == inode->size) {
-        return;
+    if (size != inode->size) {
+        resize(inode, size);
     }
-    struct change *change = change_add(inode);
-    change->is_resize = true;
-    if (size < inode->size) {
-        keep_old(change, inode, size, (size_t)(inode->size - size));
-    }
-    set_size(inode, size);
 }
 
 void inode_sync(struct inode *inode)
@@ -228,6 +243,7 @@ int inode_fd(const struct inode *inode)
 struct settled {
     uint8_t *bits;
     size_t sector_count;
+    uint64_t size; /* what stood behind it was cut off, for good, by a newer change that was kept */
 };
 
 static bool is_settled(const struct settled *settled, uint64_t sector)
@@ -275,6 +291,7 @@ static uint64_t undo_write(struct inode *inode, const struct change *change, siz
 {
     uint64_t lost = 0;
     uint64_t end = change->offset + change->size;
+    end = end < settled->size ? end : settled->size;
     for (uint64_t at = change->offset; at < end;) {
         uint64_t sector = at / DISK_SECTOR;
         uint64_t next = (sector + 1) * DISK_SECTOR < end ? (sector + 1) * DISK_SECTOR : end;
@@ -321,15 +338,21 @@ static uint64_t inode_crash(struct inode *inode, enum disk_crash kind, struct pr
     fate.arrived = (uint32_t)prng_below(prng, 1000001);
     uint64_t lost = 0;
     bool is_size_settled = false;
+    uint64_t size = inode->size; /* after the change that is looked at */
+    settled.size = UINT64_MAX;
     for (size_t i = inode->change_count; i > 0; i--) {
         const struct change *change = &inode->changes[i - 1];
         if (!change->is_resize) {
             lost += undo_write(inode, change, i - 1, &fate, &settled);
-        } else if (!is_size_settled && !has_arrived(&fate, i - 1, change, 0)) {
+            continue;
+        }
+        if (!is_size_settled && !has_arrived(&fate, i - 1, change, 0)) {
             undo_resize(inode, change);
         } else {
             is_size_settled = true; /* what came before it has arrived, too */
+            settled.size = size < settled.size ? size : settled.size;
         }
+        size = change->old_size;
     }
     mem_free(settled.bits);
     inode_sync(inode);
