@@ -179,11 +179,11 @@ uint64_t chance_log(struct prng *prng, uint64_t low, uint64_t high)
     /* Without floating point, which compilers may round differently: draw a power of two, then
      * within it. */
     unsigned doublings = 0;
-    while ((low << (doublings + 1)) <= high) {
+    while (low <= (high >> doublings) / 2) {
         doublings++;
     }
     uint64_t begin = low << prng_below(prng, doublings + 1);
-    uint64_t end = begin * 2 - 1 < high ? begin * 2 - 1 : high;
+    uint64_t end = begin <= high / 2 ? begin * 2 - 1 : high;
     return chance_between(prng, begin, end);
 }
 
@@ -220,7 +220,7 @@ void world_trace(struct world *world, const char *what, uint32_t host, uint64_t 
     struct trace_line *line = &world->lines[world->line_count % TRACE_LINES];
     *line = (struct trace_line){world->now_ns, what, host, a, b};
     world->line_count++;
-    uint64_t hash = mix(world->trace_hash, text_word(what) + host);
+    uint64_t hash = mix(mix(world->trace_hash, text_word(what)), host);
     world->trace_hash = mix(mix(mix(hash, world->now_ns), a), b);
     if (world->is_trace_on) {
         print_line(line);
