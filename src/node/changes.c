@@ -151,12 +151,66 @@ static err admit(const struct replica *replica)
     return replica_has_quorum(replica) ? OK : ERR_NO_LEADER;
 }
 
+/* ---- a leader that is to go ---- */
+
+static bool takes_vote_of(const struct conf_change *change, node_id id)
+{
+    for (uint32_t i = 0; i < change->count; i++) {
+        bool takes = change->changes[i].type == CONF_CHANGE_REMOVE ||
+                     change->changes[i].type == CONF_CHANGE_ADD_LEARNER;
+        if (change->changes[i].id == id && takes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The voter that has most of the log, of those that are there and stay; 0: there is none. */
+static node_id find_successor(const struct replica *replica, const struct conf_change *change)
+{
+    struct raft_status status;
+    raft_status(replica->raft, &status);
+    node_id successor = 0;
+    uint64_t match = 0;
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        const struct raft_member_status *member = &status.members[i];
+        if (member->id != status.id && !member->is_learner && member->recent_active &&
+            member->match > match && !takes_vote_of(change, member->id)) {
+            successor = member->id;
+            match = member->match;
+        }
+    }
+    return successor;
+}
+
+/*
+ * A leader that loses its vote steps down as soon as it has applied that. If those that stay have
+ * not heard by then that it is committed, they still need its vote to elect another one, and it is
+ * about to be switched off. So somebody else has to lead first, and to be asked again.
+ */
+static err hand_over_first(struct replica *replica, const struct conf_change *change)
+{
+    node_id self = replica->node->identity.node;
+    if (!id_set_has(&replica->membership.conf.voters, self) || !takes_vote_of(change, self)) {
+        return OK;
+    }
+    node_id successor = find_successor(replica, change);
+    if (successor == 0) {
+        return OK;
+    }
+    err e = raft_transfer_leader(replica->raft, successor);
+    return e == OK ? ERR_BUSY : e;
+}
+
 void changes_begin(struct replica *replica, struct node_change *change)
 {
     struct writer context = {0};
     err e = admit(replica);
     if (e == OK) {
         e = check(replica, change);
+    }
+    if (e == OK) {
+        e = hand_over_first(replica, &change->change);
     }
     if (e == OK) {
         struct conf_change conf = change->change;

@@ -202,8 +202,7 @@ static bool hears_a_leader(const struct replica *replica)
 bool members_take_stranger(struct replica *replica, node_id id, const char *address)
 {
     struct node *node = replica->node;
-    if (replica->members.is_removed || hears_a_leader(replica) ||
-        replica->members.leaving_count == MEMBERS_MAX ||
+    if (hears_a_leader(replica) || replica->members.leaving_count == MEMBERS_MAX ||
         net_peer_set(node->net, id, address) != OK) {
         return false;
     }

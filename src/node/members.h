@@ -12,7 +12,8 @@
  *     says whom to ask.
  * M5  Who hears a leader knows who the members are, and refuses all others: so a node that was
  *     removed is told. Who hears none may have slept through changes, or not be taken in yet: it
- *     takes whoever speaks for this cluster, until the membership says more or a while is over.
+ *     takes whoever speaks for this cluster, until the membership says more or a while is over. So
+ *     does a node that was removed: those that have not heard of that yet may need its vote.
  */
 #ifndef NODE_MEMBERS_H
 #define NODE_MEMBERS_H

@@ -153,7 +153,7 @@ struct node_change {
  * `done` is called exactly once, also from within this call: OK (applied here; a joint
  * configuration may still have to be left), or, for sure not applied: ERR_NOT_LEADER (another node
  * leads: `leader`), ERR_NO_LEADER, ERR_BUSY (an earlier change or a transfer of leadership is under
- * way), ERR_CONFLICT (it does not fit the configuration, or two members would have one address),
+ * way; also if the change takes this leader's own vote: then it has begun to hand over), ERR_CONFLICT (it does not fit the configuration, or two members would have one address),
  * ERR_ADDRESS (a member, this one included, has none that peers could dial), ERR_BAD_REQUEST (a
  * member that the change does not mention, or the id 0), ERR_OVERLOADED, ERR_DRAINING. Else
  * ERR_OUTCOME_UNKNOWN.

@@ -128,6 +128,32 @@ static void one_member_is_replaced_by_another_in_one_step(void **state)
     cluster_deinit(&cluster);
 }
 
+static bool somebody_else_leads(void *ctx)
+{
+    const struct wait *wait = ctx;
+    return has_leader(wait->cluster) && leader_of(wait->cluster) != wait->node;
+}
+
+/* Simulator, membership 30039: who stays had not heard that the removal was committed, and the vote
+ * that it needed then was the removed leader's. */
+static void a_leader_that_is_to_go_hands_over_first(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    uint32_t leader = leader_of(&cluster);
+    struct conf_change conf = change_of(CONF_CHANGE_REMOVE, leader + 1);
+    struct changing changing;
+    begin_change(&cluster, leader, &changing, &conf, NULL, 0);
+    assert_int_equal(changing.answers, 1);
+    assert_int_equal(changing.e, ERR_BUSY);
+    struct wait wait = {&cluster, leader, 0};
+    assert_true(turn_until(&cluster, somebody_else_leads, &wait));
+    remove_member(&cluster, leader);
+    assert_true(turn_until(&cluster, is_removed, &wait));
+    cluster_deinit(&cluster);
+}
+
 static void a_leader_removes_itself_and_another_one_leads(void **state)
 {
     (void)state;
@@ -248,6 +274,7 @@ int main(void)
         cmocka_unit_test(until_it_is_taken_in_a_joining_node_has_to_be_told_whom_to_ask),
         cmocka_unit_test(who_was_told_of_others_is_taken_in_by_the_leader_that_dials),
         cmocka_unit_test(one_member_is_replaced_by_another_in_one_step),
+        cmocka_unit_test(a_leader_that_is_to_go_hands_over_first),
         cmocka_unit_test(a_leader_removes_itself_and_another_one_leads),
         cmocka_unit_test(a_member_that_was_removed_while_it_was_away_disturbs_nobody),
         cmocka_unit_test(an_id_that_was_removed_may_come_back_with_a_new_directory),
