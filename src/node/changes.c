@@ -227,27 +227,64 @@ void changes_begin(struct replica *replica, struct node_change *change)
     replica->changes.waiting = change;
 }
 
-void changes_applied(struct replica *replica, struct raft_pos pos, err e)
+/* ---- the end ---- */
+
+static void answer(struct replica *replica, err e, node_id leader)
 {
     struct node_change *change = replica->changes.waiting;
-    if (change == NULL || change->pos.index > pos.index) {
+    replica->changes = (struct changes){.waiting = NULL};
+    finish(change, e, leader);
+}
+
+/* The entry of the change itself. */
+static void change_applied(struct replica *replica, struct raft_pos pos, err e)
+{
+    const struct node_change *change = replica->changes.waiting;
+    ASSERT(change->pos.index == pos.index); /* entries are applied one by one */
+    if (change->pos.term != pos.term) {
+        answer(replica, ERR_NOT_LEADER, replica->leader); /* another leader's entry is there now */
+    } else if (e != OK) {
+        answer(replica, e, 0);
+    } else {
+        replica->changes.is_applied = true;
+    }
+}
+
+void changes_applied(struct replica *replica, struct raft_pos pos, err e)
+{
+    const struct changes *changes = &replica->changes;
+    if (changes->waiting == NULL) {
         return;
     }
-    ASSERT(change->pos.index == pos.index); /* entries are applied one by one */
-    replica->changes.waiting = NULL;
-    if (change->pos.term != pos.term) {
-        finish(change, ERR_NOT_LEADER, replica->leader); /* another leader's entry is there now */
-    } else {
-        finish(change, e, 0);
+    if (!changes->is_applied) {
+        if (changes->waiting->pos.index <= pos.index) {
+            change_applied(replica, pos, e);
+        }
+    } else if (changes->seal.index != 0 && changes->seal.index <= pos.index) {
+        answer(replica, changes->seal.term == pos.term ? OK : ERR_OUTCOME_UNKNOWN, 0);
     }
 }
 
 void changes_passed(struct replica *replica, uint64_t index)
 {
-    struct node_change *change = replica->changes.waiting;
-    if (change != NULL && change->pos.index <= index) {
-        replica->changes.waiting = NULL;
-        finish(change, ERR_OUTCOME_UNKNOWN, 0);
+    if (replica->changes.waiting != NULL && replica->changes.waiting->pos.index <= index) {
+        answer(replica, ERR_OUTCOME_UNKNOWN, 0);
+    }
+}
+
+/* C3. Refused for now: at the next tick. */
+static void seal(struct replica *replica)
+{
+    struct changes *changes = &replica->changes;
+    const struct conf_state *conf = &replica->membership.conf;
+    bool is_to_be_left = conf->voters_outgoing.count > 0 && conf->auto_leave;
+    struct entry empty = {.type = ENTRY_NORMAL};
+    if (replica->role != RAFT_LEADER) {
+        answer(replica, ERR_OUTCOME_UNKNOWN, 0);
+    } else if (changes->seal.index == 0 && !is_to_be_left &&
+               raft_propose(replica->raft, &empty, 1, NULL) == OK) {
+        changes->seal = empty.pos;
+        env_turn_wake(replica->node->env);
     }
 }
 
@@ -293,10 +330,11 @@ static void promote(struct replica *replica, uint64_t now_ms)
 
 void changes_tick(struct replica *replica, uint64_t now_ms)
 {
-    struct node_change *change = replica->changes.waiting;
-    if (change != NULL && change->deadline_ms <= now_ms) {
-        replica->changes.waiting = NULL;
-        finish(change, ERR_OUTCOME_UNKNOWN, 0);
+    if (replica->changes.waiting != NULL && replica->changes.waiting->deadline_ms <= now_ms) {
+        answer(replica, ERR_OUTCOME_UNKNOWN, 0);
+    }
+    if (replica->changes.waiting != NULL && replica->changes.is_applied) {
+        seal(replica);
     }
     if (replica->role == RAFT_LEADER && replica_has_quorum(replica)) {
         promote(replica, now_ms);
@@ -305,9 +343,7 @@ void changes_tick(struct replica *replica, uint64_t now_ms)
 
 void changes_close(struct replica *replica)
 {
-    struct node_change *change = replica->changes.waiting;
-    if (change != NULL) {
-        replica->changes.waiting = NULL;
-        finish(change, ERR_OUTCOME_UNKNOWN, 0);
+    if (replica->changes.waiting != NULL) {
+        answer(replica, ERR_OUTCOME_UNKNOWN, 0);
     }
 }

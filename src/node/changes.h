@@ -4,8 +4,12 @@
  *
  * C1  Only a leader in contact with a quorum takes a change, and proposes it at once or refuses it:
  *     so a refusal is always "not applied".
- * C2  What was proposed is answered when its place in the log is applied, by whomever; past its
+ * C2  What was proposed is answered, by whatever is applied at its place in the log; past its
  *     deadline its outcome is unknown.
+ * C3  It is answered OK only when a quorum of the new configuration durably knows that it is
+ *     committed. A configuration is in force where it is applied: until then those that stay may
+ *     still need the votes of those that go, who are about to be switched off. So an entry after it
+ *     (the seal) is committed first: it carries the commit index with it.
  */
 #ifndef NODE_CHANGES_H
 #define NODE_CHANGES_H
@@ -17,6 +21,8 @@ struct replica;
 /* All zero at first. */
 struct changes {
     struct node_change *waiting; /* proposed; NULL: none */
+    bool is_applied;      /* that one is: it waits for the end of the joint state, the seal */
+    struct raft_pos seal; /* proposed; 0/0: not yet (C3) */
 };
 
 /* Proposes `change` or answers it. */

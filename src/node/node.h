@@ -150,8 +150,9 @@ struct node_change {
  * is EXPLICIT. A member that is added as a learner and `wants_vote` becomes a voter by itself, once
  * it has caught up.
  *
- * `done` is called exactly once, also from within this call: OK (applied here; a joint
- * configuration may still have to be left), or, for sure not applied: ERR_NOT_LEADER (another node
+ * `done` is called exactly once, also from within this call: OK (in force, a joint configuration
+ * left unless that is EXPLICIT, and a quorum of the new members durably knows it: who was removed
+ * may be switched off), or, for sure not applied: ERR_NOT_LEADER (another node
  * leads: `leader`), ERR_NO_LEADER, ERR_BUSY (an earlier change or a transfer of leadership is under
  * way; also if the change takes this leader's own vote: then it has begun to hand over), ERR_CONFLICT (it does not fit the configuration, or two members would have one address),
  * ERR_ADDRESS (a member, this one included, has none that peers could dial), ERR_BAD_REQUEST (a

@@ -177,9 +177,30 @@ static void a_change_is_answered_by_what_is_applied_at_its_place(void **state)
     assert_int_equal(passed.e, ERR_OUTCOME_UNKNOWN);
 }
 
+/* C3: another entry was committed behind the change before it was answered. Simulator, swarm 50244:
+ * the removed leader's disk was lost when only it knew that it had been removed. */
+static void a_change_is_answered_when_a_quorum_knows_that_it_is_committed(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    struct conf_change conf = change_of(CONF_CHANGE_REMOVE, (leader + 1) % 3 + 1);
+    struct changing changing;
+    begin_change(&cluster, leader, &changing, &conf, NULL, 0);
+    assert_true(turn_until(&cluster, is_changed, &changing));
+    assert_int_equal(changing.e, OK);
+    struct node_status status;
+    node_status(cluster.nodes[leader], &status);
+    assert_true(status.applied_index > changing.change.pos.index);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_change_is_answered_when_a_quorum_knows_that_it_is_committed),
         cmocka_unit_test(only_the_leader_takes_a_change_and_others_say_who_that_is),
         cmocka_unit_test(one_change_at_a_time),
         cmocka_unit_test(what_does_not_fit_is_refused_before_it_is_proposed),
