@@ -1,11 +1,12 @@
 # A thin front: CMake builds (CMakePresets.json), ctest tests, scripts/ does the rest.
 .DEFAULT_GOAL := quick
-.PHONY: quick run test cluster check asan tsan analyze fuzz bench format clean help release
+.PHONY: quick run test cluster check asan tsan analyze fuzz sim bench format clean help release
 
 ARGS ?=
 STAGES ?= test
 T ?=
 SECONDS ?= 60
+HOURS ?= 1
 
 ## make                 the development build and the quick tests
 quick:
@@ -19,7 +20,7 @@ run: release
 cluster: release
 	@exec scripts/cluster.sh $(ARGS)
 
-## make release         installs what the build needs, then build/pontoon, raft-trace and lincheck
+## make release         installs what the build needs, then build/pontoon, pontoon-sim, raft-trace, lincheck
 release:
 	@scripts/setup.sh build
 	@scripts/build.sh release programs
@@ -48,6 +49,10 @@ analyze:
 fuzz:
 	@scripts/setup.sh build check
 	@scripts/fuzz.sh "$(SECONDS)" $(T)
+
+## make sim [HOURS=1] [ARGS=…]    simulated clusters from new seeds; ARGS as build/pontoon-sim --help
+sim: release
+	@build/pontoon-sim --hours "$(HOURS)" $(ARGS)
 
 ## make bench           three nodes beside etcd, in one run
 bench: release

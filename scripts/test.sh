@@ -10,6 +10,7 @@
 #   check    static checks, clang build, clang-tidy, cppcheck, -fanalyzer
 #   analyze  gcc -fanalyzer alone
 #   fuzz     every fuzz target for ten seconds
+#   sim      simulated clusters: old findings, determinism, 100 hours of new seeds
 #   left     no process of ours is left running
 set -euo pipefail
 
@@ -110,11 +111,18 @@ stage() {
         scripts/setup.sh build check
         step "fuzz" scripts/fuzz.sh 10
         ;;
+    sim)
+        scripts/setup.sh build check
+        scripts/build.sh release programs
+        step "simulator: seeds that found something" scripts/sim.sh regressions
+        step "simulator: determinism" scripts/determinism.sh 100
+        step "simulator: 100 cluster-hours of new seeds" scripts/sim.sh fresh 100
+        ;;
     left)
         step "no process is left running" none_left
         ;;
     *)
-        echo "usage: scripts/test.sh quick|test|asan|tsan|tsan-unit|check|analyze|fuzz|left..." >&2
+        echo "usage: scripts/test.sh quick|test|asan|tsan|tsan-unit|check|analyze|fuzz|sim|left..." >&2
         exit 2
         ;;
     esac

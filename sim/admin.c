@@ -70,8 +70,8 @@ bool admin_is_member(const struct admin *admin, const struct host *host)
 
 static bool is_lost(const struct host *host)
 {
-    bool is_found = host->state == HOST_DOWN && host->is_rotten; /* as soon as it starts */
-    return host->state == HOST_GONE || host->state == HOST_REFUSES || is_found;
+    /* Rot shows as "corrupt" answers, or at the next start: whoever sees it replaces the node. */
+    return host->state == HOST_GONE || host->state == HOST_REFUSES || host->is_rotten;
 }
 
 /* A member whose data is lost; NULL: there is none. */

@@ -90,7 +90,7 @@ const struct membership *store_incoming_membership(const struct store_incoming *
 
 /* A complete one stays for the next store_open (N3), any other is removed. NULL: no-op. */
 void store_incoming_close(struct store_incoming *incoming);
-/* Removes even a complete one: the core did not want it. NULL: no-op. */
+/* Removes even a complete one, durably: the core did not want it. NULL: no-op. */
 void store_incoming_discard(struct store_incoming *incoming);
 
 /*

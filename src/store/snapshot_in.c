@@ -1,4 +1,6 @@
 /* Into a file of its own: see snapshot.h. What becomes of that file is install.c's. */
+#include <errno.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "store/snapshot_int.h"
@@ -177,14 +179,20 @@ void store_incoming_discard(struct store_incoming *incoming)
     if (incoming == NULL) {
         return;
     }
-    /* Which name it has depends on where it failed. If it stays, store_open will look at it. */
+    struct store *store = incoming->store;
+    bool was_complete = store_incoming_is_complete(incoming);
+    /* Which name it has depends on where it failed. */
     const char *paths[] = {incoming->partial_path, incoming->path};
     for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
-        err e = env_unlink(incoming->store->options.env, paths[i]);
+        err e = env_unlink(store->options.env, paths[i]);
         if (e != OK && e != ERR_NO_FILE) {
-            LOG_WARN(incoming->store->options.log, "a snapshot could not be removed", LOG_ERR(e),
+            LOG_WARN(store->options.log, "a snapshot could not be removed", LOG_ERR(e),
                      LOG_TEXT("path", paths[i]));
         }
+    }
+    /* A complete one would be installed by the next store_open, and nobody would expect that. */
+    if (was_complete && env_dir_sync(store->options.env, store->incoming_directory) != OK) {
+        fatal(errno, "sync %s", store->incoming_directory);
     }
     incoming_free(incoming);
 }
