@@ -265,6 +265,7 @@ struct env_worker {
     struct env *env;
     struct list waiting; /* of env_job.link */
     struct env_job *job; /* has run, its done is to come */
+    uint64_t waited_ns;  /* before it ran */
     struct world_event start;
     struct world_event done;
 };
@@ -286,8 +287,9 @@ static void start_next(struct env_worker *worker)
 {
     if (worker->job == NULL && !list_is_empty(&worker->waiting) &&
         !world_is_scheduled(&worker->start)) {
-        env_sim_schedule(worker->env, &worker->start,
-                         now_ns(worker->env) + hand_over_ns(worker->env));
+        struct env *env = worker->env;
+        worker->waited_ns = env_sim_write_ns(env, 0) + env_sim_sync_ns(env);
+        env_sim_schedule(env, &worker->start, now_ns(env) + hand_over_ns(env) + worker->waited_ns);
     }
 }
 
@@ -299,7 +301,7 @@ static void on_start(struct world_event *event)
     env->is_in_job = true;
     env->spent_ns = 0;
     worker->job = run_job(worker);
-    uint64_t spent_ns = env->spent_ns;
+    uint64_t spent_ns = env->spent_ns > worker->waited_ns ? env->spent_ns - worker->waited_ns : 0;
     env->spent_ns = 0;
     env->is_in_job = false;
     env_sim_schedule(env, &worker->done,

@@ -3,8 +3,10 @@
  * lmdb_calls.c; streams: network.c.
  *
  * E1  Events of a life run in turns: those that come in within the plan's turn_ns, then the hooks.
- * E2  A worker's job runs in one piece when it begins; what its file calls take is added up and is
- *     when `done` comes. Nobody can tell, since a job touches only what it owns.
+ * E2  A worker's job runs in one piece, after about as long as a write and a sync take: until then
+ *     a crash finds nothing of it on the disk, and what is promised too early is lost. What its
+ *     file calls take beyond that is added up and is when `done` comes. Nobody else can tell, since
+ *     a job touches only what it owns; crashes inside of it are crashes between effects (E3).
  * E3  Every call that changes something outside of memory (a write, a sync, a rename, a frame) is
  *     an effect. A crash can come before any one of them.
  */
