@@ -10,6 +10,9 @@
 #include "raft/raft_int.h"
 #include "sim/clients.h"
 
+/* When the cluster has its first leader, whatever its timeouts. */
+#define QUIET_FROM_NS (20 * SIM_SECOND)
+
 /* One entry that some node logged at an index. */
 struct version {
     struct version *next; /* of another term */
@@ -216,6 +219,13 @@ static void check_elected(struct checker *checker, const struct host *host, cons
     checker->elections++;
     world_trace(checker->sim->world, "elected", host->number, raft->term, checker->committed);
     sim_count(checker->sim, SIM_ELECTION, 1);
+    if (checker->sim->plan.profile == PLAN_QUIET &&
+        world_now_ns(checker->sim->world) > QUIET_FROM_NS) {
+        sim_fail(checker->sim,
+                 "needless election: node %u is elected in term %" PRIu64
+                 " of a cluster whose leader lacked nothing",
+                 host->number, raft->term);
+    }
     uint64_t index = checker->committed;
     uint64_t term = 0;
     while (index > 0 && checker->slots[index].committed_in >= raft->term) {

@@ -11,6 +11,8 @@
  *   K6  Determinism: one applied index, one state hash.
  *   K7  What was acknowledged is applied, once, with the revision that the client was told; what
  *       was refused for sure never is.
+ *   K8  In a quiet cluster the first leader stays: neither short stalls nor a follower that was
+ *       away make anybody else stand.
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H

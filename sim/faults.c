@@ -230,6 +230,42 @@ static void cut_network(struct faults *faults)
     }
 }
 
+static bool is_any_cut(const struct sim *sim)
+{
+    for (uint32_t a = 1; a <= sim->host_count; a++) {
+        for (uint32_t b = 1; b <= sim->host_count; b++) {
+            if (network_is_cut(sim->network, a, b)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* One follower, for some election timeouts, in one direction or both: nobody else may notice. */
+static void isolate_follower(struct faults *faults)
+{
+    struct sim *sim = faults->sim;
+    uint64_t timeout_ns = sim->plan.election_timeout_ms * SIM_MS;
+    uint64_t until_ns = now_ns(faults) + timeout_ns * chance_between(&faults->chance, 2, 6);
+    uint32_t chosen = any_host(faults)->number;
+    uint64_t ways = chance_between(&faults->chance, 1, 3);
+    const struct host *leader = checker_leader(sim->checker);
+    if (leader == NULL || leader->number == chosen || is_any_cut(sim)) {
+        return;
+    }
+    for (uint32_t other = 1; other <= sim->host_count; other++) {
+        if (other != chosen && (ways & 1) != 0) {
+            cut_way(faults, other, chosen, until_ns);
+        }
+        if (other != chosen && (ways & 2) != 0) {
+            cut_way(faults, chosen, other, until_ns);
+        }
+    }
+    sim_count(sim, SIM_CUT_ISOLATED, 1);
+    world_trace(sim->world, "isolate", chosen, ways, until_ns);
+}
+
 static void unclog_way(struct faults *faults, struct ending *ending)
 {
     network_clog(faults->sim->network, ending->from, ending->to, 0);
@@ -416,13 +452,14 @@ struct choice {
 static void begin_one(struct faults *faults)
 {
     const struct plan_weights *weights = &faults->sim->plan.weights;
+    bool is_quiet = faults->sim->plan.profile == PLAN_QUIET;
     const struct choice choices[] = {
         {weights->crash, crash},
         {weights->crash_effect, crash_at_effect},
         {weights->crash_all, crash_all},
         {weights->stop, stop},
         {weights->pause, pause},
-        {weights->cut, cut_network},
+        {weights->cut, is_quiet ? isolate_follower : cut_network},
         {weights->clog, clog_way},
         {weights->reset, reset},
         {weights->disk_slow, slow_disk},

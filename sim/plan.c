@@ -134,10 +134,10 @@ static void draw_weights(struct plan *plan, struct prng *prng)
     }
 }
 
-/* M16: stalls below the election timeout alone must not make anybody stand for election. */
+/* Stalls below the election timeout and a follower that is cut off: neither may cost a leader. */
 static void be_quiet(struct plan *plan, struct prng *prng)
 {
-    plan->weights = (struct plan_weights){.disk_stall = 1};
+    plan->weights = (struct plan_weights){.disk_stall = 1, .cut = 1};
     plan->loss = plan->doubling = plan->reordering = plan->corruption = plan->delaying = 0;
     plan->latency_ns = chance_log(prng, 20 * SIM_US, 2 * SIM_MS);
     plan->jitter_ns = plan->latency_ns;
