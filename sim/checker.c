@@ -279,8 +279,11 @@ static void check_elected(struct checker *checker, const struct host *host, cons
     }
     uint64_t index = checker->committed;
     uint64_t term = 0;
-    while (index > 0 && checker->slots[index].committed_in >= raft->term) {
-        index--; /* who is elected late has nothing of what later terms have done */
+    /* A candidate that was paused with the votes in its socket leads, for a moment, a term that is
+     * over: it has nothing of what later terms have done. */
+    while (index > 0 && (checker->slots[index].committed_term == 0 ||
+                         checker->slots[index].committed_in >= raft->term)) {
+        index--;
     }
     if (index == 0) {
         return;
