@@ -1,7 +1,7 @@
 /*
  * What LMDB does for the store, and nothing else of it: one file that is replaced, whole, from one
  * consistent state to the next. LMDB makes its system calls itself: this header is the seam behind
- * which they are (the simulator has its own checkpoint behind it), beside env/env.h.
+ * which they are (the simulator takes them by the linker), beside env/env.h.
  *
  * P1  One write transaction carries a frozen tail and the regions' states; it is synced (data, then
  *     meta page) when store_checkpoint_write returns OK, and leaves no trace otherwise.
