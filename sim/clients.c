@@ -11,7 +11,7 @@
 #include "sim/checker.h"
 #include "sim/node_env.h"
 
-#define VALUE_HEAD 16u
+#define VALUE_HEAD 24u
 #define VALUE_MAGIC UINT64_C(0x6e6f6f746e6f7001)
 /* Where a search has to decide (no revisions), histories are short; the certificate takes any. */
 #define SEARCH_OPS_MAX 20000u
@@ -80,17 +80,24 @@ struct clients *clients_new(struct sim *sim)
     return clients;
 }
 
-/* ---- values: magic, request number, then bytes that follow from the number ---- */
+/* ---- values: magic, request number, then bytes that follow from all bits of the number ---- */
+
+static uint64_t seal_of(uint64_t request)
+{
+    uint64_t seal = (request + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    return seal ^ (seal >> 32);
+}
 
 static uint8_t filler(uint64_t request, size_t at)
 {
-    return (uint8_t)(request * 31 + at * 7);
+    return (uint8_t)(seal_of(request) + at * 7);
 }
 
-static void encode_value(struct writer *out, uint64_t request, size_t size)
+void clients_encode_value(struct writer *out, uint64_t request, size_t size)
 {
     writer_u64(out, VALUE_MAGIC);
     writer_u64(out, request);
+    writer_u64(out, seal_of(request));
     for (size_t at = 0; at < size; at++) {
         writer_u8(out, filler(request, at));
     }
@@ -104,10 +111,10 @@ uint64_t clients_request_of(struct slice value)
     return load_u64(value.data + 8);
 }
 
-static bool is_whole(struct slice value)
+bool clients_is_whole(struct slice value)
 {
     uint64_t request = clients_request_of(value);
-    bool is_right = request != 0;
+    bool is_right = request != 0 && load_u64(value.data + 16) == seal_of(request);
     for (size_t at = VALUE_HEAD; at < value.size && is_right; at++) {
         is_right = value.data[at] == filler(request, at - VALUE_HEAD);
     }
@@ -230,7 +237,7 @@ static void check_stale(struct clients *clients, const struct host *host, struct
 static void read_value(struct operation *operation, struct lincheck_op *op, struct slice value)
 {
     struct clients *clients = operation->clients;
-    if (!is_whole(value)) {
+    if (!clients_is_whole(value)) {
         sim_fail(clients->sim, "node %u serves a value that nobody wrote", operation->host->number);
     }
     op->value = clients_request_of(value);
@@ -277,7 +284,7 @@ static struct buf *command_of(struct operation *operation, size_t value_size)
         .key = {(const uint8_t *)operation->key_text, operation->key_size},
     };
     if (operation->kind == OPERATION_PUT) {
-        encode_value(&value, operation->request, value_size);
+        clients_encode_value(&value, operation->request, value_size);
         command.value = writer_slice(&value);
     }
     struct buf *encoded = command_encode(&command);

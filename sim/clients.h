@@ -15,7 +15,11 @@
 /* They begin to ask. Lives as long as the simulation. */
 struct clients *clients_new(struct sim *sim);
 
-/* The request number that a value carries. */
+/* Appends the value of a request: its number, and `size` bytes that follow from that. */
+void clients_encode_value(struct writer *out, uint64_t request, size_t size);
+/* Whether it is the value of a request, every byte of it. */
+bool clients_is_whole(struct slice value);
+/* The request number that a value carries; 0: it is none of ours. */
 uint64_t clients_request_of(struct slice value);
 
 /* Where in a file one of a client's values has a byte that follows from its number; false: nowhere.
