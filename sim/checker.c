@@ -45,7 +45,6 @@ struct life {
     uint64_t commit;
     uint64_t applied;
     bool is_leader;
-    bool has_begun; /* with a log that was looked at */
 };
 
 /* A growing array of words by number. */
@@ -54,15 +53,8 @@ struct words {
     size_t count;
 };
 
-/* What a host has written and promised, over all its lives. */
-struct promise {
-    struct words terms; /* by index, as logged last */
-    uint64_t acked;     /* the last entry that it has acknowledged and not overwritten since */
-};
-
 struct checker {
     struct sim *sim;
-    struct promise promises[PLAN_HOSTS_MAX + 1];
     struct words leaders; /* by term */
     struct words votes[PLAN_HOSTS_MAX + 1];
     struct life lives[PLAN_HOSTS_MAX + 1];
@@ -161,60 +153,17 @@ static void check_version(struct checker *checker, const struct host *host,
     }
 }
 
-static void note_logged(struct promise *promise, struct raft_pos pos)
-{
-    uint64_t *term = word_at(&promise->terms, pos.index);
-    if (*term != pos.term && promise->acked >= pos.index) {
-        promise->acked = pos.index - 1;
-    }
-    *term = pos.term;
-}
-
 void checker_logged(struct checker *checker, const struct host *host,
                     const struct wal_append *append)
 {
     uint64_t before = UINT64_MAX;
     for (uint32_t i = 0; i < append->entry_count; i++) {
         check_version(checker, host, &append->entries[i], before);
-        note_logged(&checker->promises[host->number], append->entries[i].pos);
         before = append->entries[i].pos.term;
     }
     if (append->entry_count > 0) {
         world_trace(checker->sim->world, "log", host->number, append->entries[0].pos.index,
                     append->entries[0].pos.term);
-    }
-}
-
-/* ---- K9 ---- */
-
-void checker_acked(struct checker *checker, const struct host *host, uint64_t index)
-{
-    struct promise *promise = &checker->promises[host->number];
-    uint64_t term;
-    if (index > promise->acked && raft_log_term(&host_raft(host)->log, index, &term) == OK) {
-        promise->acked = index;
-        *word_at(&promise->terms, index) = term; /* it may have come with a snapshot */
-    }
-}
-
-void checker_log_ends(struct checker *checker, const struct host *host, uint64_t last_index)
-{
-    struct promise *promise = &checker->promises[host->number];
-    promise->acked = promise->acked < last_index ? promise->acked : last_index;
-}
-
-/* By log matching, the last entry stands for all before it. */
-static void check_promise(struct checker *checker, const struct host *host, const struct raft *raft)
-{
-    struct promise *promise = &checker->promises[host->number];
-    uint64_t term = 0;
-    err e = raft_log_term(&raft->log, promise->acked, &term);
-    if (promise->acked >= raft_log_first_index(&raft->log) &&
-        (e != OK || term != *word_at(&promise->terms, promise->acked))) {
-        sim_fail(checker->sim,
-                 "durability: node %u starts without entry %" PRIu64 " of term %" PRIu64
-                 ", which it had acknowledged",
-                 host->number, promise->acked, *word_at(&promise->terms, promise->acked));
     }
 }
 
@@ -326,10 +275,6 @@ void checker_after_turn(struct checker *checker, const struct host *host)
     }
     check_state(checker, host);
     struct life *life = &checker->lives[host->number];
-    if (!life->has_begun) {
-        life->has_begun = true;
-        check_promise(checker, host, raft);
-    }
     uint64_t commit = raft->log.committed;
     if (raft->term < life->term || commit < life->commit) {
         sim_fail(checker->sim,

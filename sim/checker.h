@@ -13,7 +13,6 @@
  *       was refused for sure never is.
  *   K8  In a quiet cluster the first leader stays: neither short stalls nor a follower that was
  *       away make anybody else stand.
- *   K9  A node that starts has every entry that it acknowledged before, or does not start.
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H
@@ -34,10 +33,6 @@ void checker_after_turn(struct checker *checker, const struct host *host);
 /* Entries go to the log. K3. */
 void checker_logged(struct checker *checker, const struct host *host,
                     const struct wal_append *append);
-/* The node tells a leader that it has the log up to `index`. K9. */
-void checker_acked(struct checker *checker, const struct host *host, uint64_t index);
-/* Its log was cut, or replaced by a snapshot, and ends here now. */
-void checker_log_ends(struct checker *checker, const struct host *host, uint64_t last_index);
 /* A vote for `candidate` in `term` leaves the node. K2. */
 void checker_voted(struct checker *checker, const struct host *host, uint64_t term,
                    node_id candidate);

@@ -89,7 +89,6 @@ void __wrap_wal_compact(struct wal *wal, region_id region, struct raft_pos pos)
 {
     sim_count(env_sim_running()->sim, SIM_LOG_COMPACTED, 1);
     __real_wal_compact(wal, region, pos);
-    checker_log_ends(checker_here(), host_here(), wal_bounds(wal, region).last_index);
 }
 
 /* What leaves a node is what it has said, whether or not it arrives. */
@@ -110,8 +109,6 @@ static void look_into(struct slice payload)
             checker_voted(checker_here(), host_here(), message->term, message->to);
         } else if (message->type == MSG_VOTE) {
             checker_voted(checker_here(), host_here(), message->term, message->from);
-        } else if (message->type == MSG_APP_RESP && !message->reject) {
-            checker_acked(checker_here(), host_here(), message->index);
         }
         message_deinit(&owned);
     }
