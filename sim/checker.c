@@ -45,6 +45,13 @@ struct life {
     uint64_t commit;
     uint64_t applied;
     bool is_leader;
+    bool is_recovered; /* its core has been looked at */
+};
+
+/* What a node has vouched for, over all its lives. */
+struct promise {
+    struct raft_pos entry; /* term 0: not known */
+    uint64_t term;
 };
 
 /* A growing array of words by number. */
@@ -58,6 +65,7 @@ struct checker {
     struct words leaders; /* by term */
     struct words votes[PLAN_HOSTS_MAX + 1];
     struct life lives[PLAN_HOSTS_MAX + 1];
+    struct promise promises[PLAN_HOSTS_MAX + 1];
     struct slot *slots; /* by index */
     size_t slot_count;
     uint64_t committed;
@@ -153,10 +161,32 @@ static void check_version(struct checker *checker, const struct host *host,
     }
 }
 
+/* UINT64_MAX: not known. */
+static uint64_t term_before(const struct host *host, const struct wal_append *append)
+{
+    const struct raft *raft = host_raft(host);
+    uint64_t term = 0;
+    bool is_known = raft != NULL && append->entry_count > 0 &&
+                    raft_log_term(&raft->log, append->entries[0].pos.index - 1, &term) == OK;
+    return is_known ? term : UINT64_MAX;
+}
+
+/* K8: what a later leader replaces is not vouched for any more. */
+static void withdraw(struct checker *checker, const struct host *host,
+                     const struct wal_append *append, uint64_t before)
+{
+    struct promise *promise = &checker->promises[host->number];
+    if (append->entry_count > 0 && append->entries[0].pos.index <= promise->entry.index) {
+        promise->entry = (struct raft_pos){.term = before == UINT64_MAX ? 0 : before,
+                                           .index = append->entries[0].pos.index - 1};
+    }
+}
+
 void checker_logged(struct checker *checker, const struct host *host,
                     const struct wal_append *append)
 {
-    uint64_t before = UINT64_MAX;
+    uint64_t before = term_before(host, append);
+    withdraw(checker, host, append, before);
     for (uint32_t i = 0; i < append->entry_count; i++) {
         check_version(checker, host, &append->entries[i], before);
         before = append->entries[i].pos.term;
@@ -267,6 +297,55 @@ static void check_state(struct checker *checker, const struct host *host)
     }
 }
 
+/* ---- K8 ---- */
+
+static void promise(struct checker *checker, const struct host *host, uint64_t index)
+{
+    const struct raft *raft = host_raft(host);
+    struct promise *promise = &checker->promises[host->number];
+    uint64_t term = 0;
+    promise->term = raft->term > promise->term ? raft->term : promise->term;
+    if (index >= promise->entry.index && raft_log_term(&raft->log, index, &term) == OK) {
+        promise->entry = (struct raft_pos){.term = term, .index = index};
+    }
+}
+
+void checker_promised(struct checker *checker, const struct host *host, uint64_t term,
+                      uint64_t index)
+{
+    const struct raft *raft = host_raft(host);
+    if (raft != NULL && raft->term == term) { /* else it was said in a term that is over */
+        promise(checker, host, index);
+    }
+}
+
+/* Rot may have cost it what it had. */
+static void check_recovered(struct checker *checker, const struct host *host,
+                            const struct raft *raft)
+{
+    const struct promise *promise = &checker->promises[host->number];
+    uint64_t index = promise->entry.index;
+    uint64_t term = 0;
+    if (host->is_rotten) {
+        return;
+    }
+    if (raft->term < promise->term) {
+        sim_fail(checker->sim,
+                 "durability: node %u is in term %" PRIu64 " after a restart, it had told others "
+                 "of term %" PRIu64,
+                 host->number, raft->term, promise->term);
+    }
+    err e = raft_log_term(&raft->log, index, &term);
+    if (e == ERR_UNAVAILABLE ||
+        (e == OK && promise->entry.term != 0 && promise->entry.term != term)) {
+        sim_fail(checker->sim,
+                 "durability: node %u has acknowledged entry %" PRIu64 " of term %" PRIu64
+                 ", and after a restart it has not (its log ends at %" PRIu64
+                 ", its term there: %" PRIu64 ")",
+                 host->number, index, promise->entry.term, raft_log_last_index(&raft->log), term);
+    }
+}
+
 void checker_after_turn(struct checker *checker, const struct host *host)
 {
     const struct raft *raft = host_raft(host);
@@ -275,6 +354,9 @@ void checker_after_turn(struct checker *checker, const struct host *host)
     }
     check_state(checker, host);
     struct life *life = &checker->lives[host->number];
+    if (!life->is_recovered) {
+        check_recovered(checker, host, raft);
+    }
     uint64_t commit = raft->log.committed;
     if (raft->term < life->term || commit < life->commit) {
         sim_fail(checker->sim,
@@ -297,6 +379,11 @@ void checker_after_turn(struct checker *checker, const struct host *host)
     life->term = raft->term;
     life->commit = commit;
     life->is_leader = raft->role == RAFT_LEADER;
+    life->is_recovered = true;
+    const struct raft_progress *own = raft_tracker_get(&raft->tracker, host->number);
+    if (raft->role == RAFT_LEADER && own != NULL) {
+        promise(checker, host, own->match); /* it counts itself for the quorum */
+    }
 }
 
 /* ---- K6, K7 ---- */
@@ -324,6 +411,12 @@ static void note_request(struct checker *checker, const struct host *host, uint6
         sim_fail(checker->sim,
                  "request %" PRIu64 " is applied twice: at index %" PRIu64 " and at %" PRIu64,
                  number, request->index, index);
+    }
+    if (request->index != 0 && request->revision != result->revision) {
+        sim_fail(checker->sim,
+                 "determinism: node %u gives request %" PRIu64 " the revision %" PRIu64
+                 ", another gave it %" PRIu64,
+                 host->number, number, result->revision, request->revision);
     }
     request->index = index;
     request->revision = result->revision;
@@ -416,7 +509,7 @@ void checker_refused(struct checker *checker, uint64_t request, err e)
 
 uint64_t checker_revision_of(const struct checker *checker, uint64_t request)
 {
-    return checker->requests[request].revision;
+    return request < checker->request_count ? checker->requests[request].revision : 0;
 }
 
 void checker_each_delete(const struct checker *checker,

@@ -11,7 +11,9 @@
  *   K6  Determinism: one applied index, one state hash.
  *   K7  What was acknowledged is applied, once, with the revision that the client was told; what
  *       was refused for sure never is.
- *   K8  In a quiet cluster the first leader stays: neither short stalls nor a follower that was
+ *   K8  Durability: what a node has vouched for, it still has in its next life: entries that it
+ *       acknowledged to a leader, or counted for itself as one, and the term that it did so in.
+ *   K9  In a quiet cluster the first leader stays: neither short stalls nor a follower that was
  *       away make anybody else stand.
  */
 #ifndef SIM_CHECKER_H
@@ -25,7 +27,7 @@ struct checker *checker_new(struct sim *sim);
 
 /* Another life of `host`: what only holds within one begins anew. */
 void checker_life_begins(struct checker *checker, const struct host *host);
-/* After each turn of a node: K1, K4, K5. */
+/* After each turn of a node: K1, K4, K5, K8. */
 void checker_after_turn(struct checker *checker, const struct host *host);
 
 /* ---- what nodes are seen doing (observer.c) ---- */
@@ -36,6 +38,9 @@ void checker_logged(struct checker *checker, const struct host *host,
 /* A vote for `candidate` in `term` leaves the node. K2. */
 void checker_voted(struct checker *checker, const struct host *host, uint64_t term,
                    node_id candidate);
+/* A leader of `term` is told that this node has its log up to `index` durably. K8. */
+void checker_promised(struct checker *checker, const struct host *host, uint64_t term,
+                      uint64_t index);
 /* An entry was applied: `data` is its command (NULL: none) with its result. K4, K6, K7. */
 void checker_applied(struct checker *checker, const struct host *host, struct raft_pos pos,
                      struct buf *data, const struct command_result *result);
@@ -49,7 +54,7 @@ void checker_acknowledged(struct checker *checker, uint64_t request, uint64_t re
 /* It was refused: it cannot have happened, ever. K7. */
 void checker_refused(struct checker *checker, uint64_t request, err e);
 
-/* The revision at which a request was applied; 0: it was not (yet). */
+/* The revision at which a request was applied; 0: it was not (yet), or nobody was given it. */
 uint64_t checker_revision_of(const struct checker *checker, uint64_t request);
 /* Calls `each` for every applied entry that deleted something, in order. */
 void checker_each_delete(const struct checker *checker,

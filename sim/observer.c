@@ -109,6 +109,8 @@ static void look_into(struct slice payload)
             checker_voted(checker_here(), host_here(), message->term, message->to);
         } else if (message->type == MSG_VOTE) {
             checker_voted(checker_here(), host_here(), message->term, message->from);
+        } else if (message->type == MSG_APP_RESP && !message->reject) {
+            checker_promised(checker_here(), host_here(), message->term, message->index);
         }
         message_deinit(&owned);
     }
