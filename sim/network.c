@@ -6,7 +6,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-#define REFUSED_NS (200 * SIM_US)
 /* As long as the real environment waits for an acknowledgement (env/uv_stream.c). */
 #define PATIENCE_NS (10 * SIM_SECOND)
 
@@ -153,9 +152,20 @@ static struct unit *unit_new(struct conn *conn, unsigned to, enum unit_kind kind
     return unit;
 }
 
+/* It is not on its way any more. */
+static void take_off_queue(struct unit *unit)
+{
+    struct env_stream *sender = unit->conn->ends[1 - unit->to];
+    if (sender != NULL) {
+        sender->queued -= unit->size;
+    }
+    unit->size = 0;
+}
+
 static void unit_free(struct unit *unit)
 {
     struct conn *conn = unit->conn;
+    take_off_queue(unit);
     list_remove(&unit->link);
     buf_unref(unit->bytes);
     mem_free(unit);
@@ -203,16 +213,21 @@ static void unit_send(struct unit *unit, bool is_ordered)
     }
 }
 
-static void unit_hold(struct unit *unit)
+/* The kernel of `side` begins to wait for an acknowledgement. */
+static void lose_patience_later(struct conn *conn, unsigned side)
 {
-    struct conn *conn = unit->conn;
-    struct env_stream *sender = conn->ends[1 - unit->to];
-    list_push_back(&conn->held[unit->to], &unit->link);
-    struct world_event *patience = &conn->patience[1 - unit->to];
+    struct env_stream *sender = conn->ends[side];
+    struct world_event *patience = &conn->patience[side];
     if (sender != NULL && !world_is_scheduled(patience)) {
         env_sim_schedule(sender->env, patience,
                          world_now_ns(conn->network->sim->world) + PATIENCE_NS);
     }
+}
+
+static void unit_hold(struct unit *unit)
+{
+    list_push_back(&unit->conn->held[unit->to], &unit->link);
+    lose_patience_later(unit->conn, 1 - unit->to);
 }
 
 /* Over a way that may be cut (N2). */
@@ -356,10 +371,7 @@ static void on_arrival(struct world_event *event)
         on_connect(unit);
         return;
     }
-    struct env_stream *sender = conn->ends[1 - unit->to];
-    if (sender != NULL) {
-        sender->queued -= unit->size;
-    }
+    take_off_queue(unit);
     struct env_stream *stream = conn->ends[unit->to];
     if (stream != NULL && env_sim_running() == stream->env) {
         if (unit->kind == UNIT_CONNECTED && !stream->is_open) {
@@ -440,6 +452,8 @@ void env_stream_write(struct env_stream *stream, struct buf *const *parts, size_
     if (conn->ends[to] == NULL) { /* N3: the other side knows nothing of this connection */
         if (conn->is_silent && host_is_up(conn->network->sim->hosts[conn->hosts[to]])) {
             tell_end(conn, stream->side);
+        } else if (conn->is_silent) {
+            lose_patience_later(conn, stream->side);
         }
         return;
     }

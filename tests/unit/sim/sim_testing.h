@@ -71,7 +71,7 @@ static inline struct env *testing_life(struct sim *sim, uint32_t number)
     return host->env;
 }
 
-/* Runs what is due until `until_ns`, as sim.c does; whoever dies by itself is dead. */
+/* Runs what is due until `until_ns`, as sim.c does. */
 static inline void testing_run(struct sim *sim, uint64_t until_ns)
 {
     for (struct world_event *event = world_peek(sim->world);
@@ -91,9 +91,18 @@ static inline void testing_run(struct sim *sim, uint64_t until_ns)
     }
 }
 
+static inline void testing_nothing(struct world_event *event)
+{
+    (void)event;
+}
+
+/* ... and lets that much time pass, also if nothing is due. */
 static inline void testing_run_for(struct sim *sim, uint64_t length_ns)
 {
-    testing_run(sim, world_now_ns(sim->world) + length_ns);
+    uint64_t until_ns = world_now_ns(sim->world) + length_ns;
+    struct world_event end = {.run = testing_nothing};
+    world_schedule(sim->world, &end, until_ns);
+    testing_run(sim, until_ns);
 }
 
 /* Runs `code` in a child, whose simulation has to end by sim_fail with `text` in what it tells. */
