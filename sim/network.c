@@ -199,6 +199,9 @@ static void unit_send(struct unit *unit, bool is_ordered)
     if (draws(network, plan->delaying, SIM_UNIT_DELAYED)) {
         way_ns += prng_below(&network->chance, plan->delay_ns_max);
     }
+    if (!is_ordered) { /* out of its place by as much as may let others overtake it */
+        way_ns += prng_below(&network->chance, 8 * (plan->latency_ns + plan->jitter_ns) + 1);
+    }
     uint64_t at_ns = now_ns + way_ns;
     if (is_ordered) {
         at_ns = at_ns > conn->last_ns[unit->to] ? at_ns : conn->last_ns[unit->to];
