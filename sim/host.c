@@ -155,7 +155,7 @@ static void start_refused(struct host *host, const struct opening *opening)
         host_start_later(host, RETRY_NS);
         return;
     }
-    if (opening->e == ERR_IO) { /* a sync error at start-up */
+    if (opening->e == ERR_IO && host->has_sync_failed) {
         (void)disk_crash(host->disk, DISK_CRASH_MIXED, &host->chance);
         host_start_later(host, RETRY_NS);
         return;
@@ -174,6 +174,7 @@ void host_start(struct host *host)
     ASSERT(host->state == HOST_DOWN);
     host->env = env_sim_new(host);
     host->lives++;
+    host->has_sync_failed = false;
     if (host->lives > 1) {
         sim_count(sim, SIM_RESTART, 1);
     }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,16 @@ static double seconds_since(const struct timespec *begin)
 
 /* ---- one seed, in a child ---- */
 
+/* Another heap than the first time, at other addresses and with other bytes in what nobody has
+ * written yet: a child is a copy of this process, and would not show what depends on them. */
+static void disturb_heap(void)
+{
+    (void)mallopt(M_PERTURB, 0xA5);
+    for (size_t i = 0; i < 64; i++) {
+        (void)memset(mem_alloc(24 + 56 * i), 0x5A, 24);
+    }
+}
+
 static _Noreturn void run_child(const struct campaign *campaign, const struct job *job,
                                 struct sim_result *result)
 {
@@ -98,6 +109,9 @@ static _Noreturn void run_child(const struct campaign *campaign, const struct jo
         .is_traced = campaign->options.is_traced,
         .out = job->out,
     };
+    if (job->is_second) {
+        disturb_heap();
+    }
     (void)alarm(SEED_SECONDS_MAX);
     sim_run(&options, result);
     (void)fflush(NULL);
