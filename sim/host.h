@@ -58,6 +58,7 @@ struct host {
     uint64_t stalled_until_ns;  /* syncs end only then */
     uint32_t syncs_until_error; /* 0: none is going to fail */
     bool has_sync_failed;       /* in this life: the node has to stop */
+    uint64_t sync_failed_ns;    /* when */
     bool is_full;
     bool is_rotten; /* bits were flipped on it: it may refuse to start, or stop */
 

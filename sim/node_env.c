@@ -395,6 +395,7 @@ bool env_sim_sync_fails(struct env *env)
         return false;
     }
     host->has_sync_failed = true;
+    host->sync_failed_ns = world_now_ns(env->sim->world);
     sim_count(env->sim, SIM_SYNC_ERROR, 1);
     return true;
 }

@@ -37,6 +37,17 @@ const char *sim_count_text(enum sim_count count)
 
 /* ---- running ---- */
 
+/* The write of a store that failed is told only when its job is done, on a slow disk. */
+#define SYNC_ERROR_NS_MAX (60 * SIM_SECOND)
+
+static void check_sync_error(struct sim *sim, const struct host *host, uint64_t grace_ns)
+{
+    if (host->has_sync_failed && world_now_ns(sim->world) >= host->sync_failed_ns + grace_ns) {
+        sim_fail(sim, "node %u goes on after a sync that failed at %.6f s", host->number,
+                 (double)host->sync_failed_ns / 1e9);
+    }
+}
+
 static void run_event(struct sim *sim, struct world_event *event)
 {
     struct env *env = event->env;
@@ -60,6 +71,7 @@ static void run_event(struct sim *sim, struct world_event *event)
         host_life_ended(host, end);
     } else {
         checker_after_turn(sim->checker, host);
+        check_sync_error(sim, host, SYNC_ERROR_NS_MAX);
     }
 }
 
@@ -178,6 +190,7 @@ static void end_calmly(struct sim *sim)
         if (is_out_of_it(host)) {
             continue;
         }
+        check_sync_error(sim, host, 0);
         ask_everything(sim, host);
     }
     wait_for(sim, is_settled, liveness_ns(sim), "the nodes do not agree on a state");

@@ -1,6 +1,5 @@
-#include "sim_testing.h"
-
 #include "node/node_int.h"
+#include "sim_testing.h"
 
 /* One side of a connection, as a node would have it. */
 struct side {
@@ -70,8 +69,7 @@ static void listen_here(void *ctx)
     struct env *env = env_sim_running();
     struct env_listener *listener;
     struct err_note note = {.text = ""};
-    assert_int_equal(
-        env_listen(env, env->host->address, on_accepted, pair, &listener, &note), OK);
+    assert_int_equal(env_listen(env, env->host->address, on_accepted, pair, &listener, &note), OK);
 }
 
 static struct env *host_up(struct pair *pair, uint32_t number)
