@@ -210,6 +210,14 @@ void inode_resize(struct inode *inode, uint64_t size)
     }
 }
 
+void inode_reserve(struct inode *inode, uint64_t size)
+{
+    if (size > inode->size) {
+        inode_resize(inode, size);
+    }
+    inode->extent = size > inode->extent ? size : inode->extent;
+}
+
 void inode_sync(struct inode *inode)
 {
     for (size_t i = 0; i < inode->change_count; i++) {

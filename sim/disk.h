@@ -65,8 +65,10 @@ struct inode *inode_ref(struct inode *inode);
 /* Gives one back, and the file's memory with the last. NULL: no-op. */
 void inode_unref(struct inode *inode);
 uint64_t inode_size(const struct inode *inode);
-/* Up to where it was ever written: what is behind takes no blocks yet. */
+/* Up to where it was ever written or reserved: what is behind takes no blocks yet. */
 uint64_t inode_extent(const struct inode *inode);
+/* Gives it blocks up to `size`, and that size if it is shorter. */
+void inode_reserve(struct inode *inode, uint64_t size);
 /* Up to `size` bytes from `offset` on; returns how many there were. */
 size_t inode_read(const struct inode *inode, uint64_t offset, void *target, size_t size);
 /* Durable only after inode_sync, or at once (`is_durable`: O_DSYNC). Grows the file. */

@@ -135,9 +135,7 @@ err env_file_allocate(struct env_file *file, uint64_t size)
         errno = ENOSPC;
         return ERR_NO_SPACE;
     }
-    if (size > inode_size(file->inode)) {
-        inode_resize(file->inode, size);
-    }
+    inode_reserve(file->inode, size);
     return OK;
 }
 

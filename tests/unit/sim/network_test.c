@@ -333,6 +333,7 @@ static void a_reset_tells_both_sides_once(void **state)
     testing_run_for(pair.sim, SIM_SECOND);
     assert_int_equal(pair.dialled.ended, 1);
     assert_int_equal(pair.accepted.ended, 1);
+    assert_int_equal(pair.dialled.connected, 1); /* nor in another way */
     send(&pair.dialled, "into the void");
     testing_run_for(pair.sim, SIM_SECOND);
     assert_int_equal(pair.accepted.calls, 0);

@@ -320,7 +320,12 @@ static void fill_the_disk(void *ctx)
     env->host->is_full = false;
     assert_int_equal(env_file_allocate(file, 4096), OK);
     env->host->is_full = true;
-    assert_int_equal(env_file_truncate(file, 10), OK);
+    assert_int_equal(env_file_write(file, 4096 - 600, parts, 2), OK); /* they were reserved */
+    assert_int_equal(env_file_write(file, 4096 - 599, parts, 2), ERR_NO_SPACE);
+    env->host->is_full = false;
+    assert_int_equal(env_file_truncate(file, 10000), OK);
+    env->host->is_full = true; /* a longer file has a hole */
+    assert_int_equal(env_file_write(file, 4096, parts, 2), ERR_NO_SPACE);
     env_file_close(file);
 }
 
@@ -329,7 +334,7 @@ static void a_full_disk_refuses_what_needs_blocks(void **state)
     (void)state;
     struct sim *sim = one_life();
     in_life(fill_the_disk, NULL);
-    assert_int_equal(sim->counts[SIM_DISK_FULL], 2);
+    assert_int_equal(sim->counts[SIM_DISK_FULL], 4);
 }
 
 static void sync_three_times(void *ctx)
