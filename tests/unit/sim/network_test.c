@@ -11,6 +11,7 @@ struct side {
     unsigned connected;
     err outcome;
     unsigned ended;
+    bool closes; /* as soon as something comes */
 };
 
 /* Two hosts; each accepts what comes. */
@@ -40,6 +41,10 @@ static void on_received(void *ctx, struct env_stream *stream, struct slice bytes
     side->size += bytes.size;
     side->received[side->size] = '\0';
     side->calls++;
+    if (side->closes) {
+        side->stream = NULL;
+        env_stream_close(stream);
+    }
 }
 
 static void on_ended(void *ctx, struct env_stream *stream)
@@ -464,6 +469,20 @@ static void a_reordered_frame_may_come_before_an_earlier_one_and_in_parts(void *
     assert_int_equal(pair.sim->counts[SIM_UNIT_SPLIT], 3);
 }
 
+static void who_closes_at_the_first_part_does_not_get_the_second(void **state)
+{
+    (void)state;
+    struct pair pair;
+    pair_connect(&pair);
+    pair.accepted.closes = true;
+    pair.sim->plan.reordering = 1000000;
+    send(&pair.dialled, "in two parts");
+    testing_run_for(pair.sim, 10 * SIM_MS);
+    assert_int_equal(pair.sim->counts[SIM_UNIT_SPLIT], 1);
+    assert_int_equal(pair.accepted.calls, 1);
+    assert_int_equal(pair.dialled.ended, 1);
+}
+
 static void a_calm_network_spoils_nothing(void **state)
 {
     (void)state;
@@ -567,6 +586,7 @@ int main(void)
         cmocka_unit_test(lost_and_doubled_frames_are_counted_and_true),
         cmocka_unit_test(a_corrupted_frame_has_its_size_and_other_bytes),
         cmocka_unit_test(a_reordered_frame_may_come_before_an_earlier_one_and_in_parts),
+        cmocka_unit_test(who_closes_at_the_first_part_does_not_get_the_second),
         cmocka_unit_test(a_calm_network_spoils_nothing),
         cmocka_unit_test(whatever_happens_nobody_hears_of_what_is_over),
     };

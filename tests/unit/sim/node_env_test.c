@@ -72,9 +72,12 @@ static void what_comes_in_within_one_turn_has_one_hook(void **state)
 {
     (void)state;
     struct sim *sim = one_life();
-    in_life(start_timers, (uint64_t[]){5, 5, 0});
-    testing_run_for(sim, 10 * SIM_MS);
+    sim->plan.turn_ns = 2 * SIM_MS;
+    in_life(start_timers, (uint64_t[]){3, 4, 2});
+    testing_run_for(sim, 5 * SIM_MS);
     assert_string_equal(noted, "first second | ");
+    testing_run_for(sim, 2 * SIM_MS);
+    assert_string_equal(noted, "first second | first | ");
 }
 
 static void a_timer_repeats_until_it_is_stopped(void **state)
@@ -98,9 +101,9 @@ static void a_fast_clock_fires_early_and_tells_more(void **state)
     in_life(start_timers, (uint64_t[]){11, 30, 0});
     testing_run_for(sim, 9 * SIM_MS);
     assert_string_equal(noted, "");
-    testing_run_for(sim, 2 * SIM_MS);
+    testing_run_for(sim, 3 * SIM_MS / 2);
     assert_string_equal(noted, "first | ");
-    testing_run_for(sim, 989 * SIM_MS);
+    testing_run_for(sim, 989 * SIM_MS + SIM_MS / 2);
     assert_int_equal(env_now_ms(env), 1100);
     assert_int_equal(env_now_ns(env), 1100 * SIM_MS);
     uint64_t wall_ms = env_wall_ms(env);
