@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # sim.sh regressions: the seeds of sim/regressions.txt, each of which found something once.
-# sim.sh fresh HOURS: new seeds, so many hours of a cluster's time; every kind of fault has to happen.
+# sim.sh fresh HOURS: new seeds, so many hours of a cluster's time; each kind of fault must happen.
 set -euo pipefail
 
 cd "$(dirname "$(readlink -f "$0")")/.."

@@ -122,7 +122,7 @@ stage() {
         step "no process is left running" none_left
         ;;
     *)
-        echo "usage: scripts/test.sh quick|test|asan|tsan|tsan-unit|check|analyze|fuzz|sim|left..." >&2
+        echo "usage: scripts/test.sh STAGE...; the stages are on top of this file" >&2
         exit 2
         ;;
     esac

@@ -270,7 +270,7 @@ def check_tree(findings, root):
         short = house.name_of(root, test).removeprefix("tests/unit/")
         stem = short.removesuffix("_test.c")
         mirrored = any((root / folder / (stem + suffix)).exists()
-                       for folder in ("src", "sim") for suffix in (".c", ".h"))
+                       for folder in ("src", "sim", "") for suffix in (".c", ".h"))
         if short.endswith("_test.c") and not mirrored and stem not in house.LAYER_TESTS:
             findings.add(house.name_of(root, test), 1, "tests no file of src",
                          "tests/unit mirrors src and sim", "name it after what it tests")

@@ -6,7 +6,7 @@
  * N2  A cut holds for a direction: what is written then is lost, or held back until it heals
  *     (plan.cut_drops); what is held for as long as the kernel's patience ends the connection.
  * N3  When a process dies its connections end at the other side; after a power cut nobody is told,
- *     until the host is up again and something is sent to it, or the kernel's patience is at an end.
+ *     until the host is up again and something is sent to it, or the kernel's patience ends.
  */
 #ifndef SIM_NETWORK_H
 #define SIM_NETWORK_H

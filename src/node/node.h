@@ -152,12 +152,12 @@ struct node_change {
  *
  * `done` is called exactly once, also from within this call: OK (in force, a joint configuration
  * left unless that is EXPLICIT, and a quorum of the new members durably knows it: who was removed
- * may be switched off), or, for sure not applied: ERR_NOT_LEADER (another node
- * leads: `leader`), ERR_NO_LEADER, ERR_BUSY (an earlier change or a transfer of leadership is under
- * way; also if the change takes this leader's own vote: then it has begun to hand over), ERR_CONFLICT (it does not fit the configuration, or two members would have one address),
- * ERR_ADDRESS (a member, this one included, has none that peers could dial), ERR_BAD_REQUEST (a
- * member that the change does not mention, or the id 0), ERR_OVERLOADED, ERR_DRAINING. Else
- * ERR_OUTCOME_UNKNOWN.
+ * may be switched off), or, for sure not applied: ERR_NOT_LEADER (another node leads: `leader`),
+ * ERR_NO_LEADER, ERR_BUSY (an earlier change or a transfer of leadership is under way; also if the
+ * change takes this leader's own vote: then it has begun to hand over), ERR_CONFLICT (it does not
+ * fit the configuration, or two members would have one address), ERR_ADDRESS (a member, this one
+ * included, has none that peers could dial), ERR_BAD_REQUEST (a member that the change does not
+ * mention, or the id 0), ERR_OVERLOADED, ERR_DRAINING. Else ERR_OUTCOME_UNKNOWN.
  */
 void node_change_membership(struct node *node, struct node_change *change);
 

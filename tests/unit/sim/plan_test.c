@@ -70,12 +70,13 @@ static void every_plan_can_be_run(void **state)
     }
 }
 
-static void a_quiet_plan_only_stalls_disks_and_below_the_election_timeout(void **state)
+static void
+a_quiet_plan_stalls_disks_below_the_election_timeout_and_cuts_followers_off(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         struct plan plan = plan_of(PLAN_QUIET, seed);
-        struct plan_weights weights = {.disk_stall = 1};
+        struct plan_weights weights = {.disk_stall = 1, .cut = 1};
         assert_memory_equal(&plan.weights, &weights, sizeof(weights));
         assert_int_equal(
             plan.loss + plan.doubling + plan.reordering + plan.corruption + plan.delaying, 0);
@@ -128,7 +129,8 @@ int main(void)
         cmocka_unit_test(every_profile_is_found_by_its_name),
         cmocka_unit_test(the_same_dice_draw_the_same_plan),
         cmocka_unit_test(every_plan_can_be_run),
-        cmocka_unit_test(a_quiet_plan_only_stalls_disks_and_below_the_election_timeout),
+        cmocka_unit_test(
+            a_quiet_plan_stalls_disks_below_the_election_timeout_and_cuts_followers_off),
         cmocka_unit_test(a_swarm_has_every_weight_with_and_without),
         cmocka_unit_test(a_profile_always_has_what_it_is_named_for),
     };
