@@ -17,8 +17,9 @@ static struct sim *one_life(void)
 
 static void note(const char *what)
 {
-    assert_true(strlen(noted) + strlen(what) + 2 < sizeof(noted));
-    (void)strcat(strcat(noted, what), " ");
+    size_t size = strlen(noted);
+    int count = snprintf(noted + size, sizeof(noted) - size, "%s ", what);
+    assert_true(count > 0 && (size_t)count < sizeof(noted) - size);
 }
 
 static void in_life(void (*code)(void *ctx), void *ctx)
