@@ -1,12 +1,15 @@
 # A thin front: CMake builds (CMakePresets.json), ctest tests, scripts/ does the rest.
 .DEFAULT_GOAL := quick
-.PHONY: quick run test cluster check asan tsan analyze fuzz sim bench format clean help release
+.PHONY: quick run test cluster check asan tsan analyze fuzz sim mutants bench format clean help \
+        release
 
 ARGS ?=
 STAGES ?= test
 T ?=
 SECONDS ?= 60
 HOURS ?= 1
+SEED ?= 1
+SLOW ?=
 
 ## make                 the development build and the quick tests
 quick:
@@ -53,6 +56,12 @@ fuzz:
 ## make sim [HOURS=1] [ARGS=…]    simulated clusters from new seeds; ARGS as build/pontoon-sim --help
 sim: release
 	@build/pontoon-sim --hours "$(HOURS)" $(ARGS)
+
+## make mutants [SLOW=1] [SEED=1] [T=names]  which of the seeded bugs the simulator finds
+mutants:
+	@scripts/setup.sh build
+	@scripts/build.sh release pontoon-sim
+	@sim/mutants/run.py --seed $(SEED) $(if $(SLOW),--slow) $(T)
 
 ## make bench           three nodes beside etcd, in one run
 bench: release

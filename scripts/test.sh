@@ -11,6 +11,7 @@
 #   analyze  gcc -fanalyzer alone
 #   fuzz     every fuzz target for ten seconds
 #   sim      simulated clusters: old findings, determinism, 100 hours of new seeds
+#   mutants  the bugs of sim/mutants/list.py: the simulator has to find each
 #   left     no process of ours is left running
 set -euo pipefail
 
@@ -56,6 +57,24 @@ step() {
     else
         failed=$((failed + 1))
         failures+=("$title")
+    fi
+}
+
+# tally TITLE COMMAND...: what counts by itself and ends with "N passed, N failed".
+tally() {
+    local title=$1 output=build/$1.tally counts status=0
+    shift
+    echo "test: $title"
+    "$@" </dev/null 2>&1 | tee "$output" || status=$?
+    counts=$(sed -nE '$s/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$output")
+    local tally_passed=0 tally_failed=1
+    if [ -n "$counts" ]; then
+        read -r tally_passed tally_failed <<<"$counts"
+    fi
+    passed=$((passed + tally_passed))
+    failed=$((failed + tally_failed))
+    if [ "$tally_failed" -gt 0 ]; then
+        failures+=("$title: $tally_failed failed (status $status), see $output")
     fi
 }
 
@@ -117,12 +136,18 @@ stage() {
         step "simulator: seeds that found something" scripts/sim.sh regressions
         step "simulator: determinism" scripts/determinism.sh 100
         step "simulator: 100 cluster-hours of new seeds" scripts/sim.sh fresh 100
+    mutants)
+        scripts/setup.sh build
+        scripts/build.sh release pontoon-sim
+        tally mutants sim/mutants/run.py
         ;;
     left)
         step "no process is left running" none_left
         ;;
     *)
         echo "usage: scripts/test.sh STAGE...; the stages are on top of this file" >&2
+        echo "usage: scripts/test.sh STAGE..., of which there are:" >&2
+        sed -n "s/^#   //p" scripts/test.sh >&2
         exit 2
         ;;
     esac
