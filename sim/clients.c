@@ -471,14 +471,14 @@ static void settle_delete(void *ctx, struct slice key, uint64_t revision)
             oldest = op;
         }
     }
-    if (oldest == NULL) {
-        sim_fail(clients->sim,
-                 "something was deleted at revision %" PRIu64 " that nobody asked to delete",
-                 revision);
+    if (oldest != NULL) {
+        oldest->outcome = LINCHECK_APPLIED;
+        oldest->revision = revision;
+        lincheck_history_add_applied(&clients->history, oldest->request_id, revision);
+        return;
     }
-    oldest->outcome = LINCHECK_APPLIED;
-    oldest->revision = revision;
-    lincheck_history_add_applied(&clients->history, oldest->request_id, revision);
+    sim_fail(clients->sim,
+             "something was deleted at revision %" PRIu64 " that nobody asked to delete", revision);
 }
 
 /* A DELETE that found nothing leaves no trace in the log. */
