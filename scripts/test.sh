@@ -136,6 +136,7 @@ stage() {
         step "simulator: seeds that found something" scripts/sim.sh regressions
         step "simulator: determinism" scripts/determinism.sh 100
         step "simulator: 100 cluster-hours of new seeds" scripts/sim.sh fresh 100
+        ;;
     mutants)
         scripts/setup.sh build
         scripts/build.sh release pontoon-sim
@@ -145,7 +146,6 @@ stage() {
         step "no process is left running" none_left
         ;;
     *)
-        echo "usage: scripts/test.sh STAGE...; the stages are on top of this file" >&2
         echo "usage: scripts/test.sh STAGE..., of which there are:" >&2
         sed -n "s/^#   //p" scripts/test.sh >&2
         exit 2

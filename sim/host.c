@@ -14,7 +14,7 @@
 #include "sim/network.h"
 #include "sim/node_env.h"
 
-/* After a start that was refused for want of space, or of a port. */
+/* After a start that was refused for want of space or by a failed sync, or that was put off. */
 #define RETRY_NS (500 * SIM_MS)
 
 static void on_restart(struct world_event *event)
@@ -86,12 +86,27 @@ struct opening {
     struct err_note note;
 };
 
-/* The first members; or, for who joins, those that there are now, as far as anybody knows. */
-static void find_members(struct host *host)
+/* Of those that are up, the one that has applied most; NULL: none is. */
+static const struct replica *who_knows_most(const struct sim *sim)
+{
+    const struct replica *most = NULL;
+    for (uint32_t i = 1; i <= sim->host_count; i++) {
+        const struct replica *replica =
+            host_is_up(sim->hosts[i]) ? host_replica(sim->hosts[i]) : NULL;
+        if (replica != NULL && replica->applied > 0 &&
+            (most == NULL || replica->applied > most->applied)) {
+            most = replica;
+        }
+    }
+    return most;
+}
+
+/* The first members; or, for who joins, those that there are now, as far as anybody knows. False:
+ * nobody does, and whoever starts it waits until somebody can be asked. */
+static bool find_members(struct host *host)
 {
     struct sim *sim = host->sim;
-    const struct host *leader = checker_leader(sim->checker);
-    const struct replica *replica = leader != NULL ? host_replica(leader) : NULL;
+    const struct replica *replica = who_knows_most(sim);
     if (!host->is_joining) {
         host->member_count = sim->plan.founder_count;
         for (uint32_t i = 0; i < host->member_count; i++) {
@@ -104,6 +119,7 @@ static void find_members(struct host *host)
         host->member_count = replica->membership.member_count;
         memcpy(host->members, replica->membership.members, sizeof(host->members));
     }
+    return host->member_count > 0;
 }
 
 static void open_node(void *ctx)
@@ -172,6 +188,10 @@ void host_start(struct host *host)
 {
     struct sim *sim = host->sim;
     ASSERT(host->state == HOST_DOWN);
+    if (!find_members(host)) {
+        host_start_later(host, RETRY_NS);
+        return;
+    }
     host->env = env_sim_new(host);
     host->lives++;
     host->has_sync_failed = false;
@@ -191,7 +211,6 @@ void host_start(struct host *host)
     faults_life_begins(sim->faults, host);
     checker_life_begins(sim->checker, host);
     host->state = HOST_RUNNING;
-    find_members(host);
     struct opening opening = {.host = host};
     enum env_end end = env_sim_call(host->env, open_node, &opening);
     if (end != ENV_RUNS) {
