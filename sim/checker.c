@@ -9,6 +9,7 @@
 #include "node/node_int.h"
 #include "raft/raft_int.h"
 #include "sim/clients.h"
+#include "sim/faults.h"
 
 /* When the cluster has its first leader, whatever its timeouts. */
 #define QUIET_FROM_NS (20 * SIM_SECOND)
@@ -249,6 +250,7 @@ static void check_elected(struct checker *checker, const struct host *host, cons
     checker->elections++;
     world_trace(checker->sim->world, "elected", host->number, raft->term, checker->committed);
     sim_count(checker->sim, SIM_ELECTION, 1);
+    faults_elected(checker->sim->faults, host);
     if (checker->sim->plan.profile == PLAN_QUIET &&
         world_now_ns(checker->sim->world) > QUIET_FROM_NS) {
         sim_fail(checker->sim,

@@ -470,6 +470,7 @@ static char *parent_of(const char *path)
     return parent;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the change takes it */
 static struct rename *rename_add(struct disk *disk, char *directory)
 {
     if (disk->rename_count == disk->rename_capacity) {

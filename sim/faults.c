@@ -91,6 +91,15 @@ void faults_life_begins(struct faults *faults, struct host *host)
     }
 }
 
+/* With an entry of its term on its own disk, or on some others' as well: where Raft's figure 8
+ * begins. */
+void faults_elected(struct faults *faults, const struct host *host)
+{
+    if (!faults->sim->is_calm && chance_hits(&faults->chance, faults->sim->plan.leader_crash)) {
+        host->env->effects_until_crash = chance_log(&faults->chance, 1, 32);
+    }
+}
+
 bool faults_excuse_fatal(struct faults *faults, struct host *host)
 {
     (void)faults;

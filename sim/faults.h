@@ -16,6 +16,8 @@ struct faults *faults_new(struct sim *sim);
 
 /* A life begins on `host`: a crash may be planned for its start-up. */
 void faults_life_begins(struct faults *faults, struct host *host);
+/* `host` has been elected: it may be about to die. */
+void faults_elected(struct faults *faults, const struct host *host);
 /* How long a host stays down. */
 uint64_t faults_down_ns(struct faults *faults);
 enum disk_crash faults_crash_kind(struct faults *faults);

@@ -147,6 +147,8 @@ static void open_node(void *ctx)
         .segment_size_bytes = plan->segment_size_bytes,
         .entry_cache_bytes_max = plan->entry_cache_bytes_max,
         .log_keep_bytes_max = plan->log_keep_bytes_max,
+        .message_bytes_max = plan->message_bytes_max,
+        .inflight_messages_max = plan->inflight_messages_max,
         .proposals_bytes_max = plan->proposals_bytes_max,
     };
     opening->e = node_open(&opening->node, &options, &opening->note);

@@ -25,7 +25,7 @@ static struct inode *inode_of(int fd)
     return fd >= 0 && fd < DESCRIPTORS_MAX ? descriptors[fd].inode : NULL;
 }
 
-/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
+/* NOLINTBEGIN(readability-identifier-naming): the linker's names */
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
@@ -178,7 +178,7 @@ int __wrap_ftruncate(int fd, off_t size)
     return 0;
 }
 
-/* NOLINTEND(bugprone-reserved-identifier) */
+/* NOLINTEND(readability-identifier-naming) */
 
 void lmdb_calls_end(struct env *env)
 {

@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "sim/sim.h"
 
+/* NOLINTBEGIN(concurrency-mt-unsafe): one thread, and children that are forked */
+
 #define JOBS_MAX 256
 /* A seed that takes longer in real time hangs. */
 #define SEED_SECONDS_MAX 600u
@@ -122,8 +124,8 @@ static void start_job(struct campaign *campaign, struct job *job, uint64_t seed)
 {
     size_t number = (size_t)(job - campaign->jobs);
     job->seed = seed;
-    job->out = tmpfile();
-    if (job->out == NULL) {
+    rewind(job->out);
+    if (ftruncate(fileno(job->out), 0) != 0) {
         perror("pontoon-sim: a temporary file");
         exit(EXIT_FAILURE);
     }
@@ -234,7 +236,6 @@ static void reap(struct campaign *campaign)
                 job_passed(campaign, job, result);
             }
         }
-        (void)fclose(job->out);
         if (is_again) {
             start_job(campaign, job, job->seed);
         } else {
@@ -243,9 +244,28 @@ static void reap(struct campaign *campaign)
     }
 }
 
+static void open_jobs(struct campaign *campaign)
+{
+    for (uint32_t i = 0; i < campaign->options.jobs; i++) {
+        campaign->jobs[i].out = tmpfile();
+        if (campaign->jobs[i].out == NULL) {
+            perror("pontoon-sim: a temporary file");
+            exit(EXIT_FAILURE);
+        }
+    }
+}
+
+static void close_jobs(struct campaign *campaign)
+{
+    for (uint32_t i = 0; i < campaign->options.jobs; i++) {
+        (void)fclose(campaign->jobs[i].out);
+    }
+}
+
 static void run_campaign(struct campaign *campaign)
 {
     uint32_t busy = 0;
+    open_jobs(campaign);
     do {
         busy = 0;
         for (uint32_t i = 0; i < campaign->options.jobs; i++) {
@@ -260,6 +280,7 @@ static void run_campaign(struct campaign *campaign)
             reap(campaign);
         }
     } while (busy > 0);
+    close_jobs(campaign);
 }
 
 /* ---- the report ---- */
@@ -395,7 +416,6 @@ static void parse(struct options *options, int argc, char **argv)
     opterr = 0;
     int letter;
     int index = 0;
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): one thread */
     while ((letter = getopt_long(argc, argv, "", names, &index)) != -1) {
         if (letter == '?' && (optopt != 0 || strcmp(argv[optind - 1], "--help") != 0)) {
             usage("unknown or incomplete: ", argv[optind - 1]);
@@ -436,3 +456,5 @@ int main(int argc, char **argv)
     run_campaign(&campaign);
     return report(&campaign);
 }
+
+/* NOLINTEND(concurrency-mt-unsafe) */

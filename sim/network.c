@@ -414,9 +414,14 @@ static void on_patience(struct world_event *event)
 
 static uint32_t host_of(const char *address)
 {
-    unsigned number = 0;
-    int count = sscanf(address, "host-%u:", &number);
-    ASSERT(count == 1 && number > 0 && number <= PLAN_HOSTS_MAX);
+    const char prefix[] = "host-";
+    ASSERT(strncmp(address, prefix, sizeof(prefix) - 1) == 0);
+    uint32_t number = 0;
+    for (const char *digit = address + sizeof(prefix) - 1; *digit != ':'; digit++) {
+        ASSERT(*digit >= '0' && *digit <= '9' && number <= PLAN_HOSTS_MAX);
+        number = 10 * number + (uint32_t)(*digit - '0');
+    }
+    ASSERT(number > 0 && number <= PLAN_HOSTS_MAX);
     return number;
 }
 

@@ -62,6 +62,8 @@ static _Noreturn void escape(struct env *env, enum env_end end)
     longjmp(env->escape, (int)end);
 }
 
+/* NOLINTBEGIN(readability-identifier-naming): the linker's names */
+
 /* What ends a process ends this life. */
 _Noreturn void __real_fatal(int errno_value, const char *format, ...) PRINTF_LIKE(2, 3);
 _Noreturn void __wrap_fatal(int errno_value, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -96,6 +98,8 @@ _Noreturn void __wrap_assert_failed(const char *condition, const char *file, int
     }
     __real_assert_failed(condition, file, line, function);
 }
+
+/* NOLINTEND(readability-identifier-naming) */
 
 void env_sim_effect(struct env *env)
 {

@@ -10,7 +10,7 @@
 #include "store/snapshot.h"
 #include "store/store.h"
 
-/* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
+/* NOLINTBEGIN(readability-identifier-naming): the linker's names */
 
 static const struct host *host_here(void)
 {
@@ -136,4 +136,4 @@ err __wrap_store_checkpoint_write(struct checkpoint *checkpoint,
     return e;
 }
 
-/* NOLINTEND(bugprone-reserved-identifier) */
+/* NOLINTEND(readability-identifier-naming) */

@@ -47,6 +47,8 @@ static void draw_node(struct plan *plan, struct prng *prng)
     plan->entry_cache_bytes_max = chance_log(prng, 4 << 10, 1 << 20);
     /* How soon who is behind gets a snapshot instead of the log. */
     plan->log_keep_bytes_max = draw_bool(prng) ? 1 << 30 : chance_log(prng, 4 << 10, 1 << 20);
+    plan->message_bytes_max = draw_bool(prng) ? 0 : chance_log(prng, 1, 64 << 10);
+    plan->inflight_messages_max = (uint32_t)DRAW_OF(prng, 0, 0, 0, 1, 2, 8);
     plan->proposals_bytes_max = draw_bool(prng) ? 0 : chance_log(prng, 64 << 10, 1 << 20);
 }
 
@@ -125,6 +127,7 @@ static void draw_weights(struct plan *plan, struct prng *prng)
     plan->fault_gap_ns = chance_log(prng, 300 * SIM_MS, 20 * SIM_SECOND);
     plan->fault_length_ns = chance_log(prng, 200 * SIM_MS, 15 * SIM_SECOND);
     plan->down_ns = chance_log(prng, 10 * SIM_MS, 10 * SIM_SECOND);
+    plan->leader_crash = draw_bool(prng) ? 0 : (uint32_t)chance_between(prng, 10000, 800000);
     if (plan->is_crash_heavy) {
         plan->weights.crash = 10 + plan->weights.crash;
         plan->weights.crash_effect = 20;
@@ -138,6 +141,7 @@ static void draw_weights(struct plan *plan, struct prng *prng)
 static void be_quiet(struct plan *plan, struct prng *prng)
 {
     plan->weights = (struct plan_weights){.disk_stall = 1, .cut = 1};
+    plan->leader_crash = 0;
     plan->loss = plan->doubling = plan->reordering = plan->corruption = plan->delaying = 0;
     plan->latency_ns = chance_log(prng, 20 * SIM_US, 2 * SIM_MS);
     plan->jitter_ns = plan->latency_ns;

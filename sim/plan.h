@@ -65,6 +65,8 @@ struct plan {
     uint64_t segment_size_bytes;
     uint64_t entry_cache_bytes_max;
     uint64_t log_keep_bytes_max;
+    uint64_t message_bytes_max;
+    uint32_t inflight_messages_max;
     uint64_t proposals_bytes_max;
 
     /* The world. */
@@ -87,6 +89,7 @@ struct plan {
     uint64_t fault_gap_ns;    /* between two, on average */
     uint64_t fault_length_ns; /* of what lasts, on average */
     uint64_t down_ns;         /* from a crash to the restart, on average */
+    uint32_t leader_crash;    /* per million elections: who is elected dies before it gets far */
     struct plan_weights weights;
 
     /* Clients. */

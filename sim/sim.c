@@ -139,7 +139,7 @@ static bool is_answered(struct sim *sim)
 
 static uint64_t liveness_ns(const struct sim *sim)
 {
-    uint64_t ns = LIVENESS_ELECTIONS * sim->plan.election_timeout_ms * SIM_MS;
+    uint64_t ns = SIM_MS * sim->plan.election_timeout_ms * LIVENESS_ELECTIONS;
     return ns > LIVENESS_NS_MIN ? ns : LIVENESS_NS_MIN;
 }
 

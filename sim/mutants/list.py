@@ -31,8 +31,8 @@ class Mutant:
 # ---- the core: elections -----------------------------------------------------------------------
 
 # Messages of one entry: otherwise nearly every append ends with the leader's last one.
-SMALL_MESSAGES = ("node/replica.c", "#define MESSAGE_SIZE_MAX (1u << 20)",
-                  "#define MESSAGE_SIZE_MAX 1u")
+SMALL_MESSAGES = ("node/replica.c", ".max_size_per_message = node->options.message_bytes_max,",
+                  ".max_size_per_message = 1,")
 
 # A leader that looks for the last common entry a little further back than it needs to, as many do.
 EARLY_PROBES = ("raft/leader_step.c",

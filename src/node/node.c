@@ -10,6 +10,8 @@
 
 #define PATH_SIZE 4096
 #define PROPOSALS_BYTES_DEFAULT (256u << 20)
+#define MESSAGE_BYTES_DEFAULT (1u << 20)
+#define INFLIGHT_MESSAGES_DEFAULT 256u
 #define LOG_KEEP_BYTES_DEFAULT (1u << 30)
 /* How far a ready node may be behind what it knows to be committed, in entries. */
 #define READY_LAG_MAX 10000u
@@ -260,6 +262,12 @@ static void fill_defaults(struct node_options *options)
 {
     if (options->proposals_bytes_max == 0) {
         options->proposals_bytes_max = PROPOSALS_BYTES_DEFAULT;
+    }
+    if (options->message_bytes_max == 0) {
+        options->message_bytes_max = MESSAGE_BYTES_DEFAULT;
+    }
+    if (options->inflight_messages_max == 0) {
+        options->inflight_messages_max = INFLIGHT_MESSAGES_DEFAULT;
     }
     if (options->log_keep_bytes_max == 0) {
         options->log_keep_bytes_max = LOG_KEEP_BYTES_DEFAULT;

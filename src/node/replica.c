@@ -10,9 +10,7 @@
 #define PROPOSAL_CHUNK_MAX 256u
 #define PROPOSAL_CHUNK_BYTES_MAX (4u << 20)
 /* Limits of the core; sizes in bytes. The network's queue bound is above what may be in flight. */
-#define MESSAGE_SIZE_MAX (1u << 20)
 #define COMMITTED_SIZE_PER_READY_MAX (64u << 20)
-#define INFLIGHT_MESSAGES_MAX 256u
 #define INFLIGHT_BYTES_MAX (32u << 20)
 /* What one turn applies at most. */
 #define APPLY_ENTRIES_PER_TURN 4096u
@@ -34,10 +32,10 @@ static err start(struct replica *replica, struct err_note *note)
         .id = node->identity.node,
         .election_ticks = election_ticks(&node->options),
         .heartbeat_ticks = 1,
-        .max_size_per_message = MESSAGE_SIZE_MAX,
+        .max_size_per_message = node->options.message_bytes_max,
         .max_committed_size_per_ready = COMMITTED_SIZE_PER_READY_MAX,
         .max_uncommitted_size = node->options.proposals_bytes_max,
-        .max_inflight_messages = INFLIGHT_MESSAGES_MAX,
+        .max_inflight_messages = node->options.inflight_messages_max,
         .max_inflight_bytes = INFLIGHT_BYTES_MAX,
         .check_quorum = true,
         .pre_vote = true,
