@@ -193,33 +193,8 @@ static err check_page_size(struct checkpoint *checkpoint, struct err_note *note)
     return OK;
 }
 
-/* The lock, the data file, and what can be told of it before LMDB has a look. */
-static err open_files(struct checkpoint *checkpoint, struct err_note *note)
-{
-    err e = env_dir_create(checkpoint->env, checkpoint->directory, note);
-    if (e != OK) {
-        return e;
-    }
-    char *lock_path = join(checkpoint->directory, "owner.lock");
-    e = env_lock_take(checkpoint->env, lock_path, &checkpoint->lock, note);
-    mem_free(lock_path);
-    if (e == OK) {
-        e = env_file_open(checkpoint->env, checkpoint->path,
-                          ENV_OPEN_READ | ENV_OPEN_WRITE | ENV_OPEN_CREATE, &checkpoint->file,
-                          note);
-    }
-    if (e != OK) {
-        return e;
-    }
-    uint64_t size;
-    e = env_file_size(checkpoint->file, &size);
-    if (e != OK) {
-        return err_note_set(note, e, "size of %s", checkpoint->path);
-    }
-    return size > 0 ? check_page_size(checkpoint, note) : OK;
-}
-
-static err open_environment(struct checkpoint *checkpoint, uint64_t map_size, struct err_note *note)
+static err open_environment(struct checkpoint *checkpoint, const char *path, unsigned flags,
+                            uint64_t map_size, struct err_note *note)
 {
     int status = mdb_env_create(&checkpoint->mdb);
     if (status == 0) {
@@ -236,7 +211,7 @@ static err open_environment(struct checkpoint *checkpoint, uint64_t map_size, st
     }
     if (status == 0) {
         /* Full sync, and never MDB_WRITEMAP: on a full disk it faults. */
-        status = mdb_env_open(checkpoint->mdb, checkpoint->directory, MDB_NOTLS, FILE_MODE);
+        status = mdb_env_open(checkpoint->mdb, path, flags, FILE_MODE);
     }
     if (status == 0) {
         int dead;
@@ -276,37 +251,41 @@ static uint32_t format_crc(const uint8_t *format)
     return crc32c(crc, format, 4);
 }
 
-static err create_databases(struct checkpoint *checkpoint, MDB_txn *txn, struct err_note *note)
+static int put_format(struct checkpoint *checkpoint, MDB_txn *txn)
 {
     uint8_t format[FORMAT_SIZE];
     store_u32(format, FORMAT_VERSION);
     store_u32(format + 4, format_crc(format));
     MDB_val key = val_of(SLICE_LITERAL(FORMAT_KEY));
     MDB_val value = val_of((struct slice){format, sizeof(format)});
-    int status = mdb_dbi_open(txn, "data", MDB_CREATE, &checkpoint->data);
+    return mdb_put(txn, checkpoint->meta, &key, &value, 0);
+}
+
+/* Makes the file that is open ours: durably, with the meta pages that LMDB has not synced so far. */
+static err create_databases(struct checkpoint *checkpoint, struct err_note *note)
+{
+    MDB_txn *txn;
+    int status = mdb_txn_begin(checkpoint->mdb, NULL, 0, &txn);
+    if (status != 0) {
+        return open_failed(checkpoint, note, status);
+    }
+    status = mdb_dbi_open(txn, "data", MDB_CREATE, &checkpoint->data);
     if (status == 0) {
         status = mdb_dbi_open(txn, "meta", MDB_CREATE, &checkpoint->meta);
     }
     if (status == 0) {
-        status = mdb_put(txn, checkpoint->meta, &key, &value, 0);
+        status = put_format(checkpoint, txn);
+    }
+    if (status == 0) {
+        status = mdb_txn_commit(txn);
+    } else {
+        mdb_txn_abort(txn);
     }
     return status == 0 ? OK : open_failed(checkpoint, note, status);
 }
 
-static err find_databases(struct checkpoint *checkpoint, MDB_txn *txn, struct err_note *note)
+static err check_format(struct checkpoint *checkpoint, MDB_val value, struct err_note *note)
 {
-    MDB_val key = val_of(SLICE_LITERAL(FORMAT_KEY));
-    MDB_val value;
-    int status = mdb_dbi_open(txn, "data", 0, &checkpoint->data);
-    if (status == 0) {
-        status = mdb_dbi_open(txn, "meta", 0, &checkpoint->meta);
-    }
-    if (status == 0) {
-        status = mdb_get(txn, checkpoint->meta, &key, &value);
-    }
-    if (status != 0) {
-        return open_failed(checkpoint, note, status);
-    }
     const uint8_t *format = value.mv_data;
     if (value.mv_size != FORMAT_SIZE || load_u32(format + 4) != format_crc(format)) {
         return damaged(checkpoint, note, "its format record does not match its checksum");
@@ -320,34 +299,112 @@ static err find_databases(struct checkpoint *checkpoint, MDB_txn *txn, struct er
     return OK;
 }
 
-/* All that makes an empty file ours comes with one transaction: there is no half-made file. */
-static err open_databases(struct checkpoint *checkpoint, struct err_note *note)
+static err find_databases(struct checkpoint *checkpoint, struct err_note *note)
 {
     MDB_txn *txn;
-    MDB_stat names;
     int status = mdb_txn_begin(checkpoint->mdb, NULL, 0, &txn);
     if (status != 0) {
         return open_failed(checkpoint, note, status);
     }
-    (void)mdb_env_stat(checkpoint->mdb, &names); /* of the unnamed database, where the names are */
-    bool is_new = names.ms_entries == 0;
+    MDB_val key = val_of(SLICE_LITERAL(FORMAT_KEY));
+    MDB_val value;
+    status = mdb_dbi_open(txn, "data", 0, &checkpoint->data);
+    if (status == 0) {
+        status = mdb_dbi_open(txn, "meta", 0, &checkpoint->meta);
+    }
+    if (status == 0) {
+        status = mdb_get(txn, checkpoint->meta, &key, &value);
+    }
     err e =
-        is_new ? create_databases(checkpoint, txn, note) : find_databases(checkpoint, txn, note);
+        status == 0 ? check_format(checkpoint, value, note) : open_failed(checkpoint, note, status);
     if (e != OK) {
         mdb_txn_abort(txn);
         return e;
     }
     status = mdb_txn_commit(txn);
-    if (status != 0) {
-        return open_failed(checkpoint, note, status);
+    return status == 0 ? OK : open_failed(checkpoint, note, status);
+}
+
+/*
+ * P7. An earlier attempt's file is emptied, so that LMDB makes a new one of it. The owner's lock is
+ * ours: LMDB needs none of its own.
+ */
+static err make_file(const struct checkpoint *checkpoint, uint64_t map_size, struct err_note *note)
+{
+    struct checkpoint draft = {.env = checkpoint->env,
+                               .path = join(checkpoint->directory, "new.mdb")};
+    err e = env_file_open(draft.env, draft.path,
+                          ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE, &draft.file, note);
+    if (e == OK) {
+        e = open_environment(&draft, draft.path, MDB_NOSUBDIR | MDB_NOLOCK, map_size, note);
     }
-    if (is_new) { /* the file's name in its directory, and that one's in its own */
-        char *parent = join(checkpoint->directory, "..");
-        e = env_dir_sync(checkpoint->env, checkpoint->directory);
-        e = e == OK ? env_dir_sync(checkpoint->env, parent) : e;
-        mem_free(parent);
+    if (e == OK) {
+        e = create_databases(&draft, note);
     }
+    mdb_env_close(draft.mdb);
+    env_file_close(draft.file);
+    if (e == OK) {
+        e = env_rename(draft.env, draft.path, checkpoint->path);
+        if (e != OK) {
+            err_note_set(note, e, "rename %s to %s: %s", draft.path, checkpoint->path, err_name(e));
+        }
+    }
+    mem_free(draft.path);
+    return e;
+}
+
+/* The data file; ERR_NO_FILE: there is none, or an empty one, which is as good. */
+static err open_file(struct checkpoint *checkpoint, struct err_note *note)
+{
+    err e = env_file_open(checkpoint->env, checkpoint->path, ENV_OPEN_READ | ENV_OPEN_WRITE,
+                          &checkpoint->file, note);
+    if (e != OK) {
+        return e;
+    }
+    uint64_t size;
+    e = env_file_size(checkpoint->file, &size);
+    if (e != OK) {
+        return err_note_set(note, e, "size of %s", checkpoint->path);
+    }
+    if (size == 0) {
+        env_file_close(checkpoint->file);
+        checkpoint->file = NULL;
+        return err_note_set(note, ERR_NO_FILE, "%s is empty", checkpoint->path);
+    }
+    return OK;
+}
+
+/* The file's name in its directory, and that one's in its own: also when it was there already, for
+ * whoever has made it may have ended before this. */
+static err sync_names(struct checkpoint *checkpoint, struct err_note *note)
+{
+    char *parent = join(checkpoint->directory, "..");
+    err e = env_dir_sync(checkpoint->env, checkpoint->directory);
+    e = e == OK ? env_dir_sync(checkpoint->env, parent) : e;
+    mem_free(parent);
     return e == OK ? OK : err_note_set(note, e, "sync directory %s", checkpoint->directory);
+}
+
+/* The lock, the data file, and what can be told of it before LMDB has a look. */
+static err open_files(struct checkpoint *checkpoint, uint64_t map_size, struct err_note *note)
+{
+    err e = env_dir_create(checkpoint->env, checkpoint->directory, note);
+    if (e != OK) {
+        return e;
+    }
+    char *lock_path = join(checkpoint->directory, "owner.lock");
+    e = env_lock_take(checkpoint->env, lock_path, &checkpoint->lock, note);
+    mem_free(lock_path);
+    if (e != OK) {
+        return e;
+    }
+    e = open_file(checkpoint, note);
+    if (e == ERR_NO_FILE) {
+        e = make_file(checkpoint, map_size, note);
+        e = e == OK ? open_file(checkpoint, note) : e;
+    }
+    e = e == OK ? sync_names(checkpoint, note) : e;
+    return e == OK ? check_page_size(checkpoint, note) : e;
 }
 
 err store_checkpoint_open(struct checkpoint **out_checkpoint,
@@ -359,15 +416,15 @@ err store_checkpoint_open(struct checkpoint **out_checkpoint,
     checkpoint->directory = mem_strdup(options->directory);
     checkpoint->path = join(options->directory, "data.mdb");
     uint64_t map_size = (options->map_size_bytes + MAP_UNIT - 1) / MAP_UNIT * MAP_UNIT;
-    err e = open_files(checkpoint, note);
+    err e = open_files(checkpoint, map_size, note);
     if (e == OK) {
-        e = open_environment(checkpoint, map_size, note);
+        e = open_environment(checkpoint, checkpoint->directory, MDB_NOTLS, map_size, note);
     }
     if (e == OK) {
         e = check_size(checkpoint, note);
     }
     if (e == OK) {
-        e = open_databases(checkpoint, note);
+        e = find_databases(checkpoint, note);
     }
     int status = 0;
     if (e == OK) {

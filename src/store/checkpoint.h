@@ -17,6 +17,9 @@
  *     resized (P3) cuts all of them off. The map doubles, so that happens a few times in a store's
  *     life, and costs a transfer that begins again. Waiting for them instead would let the slowest
  *     receiver decide when this node can checkpoint, and with that, when it can take writes.
+ * P7  The file is whole or is not there: a new one is made beside its place and takes it, by a
+ *     rename, once its first transaction is durable. (LMDB writes a file's first two meta pages
+ *     without syncing them: a power cut could leave one of them, which nothing tells from damage.)
  */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H

@@ -337,6 +337,103 @@ static void writing_the_same_keys_again_reuses_pages(void **state)
     bench_remove(&bench);
 }
 
+/* ---- a new file ---- */
+
+static void draft_path(const struct bench *bench, char path[128])
+{
+    (void)snprintf(path, 128, "%s/new.mdb", bench->place.store_directory);
+}
+
+/* Opens, looks for what must not be left, writes, opens again. */
+static void assert_new_store_works(struct bench *bench)
+{
+    struct err_note note = {""};
+    char draft[128];
+    draft_path(bench, draft);
+    assert_int_equal(bench_open(bench, &note), OK);
+    assert_int_equal(access(draft, F_OK), -1);
+    assert_keys(bench, SLICE_EMPTY, "");
+    write_and_free(bench, tail_of(10, 10));
+    store_checkpoint_close(bench->checkpoint);
+    assert_int_equal(bench_open(bench, &note), OK);
+    assert_int_equal(store_checkpoint_figures(bench->checkpoint).records, 10);
+}
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, size), size);
+    close(fd);
+}
+
+static void what_is_left_of_a_file_in_the_making_is_thrown_away(void **state)
+{
+    (void)state;
+    static uint8_t page[5 * 4096];
+    const size_t sizes[] = {0, 1, 4096, 8192, sizeof(page)};
+    memset(page, 'x', sizeof(page));
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        struct bench bench;
+        char draft[128];
+        place_make(&bench.place);
+        draft_path(&bench, draft);
+        assert_int_equal(mkdir(bench.place.store_directory, 0700), 0);
+        write_file(draft, page, sizes[i]);
+        assert_new_store_works(&bench);
+        bench_remove(&bench);
+    }
+}
+
+static void an_empty_file_counts_as_none(void **state)
+{
+    (void)state;
+    struct bench bench;
+    place_make(&bench.place);
+    assert_int_equal(mkdir(bench.place.store_directory, 0700), 0);
+    write_file(bench.place.data_path, "", 0);
+    assert_new_store_works(&bench);
+    bench_remove(&bench);
+}
+
+static void limit_file_size(rlim_t size)
+{
+    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        _exit(99);
+    }
+}
+
+struct short_disk {
+    struct bench *bench;
+    rlim_t file_size_max;
+};
+
+static void open_on_a_short_disk(void *ctx)
+{
+    struct short_disk *disk = ctx;
+    struct err_note note = {""};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    limit_file_size(disk->file_size_max);
+    _exit(bench_open(disk->bench, &note) == OK ? 3 : 0);
+}
+
+/* From one page to what the map needs: whatever is in the file by then stays in it. */
+static void a_file_whose_making_fails_midway_is_made_anew(void **state)
+{
+    (void)state;
+    for (rlim_t size = 4096; size < MAP_SMALL; size += 4096) {
+        struct bench bench;
+        bench_make(&bench);
+        store_checkpoint_close(bench.checkpoint);
+        assert_int_equal(unlink(bench.place.data_path), 0); /* lock.mdb stays: it needs no room */
+        struct short_disk disk = {&bench, size};
+        assert_true(exited_with(status_of(open_on_a_short_disk, &disk), 0));
+        assert_new_store_works(&bench);
+        bench_remove(&bench);
+    }
+}
+
 /* ---- what must not be opened ---- */
 
 static void expect_refusal(struct bench *bench, err expected, const char *said)
@@ -396,6 +493,21 @@ static void a_file_of_something_else_is_refused(void **state)
     memset(text, 'x', sizeof(text));
     change_bytes(&bench, 0, text, sizeof(text));
     expect_refusal(&bench, ERR_DAMAGED, "meta page 0");
+    place_remove(&bench.place);
+}
+
+/* Nothing of ours leaves such a file in the place: it is not taken for a new one. */
+static void a_file_without_our_databases_is_refused(void **state)
+{
+    (void)state;
+    struct bench bench;
+    MDB_env *env;
+    place_make(&bench.place);
+    assert_int_equal(mkdir(bench.place.store_directory, 0700), 0);
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_open(env, bench.place.store_directory, 0, 0600), 0);
+    mdb_env_close(env);
+    expect_refusal(&bench, ERR_DAMAGED, "data.mdb");
     place_remove(&bench.place);
 }
 
@@ -562,14 +674,6 @@ static void pages_of_zeros_are_an_error_and_never_data(void **state)
     place_remove(&bench.place);
 }
 
-static void limit_file_size(rlim_t size)
-{
-    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
-    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
-        _exit(99);
-    }
-}
-
 /* A disk that is full after `room` bytes more, and then is not. Exits with the line that failed. */
 static void write_to_a_full_disk(void *ctx, uint64_t room)
 {
@@ -646,9 +750,13 @@ int main(void)
         cmocka_unit_test(the_estimate_knows_that_a_value_may_just_not_fit_into_a_page),
         cmocka_unit_test(the_estimate_knows_that_small_changes_write_whole_leaves),
         cmocka_unit_test(writing_the_same_keys_again_reuses_pages),
+        cmocka_unit_test(what_is_left_of_a_file_in_the_making_is_thrown_away),
+        cmocka_unit_test(an_empty_file_counts_as_none),
+        cmocka_unit_test(a_file_whose_making_fails_midway_is_made_anew),
         cmocka_unit_test(a_second_opener_is_told_that_it_is_busy),
         cmocka_unit_test(a_file_that_was_cut_is_refused),
         cmocka_unit_test(a_file_of_something_else_is_refused),
+        cmocka_unit_test(a_file_without_our_databases_is_refused),
         cmocka_unit_test(another_version_of_lmdb_is_refused),
         cmocka_unit_test(a_page_size_that_cannot_be_is_refused_before_lmdb_divides_by_it),
         cmocka_unit_test(a_format_from_the_future_is_refused_by_its_number),
