@@ -261,7 +261,7 @@ static int put_format(struct checkpoint *checkpoint, MDB_txn *txn)
     return mdb_put(txn, checkpoint->meta, &key, &value, 0);
 }
 
-/* Makes the file that is open ours: durably, with the meta pages that LMDB has not synced so far. */
+/* Makes the file that is open ours, durably, with the meta pages that LMDB has not synced yet. */
 static err create_databases(struct checkpoint *checkpoint, struct err_note *note)
 {
     MDB_txn *txn;
