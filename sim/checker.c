@@ -321,16 +321,13 @@ void checker_promised(struct checker *checker, const struct host *host, uint64_t
     }
 }
 
-/* Rot may have cost it what it had. */
+/* Also of a node whose log has rotted: it refuses to start, or has everything. */
 static void check_recovered(struct checker *checker, const struct host *host,
                             const struct raft *raft)
 {
     const struct promise *promise = &checker->promises[host->number];
     uint64_t index = promise->entry.index;
     uint64_t term = 0;
-    if (host->is_rotten) {
-        return;
-    }
     if (raft->term < promise->term) {
         sim_fail(checker->sim,
                  "durability: node %u is in term %" PRIu64 " after a restart, it had told others "

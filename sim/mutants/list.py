@@ -652,8 +652,8 @@ STORE = [
         bug="LMDB does not sync: the log that the checkpoint replaces goes before it is durable.",
         seen="reliability 0.8",
         file="store/checkpoint.c",
-        text="checkpoint->directory, MDB_NOTLS, FILE_MODE);",
-        becomes="checkpoint->directory, MDB_NOTLS | MDB_NOSYNC, FILE_MODE);",
+        text="mdb_env_open(checkpoint->mdb, path, flags, FILE_MODE);",
+        becomes="mdb_env_open(checkpoint->mdb, path, flags | MDB_NOSYNC, FILE_MODE);",
         profile="crash",
     ),
     Mutant(
@@ -661,8 +661,8 @@ STORE = [
         bug="LMDB does not sync its meta page: a power cut takes back the newest checkpoint.",
         seen="reliability 0.8",
         file="store/checkpoint.c",
-        text="checkpoint->directory, MDB_NOTLS, FILE_MODE);",
-        becomes="checkpoint->directory, MDB_NOTLS | MDB_NOMETASYNC, FILE_MODE);",
+        text="mdb_env_open(checkpoint->mdb, path, flags, FILE_MODE);",
+        becomes="mdb_env_open(checkpoint->mdb, path, flags | MDB_NOMETASYNC, FILE_MODE);",
         profile="crash",
     ),
     Mutant(

@@ -165,7 +165,8 @@ static bool takes_vote_of(const struct conf_change *change, node_id id)
     return false;
 }
 
-/* The voter that has most of the log, of those that are there and stay; 0: there is none. */
+/* The voter that has most of the log, of those that are there and stay after `change` (NULL: all
+ * do); 0: there is none. */
 static node_id find_successor(const struct replica *replica, const struct conf_change *change)
 {
     struct raft_status status;
@@ -175,7 +176,7 @@ static node_id find_successor(const struct replica *replica, const struct conf_c
     for (uint32_t i = 0; i < status.member_count; i++) {
         const struct raft_member_status *member = &status.members[i];
         if (member->id != status.id && !member->is_learner && member->recent_active &&
-            member->match > match && !takes_vote_of(change, member->id)) {
+            member->match > match && (change == NULL || !takes_vote_of(change, member->id))) {
             successor = member->id;
             match = member->match;
         }
@@ -200,6 +201,12 @@ static err hand_over_first(struct replica *replica, const struct conf_change *ch
     }
     err e = raft_transfer_leader(replica->raft, successor);
     return e == OK ? ERR_BUSY : e;
+}
+
+bool changes_hand_over(struct replica *replica)
+{
+    node_id successor = find_successor(replica, NULL);
+    return successor != 0 && raft_transfer_leader(replica->raft, successor) == OK;
 }
 
 void changes_begin(struct replica *replica, struct node_change *change)
@@ -279,7 +286,7 @@ static void seal(struct replica *replica)
     const struct conf_state *conf = &replica->membership.conf;
     bool is_to_be_left = conf->voters_outgoing.count > 0 && conf->auto_leave;
     struct entry empty = {.type = ENTRY_NORMAL};
-    if (replica->role != RAFT_LEADER) {
+    if (replica->role != RAFT_LEADER || (!is_to_be_left && !replica_stays(replica))) {
         answer(replica, ERR_OUTCOME_UNKNOWN, 0);
     } else if (changes->seal.index == 0 && !is_to_be_left &&
                raft_propose(replica->raft, &empty, 1, NULL) == OK) {
@@ -336,7 +343,7 @@ void changes_tick(struct replica *replica, uint64_t now_ms)
     if (replica->changes.waiting != NULL && replica->changes.is_applied) {
         seal(replica);
     }
-    if (replica->role == RAFT_LEADER && replica_has_quorum(replica)) {
+    if (replica->role == RAFT_LEADER && replica_stays(replica) && replica_has_quorum(replica)) {
         promote(replica, now_ms);
     }
 }

@@ -28,6 +28,10 @@ struct changes {
 /* Proposes `change` or answers it. */
 void changes_begin(struct replica *replica, struct node_change *change);
 
+/* A leader that can't do its work asks a voter that can to lead. False: there is none, or one is
+ * being asked already. */
+bool changes_hand_over(struct replica *replica);
+
 /*
  * The entry at `pos` is applied. `e`: what became of the change that stood there; ERR_BUSY: there
  * stood none.

@@ -240,6 +240,11 @@ bool replica_has_quorum(const struct replica *replica)
                               window_ms);
 }
 
+bool replica_stays(const struct replica *replica)
+{
+    return id_set_has(&replica->membership.conf.voters, replica->node->identity.node);
+}
+
 bool replica_reaches_quorum(const struct replica *replica)
 {
     if (replica->role == RAFT_LEADER) {
@@ -550,7 +555,7 @@ static bool move_writes(struct replica *replica)
         return forward_queued(replica);
     }
     bool has_moved = false;
-    while (replica_has_quorum(replica) && propose_chunk(replica)) {
+    while (replica_stays(replica) && replica_has_quorum(replica) && propose_chunk(replica)) {
         has_moved = true;
     }
     return has_moved;

@@ -95,6 +95,12 @@ MUST_USE err replica_campaign(struct replica *replica);
 
 /* It leads, and a quorum was heard from within a few heartbeats: it may propose (docs/adr/0015). */
 bool replica_has_quorum(const struct replica *replica);
+/*
+ * Whether this node is a voter of the incoming configuration. A leader that is not is about to lose
+ * its vote: an entry of its own behind the one that takes it would make its log longer than anybody
+ * else's, and those that stay may still need its vote, which it could not give them then.
+ */
+bool replica_stays(const struct replica *replica);
 /* It has a quorum, or reaches the leader, who may. */
 bool replica_reaches_quorum(const struct replica *replica);
 

@@ -116,6 +116,12 @@ static void pump(struct replica *replica, struct snapshot_out *out)
 {
     while (!out->is_last_sent && out->sent - out->acked < SNAPSHOT_WINDOW) {
         err e = send_chunk(replica, out);
+        if (e == ERR_CORRUPT && changes_hand_over(replica)) {
+            LOG_WARN(replica->node->log,
+                     "this node's own data is damaged, others cannot catch up from it: somebody "
+                     "else is to lead; replace this node",
+                     LOG_U64("region", replica->region));
+        }
         if (e != OK) {
             end(replica, out, err_name(e));
             return;
