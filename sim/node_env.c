@@ -395,7 +395,8 @@ uint64_t env_sim_sync_ns(struct env *env)
 bool env_sim_sync_fails(struct env *env)
 {
     struct host *host = env->host;
-    if (host->syncs_until_error == 0 || --host->syncs_until_error > 0) {
+    /* Not on a full disk: LMDB tells both as EIO, and a full disk is tried again. */
+    if (host->is_full || host->syncs_until_error == 0 || --host->syncs_until_error > 0) {
         return false;
     }
     host->has_sync_failed = true;
