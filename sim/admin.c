@@ -31,7 +31,8 @@ struct admin {
     struct sim *sim;
     struct prng chance;
     struct world_event duty;
-    struct errand *change; /* under way; NULL: none */
+    struct errand *change;      /* under way; NULL: none */
+    struct conf_state answered; /* what the last answered change has made; at first the founders */
 };
 
 static void on_duty(struct world_event *event);
@@ -40,6 +41,10 @@ struct admin *admin_new(struct sim *sim)
 {
     struct admin *admin = mem_calloc(1, sizeof(*admin));
     admin->sim = sim;
+    for (uint32_t id = 1; id <= sim->plan.founder_count; id++) {
+        bool is_added = id_set_add(&admin->answered.voters, id);
+        ASSERT(is_added);
+    }
     world_chance(sim->world, "admin", &admin->chance);
     admin->duty.run = on_duty;
     world_schedule(sim->world, &admin->duty, DUTY_NS);
@@ -123,6 +128,7 @@ bool admin_may_lose(const struct admin *admin, const struct host *host)
     const struct membership *membership = membership_of(admin);
     return membership != NULL && is_certain(admin) && membership->conf.voters_outgoing.count == 0 &&
            membership->conf.voters.count >= 3 &&
+           conf_state_equal(&membership->conf, &admin->answered) &&
            id_set_has(&membership->conf.voters, host->number) &&
            all_members_are_whole(admin, &membership->conf);
 }
@@ -192,6 +198,7 @@ static void change_done(struct node_change *change, err e)
     world_trace(sim->world, "membership", errand->host->number, (uint64_t)e, change->change.count);
     if (e == OK) {
         sim_count(sim, errand->counted, 1);
+        errand->admin->answered = host_replica(errand->host)->membership.conf;
     }
     errand_free(errand);
 }

@@ -6,6 +6,8 @@
  *       beside it could cost the quorum.
  *   O2  A disk is wiped, or damaged, only while every other member's is whole: then each committed
  *       entry is left on a voter of every quorum that can still form.
+ *   O3  Nor before the change that made the present members was answered: until then a crash may make
+ *       all forget that it was committed (ADR 21), and who is left needs the members before it.
  */
 #ifndef SIM_ADMIN_H
 #define SIM_ADMIN_H
@@ -23,7 +25,7 @@ void admin_change(struct admin *admin);
 void admin_transfer(struct admin *admin);
 /* Makes somebody stand for election, or forget the leader. */
 void admin_campaign(struct admin *admin);
-/* Loses a node's disk: the node never comes back under its id (O2). */
+/* Loses a node's disk: the node never comes back under its id (O2, O3). */
 void admin_wipe(struct admin *admin);
 
 /* The host's life is over, with what it was asked to change. */
@@ -31,7 +33,7 @@ void admin_life_ended(struct admin *admin, const struct host *host);
 
 /* A present member by the configuration that the leader has applied; false without a leader. */
 bool admin_is_member(const struct admin *admin, const struct host *host);
-/* Whether a member's data may be lost now (O2). */
+/* Whether a member's data may be lost now (O2, O3). */
 bool admin_may_lose(const struct admin *admin, const struct host *host);
 /* No change is half done, and nobody is lost and not yet replaced. */
 bool admin_is_done(const struct admin *admin);

@@ -164,43 +164,6 @@ static uint64_t progress_of_all(const struct sim *sim)
     return sum;
 }
 
-/* Whether so many of these run, that they are a majority. */
-static bool can_elect(const struct sim *sim, const struct id_set *voters)
-{
-    uint32_t running = 0;
-    for (uint32_t i = 1; i <= sim->host_count; i++) {
-        const struct replica *replica = host_replica(sim->hosts[i]);
-        bool is_open = replica != NULL && replica->raft != NULL && replica->applied > 0;
-        running += is_open && id_set_has(voters, i) ? 1 : 0;
-    }
-    return voters->count == 0 || running > voters->count / 2;
-}
-
-/*
- * Known: a change was committed, a member that it left without its data was lost, and a crash made
- * the others forget that it was committed (the mark of commit is not synced). They ask by the
- * configuration before it, whose majority is not there any more.
- */
-static bool has_forgotten_a_change(const struct sim *sim)
-{
-    const struct replica *longest = NULL;
-    for (uint32_t i = 1; i <= sim->host_count; i++) {
-        const struct replica *replica = host_replica(sim->hosts[i]);
-        if (replica == NULL || replica->raft == NULL) {
-            continue;
-        }
-        if (longest == NULL ||
-            raft_log_last_index(&replica->raft->log) > raft_log_last_index(&longest->raft->log)) {
-            longest = replica;
-        }
-    }
-    if (longest == NULL || longest->applied >= raft_log_last_index(&longest->raft->log)) {
-        return false;
-    }
-    const struct conf_state *conf = &longest->membership.conf;
-    return !can_elect(sim, &conf->voters) || !can_elect(sim, &conf->voters_outgoing);
-}
-
 /*
  * Known, and the reference's as well (src/raft/README.md): a leader that lost its vote has entries
  * that nobody else has, and those that have not heard yet that it lost it can neither do without
@@ -241,7 +204,7 @@ static bool settle(struct sim *sim, uint64_t length_ns)
             break;
         }
     }
-    if (is_stranded(sim) || has_forgotten_a_change(sim)) {
+    if (is_stranded(sim)) {
         sim_count(sim, SIM_STRANDED, 1);
         return false;
     }

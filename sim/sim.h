@@ -78,7 +78,7 @@ struct admin;
     X(READ_OK, "reads answered")                                                                   \
     X(READ_FAILED, "reads refused")                                                                \
     X(FATAL_STOP, "nodes stopped by themselves")                                                   \
-    X(STRANDED, "clusters stranded by a change (README)")                                          \
+    X(STRANDED, "clusters stranded by a leader that lost its vote")                                \
     X(EVENT, "events")
 
 #define SIM_COUNT_MEMBER(name, text) SIM_##name,
