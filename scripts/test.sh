@@ -11,7 +11,7 @@
 #   analyze  gcc -fanalyzer alone
 #   fuzz     every fuzz target for ten seconds
 #   sim      simulated clusters: old findings, determinism, 100 hours of new seeds
-#   mutants  the bugs of sim/mutants/list.py: the simulator has to find each
+#   mutants  the bugs of sim/mutants: the simulator has to find each
 #   left     no process of ours is left running
 set -euo pipefail
 

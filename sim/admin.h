@@ -6,8 +6,8 @@
  *       beside it could cost the quorum.
  *   O2  A disk is wiped, or damaged, only while every other member's is whole: then each committed
  *       entry is left on a voter of every quorum that can still form.
- *   O3  Nor before the change that made the present members was answered: until then a crash may make
- *       all forget that it was committed (ADR 21), and who is left needs the members before it.
+ *   O3  Nor before the change that made the present members was answered: until then a crash may
+ *       make all forget that it was committed (ADR 21), and the rest needs the members before it.
  */
 #ifndef SIM_ADMIN_H
 #define SIM_ADMIN_H

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seeds each bug of list.py into a pontoon-sim of its own and counts what it survives (README.md).
+"""Seeds each bug into a pontoon-sim of its own and counts what it survives (README.md).
 
     sim/mutants/run.py [--seed N] [--hours H] [--slow] [--jobs J] [--list] [NAME...]
 
