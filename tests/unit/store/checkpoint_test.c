@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <lmdb.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/crc32c.h"
@@ -396,14 +395,6 @@ static void an_empty_file_counts_as_none(void **state)
     bench_remove(&bench);
 }
 
-static void limit_file_size(rlim_t size)
-{
-    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
-    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
-        _exit(99);
-    }
-}
-
 struct short_disk {
     struct bench *bench;
     rlim_t file_size_max;
@@ -413,7 +404,6 @@ static void open_on_a_short_disk(void *ctx)
 {
     struct short_disk *disk = ctx;
     struct err_note note = {""};
-    (void)signal(SIGXFSZ, SIG_IGN);
     limit_file_size(disk->file_size_max);
     _exit(bench_open(disk->bench, &note) == OK ? 3 : 0);
 }
@@ -679,7 +669,6 @@ static void write_to_a_full_disk(void *ctx, uint64_t room)
 {
     struct bench *bench = ctx;
     struct err_note note = {""};
-    (void)signal(SIGXFSZ, SIG_IGN);
     if (bench_open(bench, &note) != OK) {
         _exit(2);
     }

@@ -1,5 +1,3 @@
-#include <sys/resource.h>
-
 #include "store/store_int.h"
 #include "store_testing.h"
 
@@ -251,24 +249,6 @@ static uint64_t no_clock(void *ctx)
     (void)ctx;
     return 0;
 }
-
-static void limit_file_size(rlim_t size)
-{
-    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
-    (void)signal(SIGXFSZ, SIG_IGN);
-    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
-        _exit(99);
-    }
-}
-
-static void expect(bool condition, int line)
-{
-    if (!condition) {
-        _exit(line % 256 == 0 ? 1 : line % 256);
-    }
-}
-
-#define EXPECT(condition) expect((condition), __LINE__)
 
 static void wait_for_failures(struct world *world, uint64_t count)
 {

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/resource.h>
 
 #include "store/region.h"
 #include "store/snapshot_int.h"
@@ -491,24 +490,6 @@ static void one_of_another_region_is_removed(void **state)
 }
 
 /* ---- a full disk ---- */
-
-static void limit_file_size(rlim_t size)
-{
-    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
-    (void)signal(SIGXFSZ, SIG_IGN);
-    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
-        _exit(99);
-    }
-}
-
-static void expect(bool condition, int line)
-{
-    if (!condition) {
-        _exit(line % 256 == 0 ? 1 : line % 256);
-    }
-}
-
-#define EXPECT(condition) expect((condition), __LINE__)
 
 static void live_through_a_full_disk(void *ctx)
 {

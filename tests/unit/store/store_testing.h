@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -308,5 +309,25 @@ static inline bool exited_with(int status, int code)
 {
     return WIFEXITED(status) && WEXITSTATUS(status) == code;
 }
+
+/* In a child: from now on files cannot be written at or above `size`, as on a full disk. */
+static inline void limit_file_size(rlim_t size)
+{
+    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        _exit(99);
+    }
+}
+
+/* In a child, where cmocka cannot fail: ends it with the line. */
+static inline void expect(bool condition, int line)
+{
+    if (!condition) {
+        _exit(line % 256 == 0 ? 1 : line % 256);
+    }
+}
+
+#define EXPECT(condition) expect((condition), __LINE__)
 
 #endif
