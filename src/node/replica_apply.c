@@ -10,19 +10,24 @@
 #include "node/node_int.h"
 #include "node/replica.h"
 
+/* At ERR_VERSION: a guess could make this replica differ from the others. */
+static void stop_if_newer(const struct replica *replica, const struct entry *entry, err e)
+{
+    if (e == ERR_VERSION) {
+        fatal(0,
+              "entry %" PRIu64 " of region %" PRIu64 " was written by a newer pontoon: upgrade "
+              "this node",
+              entry->pos.index, replica->region);
+    }
+}
+
 static void apply_command(struct replica *replica, const struct entry *entry)
 {
     struct store *store = replica->node->store;
     struct command command;
     struct command_result result = {.e = OK};
     err e = command_decode(buf_slice(entry->data), &command);
-    if (e == ERR_VERSION) {
-        /* A guess could make this replica differ from the others. */
-        fatal(0,
-              "entry %" PRIu64 " of region %" PRIu64 " was written by a newer pontoon: upgrade "
-              "this node",
-              entry->pos.index, replica->region);
-    }
+    stop_if_newer(replica, entry, e);
     if (e == OK) {
         store_apply(store, replica->region, entry->pos, &command, entry->data, &result);
     } else {
@@ -49,12 +54,7 @@ static err apply_conf_change(struct replica *replica, const struct entry *entry)
     if (e == OK) {
         e = decode_added(&change, &added);
     }
-    if (e == ERR_VERSION) {
-        fatal(0,
-              "entry %" PRIu64 " of region %" PRIu64 " was written by a newer pontoon: upgrade "
-              "this node",
-              entry->pos.index, replica->region);
-    }
+    stop_if_newer(replica, entry, e);
     if (e == OK) {
         e = raft_apply_conf_change(replica->raft, &change, &membership.conf);
     }

@@ -62,8 +62,11 @@ bool id_set_equal(const struct id_set *a, const struct id_set *b)
     return a->count == b->count && memcmp(a->ids, b->ids, a->count * sizeof(a->ids[0])) == 0;
 }
 
-static bool is_sorted(const struct id_set *set)
+bool id_set_is_valid(const struct id_set *set)
 {
+    if (set->count > MEMBERS_MAX) {
+        return false;
+    }
     node_id previous = 0;
     for (uint32_t i = 0; i < set->count; i++) {
         if (set->ids[i] <= previous) {
@@ -77,7 +80,7 @@ static bool is_sorted(const struct id_set *set)
 static void id_set_encode(const struct id_set *set, struct writer *out)
 {
     ASSERT(set->count <= MEMBERS_MAX);
-    INVARIANT(is_sorted(set));
+    INVARIANT(id_set_is_valid(set));
     writer_u8(out, (uint8_t)set->count);
     for (uint32_t i = 0; i < set->count; i++) {
         writer_u64(out, set->ids[i]);
@@ -94,7 +97,7 @@ static bool id_set_decode(struct reader *in, struct id_set *out_set)
     for (uint32_t i = 0; i < set.count; i++) {
         set.ids[i] = reader_u64(in);
     }
-    if (!reader_ok(in) || !is_sorted(&set)) {
+    if (!reader_ok(in) || !id_set_is_valid(&set)) {
         return false;
     }
     *out_set = set;
@@ -137,8 +140,8 @@ bool conf_state_is_valid(const struct conf_state *conf)
     if (!is_joint && (conf->learners_next.count > 0 || conf->auto_leave)) {
         return false;
     }
-    return is_sorted(&conf->voters) && is_sorted(&conf->voters_outgoing) &&
-           is_sorted(&conf->learners) && is_sorted(&conf->learners_next) &&
+    return id_set_is_valid(&conf->voters) && id_set_is_valid(&conf->voters_outgoing) &&
+           id_set_is_valid(&conf->learners) && id_set_is_valid(&conf->learners_next) &&
            is_disjoint(&conf->learners, &conf->voters) &&
            is_disjoint(&conf->learners, &conf->voters_outgoing) &&
            is_disjoint(&conf->learners_next, &conf->voters) &&

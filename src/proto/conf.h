@@ -21,6 +21,8 @@ bool id_set_has(const struct id_set *set, node_id id);
 MUST_USE bool id_set_add(struct id_set *set, node_id id);
 /* Takes `id` out; no-op if it is not there. */
 void id_set_remove(struct id_set *set, node_id id);
+/* Whether the ids are as many as fit, sorted, without duplicates, none of them 0. */
+bool id_set_is_valid(const struct id_set *set);
 /* Whether both have the same ids. */
 bool id_set_equal(const struct id_set *a, const struct id_set *b);
 

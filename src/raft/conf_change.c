@@ -50,25 +50,10 @@ bool raft_conf_members(const struct conf_state *conf, struct id_set *out_members
     return add_all(out_members, &conf->voters_outgoing) && add_all(out_members, &conf->learners);
 }
 
-static bool set_is_valid(const struct id_set *set)
-{
-    if (set->count > MEMBERS_MAX) {
-        return false;
-    }
-    node_id previous = 0;
-    for (uint32_t i = 0; i < set->count; i++) {
-        if (set->ids[i] <= previous) {
-            return false;
-        }
-        previous = set->ids[i];
-    }
-    return true;
-}
-
 bool raft_conf_is_valid(const struct conf_state *conf)
 {
-    if (!set_is_valid(&conf->voters) || !set_is_valid(&conf->voters_outgoing) ||
-        !set_is_valid(&conf->learners) || !set_is_valid(&conf->learners_next)) {
+    if (!id_set_is_valid(&conf->voters) || !id_set_is_valid(&conf->voters_outgoing) ||
+        !id_set_is_valid(&conf->learners) || !id_set_is_valid(&conf->learners_next)) {
         return false;
     }
     for (uint32_t i = 0; i < conf->learners.count; i++) {
