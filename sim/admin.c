@@ -61,16 +61,10 @@ static const struct membership *membership_of(const struct admin *admin)
     return replica != NULL ? &replica->membership : NULL;
 }
 
-static bool is_in(const struct conf_state *conf, node_id id)
-{
-    return id_set_has(&conf->voters, id) || id_set_has(&conf->voters_outgoing, id) ||
-           id_set_has(&conf->learners, id) || id_set_has(&conf->learners_next, id);
-}
-
 bool admin_is_member(const struct admin *admin, const struct host *host)
 {
     const struct membership *membership = membership_of(admin);
-    return membership != NULL && is_in(&membership->conf, host->number);
+    return membership != NULL && conf_state_has(&membership->conf, host->number);
 }
 
 static bool is_lost(const struct host *host)
@@ -85,7 +79,7 @@ static struct host *lost_member(const struct admin *admin)
     const struct membership *membership = membership_of(admin);
     for (uint32_t i = 1; membership != NULL && i <= admin->sim->host_count; i++) {
         struct host *host = admin->sim->hosts[i];
-        if (is_lost(host) && is_in(&membership->conf, host->number)) {
+        if (is_lost(host) && conf_state_has(&membership->conf, host->number)) {
             return host;
         }
     }
@@ -116,7 +110,7 @@ static bool all_members_are_whole(const struct admin *admin, const struct conf_s
     for (uint32_t i = 1; i <= admin->sim->host_count; i++) {
         const struct host *host = admin->sim->hosts[i];
         bool is_whole = host_is_up(host) && !host->is_rotten;
-        if (is_in(conf, host->number) && !is_whole) {
+        if (conf_state_has(conf, host->number) && !is_whole) {
             return false;
         }
     }

@@ -27,24 +27,20 @@ static const struct member *find(const struct node_change *change, node_id id)
     return NULL;
 }
 
-static bool removes(const struct conf_change *change, node_id id)
+static bool has(const struct conf_change *change, enum conf_change_type type, node_id id)
 {
     for (uint32_t i = 0; i < change->count; i++) {
-        if (change->changes[i].id == id && change->changes[i].type == CONF_CHANGE_REMOVE) {
+        if (change->changes[i].id == id && change->changes[i].type == type) {
             return true;
         }
     }
     return false;
 }
 
-static bool mentions(const struct conf_change *change, node_id id)
+static bool keeps(const struct conf_change *change, node_id id)
 {
-    for (uint32_t i = 0; i < change->count; i++) {
-        if (change->changes[i].id == id && change->changes[i].type != CONF_CHANGE_REMOVE) {
-            return true;
-        }
-    }
-    return false;
+    return has(change, CONF_CHANGE_ADD_VOTER, id) || has(change, CONF_CHANGE_ADD_LEARNER, id) ||
+           has(change, CONF_CHANGE_UPDATE, id);
 }
 
 /* The addresses as they will be: of those there are, without who goes, with who comes. */
@@ -57,13 +53,13 @@ static err plan_book(const struct membership *membership, const struct node_chan
         if (single->id == 0) {
             return ERR_BAD_REQUEST;
         }
-        if (removes(&change->change, single->id)) {
+        if (single->type == CONF_CHANGE_REMOVE) {
             membership_remove(out_book, single->id);
         }
     }
     for (uint32_t i = 0; i < change->member_count; i++) {
         const struct member *member = &change->members[i];
-        if (!mentions(&change->change, member->id)) {
+        if (!keeps(&change->change, member->id)) {
             return ERR_BAD_REQUEST;
         }
         if (!membership_put(out_book, member)) {
@@ -155,14 +151,7 @@ static err admit(const struct replica *replica)
 
 static bool takes_vote_of(const struct conf_change *change, node_id id)
 {
-    for (uint32_t i = 0; i < change->count; i++) {
-        bool takes = change->changes[i].type == CONF_CHANGE_REMOVE ||
-                     change->changes[i].type == CONF_CHANGE_ADD_LEARNER;
-        if (change->changes[i].id == id && takes) {
-            return true;
-        }
-    }
-    return false;
+    return has(change, CONF_CHANGE_REMOVE, id) || has(change, CONF_CHANGE_ADD_LEARNER, id);
 }
 
 /* The voter that has most of the log, of those that are there and stay after `change` (NULL: all

@@ -29,22 +29,16 @@ static bool is_still_joining(const struct replica *replica)
 
 /* ---- the address book ---- */
 
-static bool is_member(const struct conf_state *conf, node_id id)
-{
-    return id_set_has(&conf->voters, id) || id_set_has(&conf->voters_outgoing, id) ||
-           id_set_has(&conf->learners, id) || id_set_has(&conf->learners_next, id);
-}
-
 void members_update(struct membership *membership, const struct membership *added)
 {
     for (uint32_t i = membership->member_count; i > 0; i--) {
         node_id id = membership->members[i - 1].id;
-        if (!is_member(&membership->conf, id)) {
+        if (!conf_state_has(&membership->conf, id)) {
             membership_remove(membership, id);
         }
     }
     for (uint32_t i = 0; i < added->member_count; i++) {
-        if (is_member(&membership->conf, added->members[i].id)) {
+        if (conf_state_has(&membership->conf, added->members[i].id)) {
             bool is_put = membership_put(membership, &added->members[i]);
             ASSERT(is_put); /* the core allows as many members as there are places */
         }

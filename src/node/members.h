@@ -36,7 +36,7 @@ struct members {
     struct members_leaving leaving[MEMBERS_MAX];
 };
 
-/* The address book after `change`, which has led to the configuration that `membership` has. */
+/* The address book as the configuration is by now in `membership`, with who is `added` to it. */
 void members_update(struct membership *membership, const struct membership *added);
 
 /* As of the entry at `index`, `membership` is in force: connects, says farewell, logs. */

@@ -106,6 +106,13 @@ static bool id_set_decode(struct reader *in, struct id_set *out_set)
 
 /* ---- the configuration in force ---- */
 
+bool conf_state_has(const struct conf_state *conf, node_id id)
+{
+    /* learners_next are outgoing voters. */
+    return id_set_has(&conf->voters, id) || id_set_has(&conf->voters_outgoing, id) ||
+           id_set_has(&conf->learners, id);
+}
+
 bool conf_state_equal(const struct conf_state *a, const struct conf_state *b)
 {
     return id_set_equal(&a->voters, &b->voters) &&

@@ -37,6 +37,8 @@ struct conf_state {
     bool auto_leave;
 };
 
+/* Whether `id` is a voter, incoming or outgoing, or a learner. */
+bool conf_state_has(const struct conf_state *conf, node_id id);
 /* Whether both are the same sets and the same flag. */
 bool conf_state_equal(const struct conf_state *a, const struct conf_state *b);
 /*

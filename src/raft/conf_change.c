@@ -28,12 +28,6 @@ bool raft_conf_is_voter(const struct conf_state *conf, node_id id)
     return id_set_has(&conf->voters, id) || id_set_has(&conf->voters_outgoing, id);
 }
 
-bool raft_conf_is_member(const struct conf_state *conf, node_id id)
-{
-    /* M3: learners_next are outgoing voters. */
-    return raft_conf_is_voter(conf, id) || id_set_has(&conf->learners, id);
-}
-
 static bool add_all(struct id_set *set, const struct id_set *more)
 {
     for (uint32_t i = 0; i < more->count; i++) {
@@ -52,26 +46,8 @@ bool raft_conf_members(const struct conf_state *conf, struct id_set *out_members
 
 bool raft_conf_is_valid(const struct conf_state *conf)
 {
-    if (!id_set_is_valid(&conf->voters) || !id_set_is_valid(&conf->voters_outgoing) ||
-        !id_set_is_valid(&conf->learners) || !id_set_is_valid(&conf->learners_next)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < conf->learners.count; i++) {
-        if (raft_conf_is_voter(conf, conf->learners.ids[i])) { /* M2 */
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < conf->learners_next.count; i++) {
-        node_id id = conf->learners_next.ids[i];
-        if (!id_set_has(&conf->voters_outgoing, id) || id_set_has(&conf->voters, id)) { /* M3 */
-            return false;
-        }
-    }
-    if (!raft_conf_is_joint(conf) && conf->auto_leave) { /* M4 */
-        return false;
-    }
     struct id_set members;
-    if (!raft_conf_members(conf, &members)) { /* M5 */
+    if (!conf_state_is_valid(conf) || !raft_conf_members(conf, &members)) { /* M2 to M5 */
         return false;
     }
     return members.count == 0 || conf->voters.count > 0; /* M1 */
@@ -79,7 +55,7 @@ bool raft_conf_is_valid(const struct conf_state *conf)
 
 static void plan_remove(struct raft_conf_plan *plan, node_id id)
 {
-    if (!raft_conf_is_member(&plan->conf, id)) {
+    if (!conf_state_has(&plan->conf, id)) {
         return;
     }
     id_set_remove(&plan->conf.voters, id);

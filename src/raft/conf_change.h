@@ -38,7 +38,6 @@ struct raft_conf_plan {
 bool raft_conf_is_joint(const struct conf_state *conf);
 /* Whether `id` is in one of the two halves. */
 bool raft_conf_is_voter(const struct conf_state *conf, node_id id);
-bool raft_conf_is_member(const struct conf_state *conf, node_id id);
 /* Fills all members, by id. False if they are more than MEMBERS_MAX. */
 MUST_USE bool raft_conf_members(const struct conf_state *conf, struct id_set *out_members);
 /* M1 to M5, and sets that are sorted, without 0 and without duplicates: for what comes from

@@ -52,7 +52,7 @@ static bool restore(struct raft *raft, const struct snapshot *snapshot)
     if (snapshot->pos.index <= raft->log.committed) {
         return false;
     }
-    if (!raft_conf_is_member(&snapshot->conf, raft->id)) {
+    if (!conf_state_has(&snapshot->conf, raft->id)) {
         return false; /* a snapshot in which we do not exist is not for us */
     }
     if (raft_log_matches(&raft->log, snapshot->pos)) {

@@ -403,7 +403,7 @@ static void begin(struct cluster *cluster)
         node->config.id = id;
         node->config.seed += id * 65536;
         node->config.storage = cluster_storage(node);
-        if (raft_conf_is_member(&conf, id)) { /* the others wait for a snapshot */
+        if (conf_state_has(&conf, id)) { /* the others wait for a snapshot */
             node->compacted = (struct raft_pos){.term = 1, .index = 1};
             node->synced = (struct hard_state){.term = 1, .commit = 1};
             node->checkpoint = (struct machine){.pos = node->compacted, .conf = conf};
