@@ -186,6 +186,9 @@ MUST_USE err raft_check_conf_change(const struct raft *raft, const struct conf_c
  * Makes a committed change take effect; `out_conf` (may be NULL) is the configuration from then on.
  * Called for every committed entry of a conf change type, in order, before raft_applied covers it.
  * ERR_CONFLICT: the change does not fit; the configuration stays, on every node alike.
+ *
+ * A leader may ask for a snapshot (raft_storage) before this returns: it is of the state before
+ * this entry, or after it, never of something in between.
  */
 MUST_USE err raft_apply_conf_change(struct raft *raft, const struct conf_change *change,
                                     struct conf_state *out_conf);

@@ -298,19 +298,36 @@ void cluster_persist(struct cluster *cluster, struct node *node, uint32_t count)
     }
 }
 
-static void apply_conf_change(struct cluster *cluster, struct node *node, const struct entry *entry)
+static void apply_conf_change(const struct cluster *cluster, struct node *node,
+                              const struct entry *entry, struct machine *machine)
 {
     struct conf_change change;
     if (conf_change_decode(buf_slice(entry->data), &change) != OK) {
         ASSERT(cluster->is_hostile);
         return;
     }
-    err e = raft_apply_conf_change(node->raft, &change, &node->machine.conf);
+    err e = raft_apply_conf_change(node->raft, &change, &machine->conf);
     ASSERT(e == OK || (cluster->is_hostile && e == ERR_CONFLICT));
     struct writer writer = {0};
-    conf_state_encode(&node->machine.conf, &writer);
-    node->machine.hash = mix(node->machine.hash, writer.data, writer.size);
+    conf_state_encode(&machine->conf, &writer);
+    machine->hash = mix(machine->hash, writer.data, writer.size);
     writer_deinit(&writer);
+}
+
+/* The state after the entry takes the place of the one before at once: the core may ask for a
+ * snapshot in between, from raft_apply_conf_change. */
+static void apply_entry(struct cluster *cluster, struct node *node, const struct entry *entry)
+{
+    struct machine machine = node->machine;
+    ASSERT(entry->pos.index == machine.pos.index + 1);
+    machine.pos = entry->pos;
+    uint64_t word = entry_word(entry);
+    machine.hash = mix(machine.hash, (const uint8_t *)&word, sizeof(word));
+    if (is_conf_change(entry)) {
+        apply_conf_change(cluster, node, entry, &machine);
+    }
+    node->machine = machine;
+    cluster_check_machine(cluster, &machine);
 }
 
 void cluster_apply(struct cluster *cluster, struct node *node, uint32_t count)
@@ -319,21 +336,12 @@ void cluster_apply(struct cluster *cluster, struct node *node, uint32_t count)
     if (node->raft == NULL || waits_for_disk || node->to_apply.count == 0) {
         return;
     }
-    struct machine *machine = &node->machine;
     count = count < node->to_apply.count ? count : node->to_apply.count;
     for (uint32_t i = 0; i < count; i++) {
-        const struct entry *entry = &node->to_apply.items[i];
-        ASSERT(entry->pos.index == machine->pos.index + 1);
-        machine->pos = entry->pos;
-        uint64_t word = entry_word(entry);
-        machine->hash = mix(machine->hash, (const uint8_t *)&word, sizeof(word));
-        if (is_conf_change(entry)) {
-            apply_conf_change(cluster, node, entry);
-        }
-        cluster_check_machine(cluster, machine);
+        apply_entry(cluster, node, &node->to_apply.items[i]);
     }
     raft_entries_drop_front(&node->to_apply, count);
-    raft_applied(node->raft, machine->pos.index);
+    raft_applied(node->raft, node->machine.pos.index);
     cluster_check(cluster, node);
 }
 
