@@ -52,20 +52,30 @@ void net_accept_close(struct net_inbound *inbound)
 /* ---- the handshake ---- */
 
 /* Says why not, on both sides, and leaves it to the dialler to close, so that it can read that. */
-static err refuse(struct net_inbound *inbound, node_id from, enum frame_refusal reason,
-                  const char *text)
+static err refuse_as_of(struct net_inbound *inbound, node_id from, enum frame_refusal reason,
+                        uint64_t as_of, const char *text)
 {
     ASSERT(inbound->state == NET_INBOUND_WAITING);
     LOG_WARN(log_of(inbound), "peer connection refused", LOG_U64("peer", from),
              LOG_TEXT("remote", env_stream_peer(inbound->link.stream)),
              LOG_TEXT("reason", frame_refusal_name(reason)), LOG_TEXT("text", text));
-    struct frame_refuse payload = {.reason = reason, .text = slice_from_text(text)};
+    struct frame_refuse payload = {
+        .reason = reason,
+        .as_of = as_of,
+        .text = slice_from_text(text),
+    };
     struct writer encoded = {0};
     frame_refuse_encode(&payload, &encoded);
     net_link_write(&inbound->link, FRAME_REFUSE, 0, writer_slice(&encoded));
     writer_deinit(&encoded);
     inbound->state = NET_INBOUND_REFUSED;
     return OK;
+}
+
+static err refuse(struct net_inbound *inbound, node_id from, enum frame_refusal reason,
+                  const char *text)
+{
+    return refuse_as_of(inbound, from, reason, 0, text);
 }
 
 static void welcome(struct net_inbound *inbound, struct net_peer *peer,
@@ -89,15 +99,17 @@ static void welcome(struct net_inbound *inbound, struct net_peer *peer,
 }
 
 /* Whether the owner takes a node that is no peer of ours yet. */
-static struct net_peer *take_stranger(struct net *net, node_id id, const struct frame_hello *hello)
+static struct net_peer *take_stranger(struct net *net, node_id id, const struct frame_hello *hello,
+                                      uint64_t *out_as_of)
 {
     char address[ADDRESS_SIZE_MAX + 1];
-    if (net->handler->stranger == NULL || hello->peer_address.size == 0) {
+    if (net->handler->stranger == NULL) {
         return NULL;
     }
-    memcpy(address, hello->peer_address.data, hello->peer_address.size);
-    address[hello->peer_address.size] = '\0';
-    return net->handler->stranger(net->ctx, id, address) ? net_peer_find(net, id) : NULL;
+    (void)snprintf(address, sizeof(address), "%.*s", (int)hello->peer_address.size,
+                   (const char *)hello->peer_address.data);
+    bool is_taken = net->handler->stranger(net->ctx, id, address, out_as_of);
+    return is_taken ? net_peer_find(net, id) : NULL;
 }
 
 static err on_hello(struct net_inbound *inbound, const struct frame_header *header,
@@ -128,11 +140,13 @@ static err on_hello(struct net_inbound *inbound, const struct frame_header *head
         return refuse(inbound, from, FRAME_REFUSAL_ID_TAKEN, "the id is this node's own");
     }
     struct net_peer *peer = net_peer_find(net, from);
+    uint64_t as_of = 0;
     if (peer == NULL) {
-        peer = take_stranger(net, from, &hello);
+        peer = take_stranger(net, from, &hello, &as_of);
     }
     if (peer == NULL) {
-        return refuse(inbound, from, FRAME_REFUSAL_UNKNOWN, "no member with this id is known");
+        return refuse_as_of(inbound, from, FRAME_REFUSAL_UNKNOWN, as_of,
+                            "no member with this id is known");
     }
     if (net_peer_is_other(peer, &hello)) {
         return refuse(

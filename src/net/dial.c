@@ -122,6 +122,10 @@ static err on_refuse(struct net_peer *peer, struct slice payload)
     (void)snprintf(text, sizeof(text), "%.*s", (int)refuse.text.size,
                    (const char *)refuse.text.data);
     fail_for_long(peer, frame_refusal_name(refuse.reason), text);
+    if (refuse.reason == FRAME_REFUSAL_UNKNOWN && refuse.as_of != 0 &&
+        peer->net->handler->unknown != NULL) {
+        peer->net->handler->unknown(peer->net->ctx, peer->id, refuse.as_of);
+    }
     return ERR_CLOSED;
 }
 

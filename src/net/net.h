@@ -36,9 +36,13 @@ struct net_handler {
     /* The peer was met for the first time, by this instance: to be remembered for net_peer_expect.
      * May be NULL. Calls nothing here. */
     void (*met)(void *ctx, node_id peer, uint64_t instance);
-    /* A node of this cluster that is no peer dials us; it says where it is reached. True: the owner
-     * takes it, and has made it a peer (net_peer_set). May be NULL: none is taken. */
-    bool (*stranger)(void *ctx, node_id id, const char *address);
+    /* A node of this cluster that is no peer dials us; it says where it is reached ("": it does
+     * not). True: the owner takes it, and has made it a peer (net_peer_set). Else `out_as_of` may
+     * be set to the log index as of which it is no member. May be NULL: none is taken. */
+    bool (*stranger)(void *ctx, node_id id, const char *address, uint64_t *out_as_of);
+    /* A peer that we dial does not know us: as of this log index (not 0) we are no member. May be
+     * NULL. */
+    void (*unknown)(void *ctx, node_id peer, uint64_t as_of);
 };
 
 struct net_options {

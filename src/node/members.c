@@ -146,6 +146,18 @@ static void part_from_former(struct replica *replica, const struct member *forme
 
 /* ---- what it means for this node ---- */
 
+static void note_removal(struct replica *replica, uint64_t index)
+{
+    if (replica->members.is_removed) {
+        return;
+    }
+    replica->members.is_removed = true;
+    LOG_WARN(replica->node->log,
+             "this node was removed from the cluster and takes no part any more: it can be "
+             "stopped, its data directory is not needed",
+             LOG_U64("region", replica->region), LOG_U64("index", index));
+}
+
 static void note_own_place(struct replica *replica, bool was_member, uint64_t index)
 {
     struct node *node = replica->node;
@@ -161,11 +173,7 @@ static void note_own_place(struct replica *replica, bool was_member, uint64_t in
             part_from_former(replica, node->options.members, node->options.member_count);
         }
     } else if (was_member && !is_in && !node->identity.is_joining) {
-        members->is_removed = true;
-        LOG_WARN(node->log,
-                 "this node was removed from the cluster and takes no part any more: it can be "
-                 "stopped, its data directory is not needed",
-                 LOG_U64("region", replica->region), LOG_U64("index", index));
+        note_removal(replica, index);
     }
 }
 
@@ -184,6 +192,14 @@ void members_adopt(struct replica *replica, const struct membership *membership,
     note_own_place(replica, membership_find(&before, self_of(replica)) != NULL, index);
 }
 
+void members_told_of_removal(struct replica *replica, uint64_t as_of)
+{
+    bool was_member = membership_find(&replica->membership, self_of(replica)) != NULL;
+    if (was_member && as_of >= replica->applied && !replica->node->identity.is_joining) {
+        note_removal(replica, as_of);
+    }
+}
+
 /* M5 */
 static bool hears_a_leader(const struct replica *replica)
 {
@@ -193,9 +209,11 @@ static bool hears_a_leader(const struct replica *replica)
                                                      env_now_ms(replica->node->env), window_ms));
 }
 
-bool members_take_stranger(struct replica *replica, node_id id, const char *address)
+bool members_take_stranger(struct replica *replica, node_id id, const char *address,
+                           uint64_t *out_as_of)
 {
     struct node *node = replica->node;
+    *out_as_of = membership_find(&replica->membership, id) == NULL ? replica->applied : 0;
     if (hears_a_leader(replica) || replica->members.leaving_count == MEMBERS_MAX ||
         net_peer_set(node->net, id, address) != OK) {
         return false;

@@ -14,6 +14,10 @@
  *     removed is told. Who hears none may have slept through changes, or not be taken in yet: it
  *     takes whoever speaks for this cluster, until the membership says more or a while is over. So
  *     does a node that was removed: those that have not heard of that yet may need its vote.
+ * M6  A refusal says as of which applied entry the node is no member. If that is not before what
+ *     the node has applied itself, as a member, it was removed in between: entries that are applied
+ *     are the same everywhere. So it learns what M2 may be too short for. It is not written down:
+ *     after a restart it is told again.
  */
 #ifndef NODE_MEMBERS_H
 #define NODE_MEMBERS_H
@@ -46,10 +50,14 @@ void members_adopt(struct replica *replica, const struct membership *membership,
 void members_start(struct replica *replica);
 
 /*
- * A node of this cluster dials that is no member as far as this node knows: true if it is taken for
- * one, for a while (M5).
+ * A node of this cluster dials that is no peer: true if it is taken for a member, for a while (M5).
+ * Else `out_as_of` is the index of the entry as of which it is none; 0: it is one.
  */
-bool members_take_stranger(struct replica *replica, node_id id, const char *address);
+bool members_take_stranger(struct replica *replica, node_id id, const char *address,
+                           uint64_t *out_as_of);
+
+/* A member refuses this node, which is not among the members as of the entry at `as_of` (M6). */
+void members_told_of_removal(struct replica *replica, uint64_t as_of);
 
 /* Farewells that are over; the end of joining; the end of a removed node's connections. */
 void members_tick(struct replica *replica, uint64_t now_ms);

@@ -118,10 +118,19 @@ static void on_met(void *ctx, node_id peer, uint64_t instance)
     }
 }
 
-static bool on_stranger(void *ctx, node_id id, const char *address)
+static bool on_stranger(void *ctx, node_id id, const char *address, uint64_t *out_as_of)
 {
     struct node *node = ctx;
-    return node->replica != NULL && members_take_stranger(node->replica, id, address);
+    return node->replica != NULL && members_take_stranger(node->replica, id, address, out_as_of);
+}
+
+static void on_unknown(void *ctx, node_id peer, uint64_t as_of)
+{
+    struct node *node = ctx;
+    (void)peer; /* committed entries are the same everywhere */
+    if (node->replica != NULL) {
+        members_told_of_removal(node->replica, as_of);
+    }
 }
 
 const struct net_handler node_net_handler = {
@@ -130,4 +139,5 @@ const struct net_handler node_net_handler = {
     .down = on_down,
     .met = on_met,
     .stranger = on_stranger,
+    .unknown = on_unknown,
 };

@@ -232,6 +232,7 @@ void frame_refuse_encode(const struct frame_refuse *refuse, struct writer *out)
         text.size = FRAME_REFUSE_TEXT_SIZE_MAX;
     }
     writer_u16(out, (uint16_t)refuse->reason);
+    writer_u64(out, refuse->as_of);
     writer_bytes(out, text);
 }
 
@@ -239,12 +240,17 @@ err frame_refuse_decode(struct slice bytes, struct frame_refuse *out_refuse)
 {
     struct reader in = reader_of(bytes);
     uint16_t reason = reader_u16(&in);
+    uint64_t as_of = reader_u64(&in);
     struct slice text = reader_bytes(&in, in.size);
     if (!reader_ok(&in) || !is_refusal(reason) || text.size > FRAME_REFUSE_TEXT_SIZE_MAX ||
         !text_is_plain(text)) {
         return ERR_MALFORMED;
     }
-    *out_refuse = (struct frame_refuse){.reason = (enum frame_refusal)reason, .text = text};
+    *out_refuse = (struct frame_refuse){
+        .reason = (enum frame_refusal)reason,
+        .as_of = as_of,
+        .text = text,
+    };
     return OK;
 }
 

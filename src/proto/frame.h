@@ -71,6 +71,7 @@ struct frame_hello {
 
 struct frame_refuse {
     enum frame_refusal reason;
+    uint64_t as_of;    /* the log index as of which the sender knows the members; 0: not told */
     struct slice text; /* for the other side's log */
 };
 

@@ -143,10 +143,10 @@ static void a_stranger_is_taken_if_the_owner_says_so_and_dialled_back(void **sta
     node_close(&two);
 }
 
-static void a_stranger_that_the_owner_does_not_take_is_refused(void **state)
+static void a_stranger_that_the_owner_does_not_take_is_refused_and_told_as_of_when(void **state)
 {
     struct env *env = *state;
-    struct node one = {0};
+    struct node one = {.knows_as_of = 77};
     struct node two = {0};
     node_open(&one, node_options(env, 1));
     struct net_options options = node_options(env, 2);
@@ -155,6 +155,7 @@ static void a_stranger_that_the_owner_does_not_take_is_refused(void **state)
     node_knows(&two, 1, net_address(one.net));
     AWAIT(env, node_has_logged(&two, "reason=unknown"));
     assert_int_equal(one.stranger, 2);
+    AWAIT(env, two.unknown_as_of == 77);
     node_close(&one);
     node_close(&two);
 }
@@ -580,7 +581,7 @@ int main(void)
         NET_TEST(another_cluster_is_refused_with_a_line_on_both_sides),
         NET_TEST(a_node_that_nobody_knows_is_refused_with_a_line_on_both_sides),
         NET_TEST(a_stranger_is_taken_if_the_owner_says_so_and_dialled_back),
-        NET_TEST(a_stranger_that_the_owner_does_not_take_is_refused),
+        NET_TEST(a_stranger_that_the_owner_does_not_take_is_refused_and_told_as_of_when),
         NET_TEST(a_node_with_our_own_id_is_refused_with_a_line_on_both_sides),
         NET_TEST(an_id_that_a_live_node_has_is_refused_with_a_line_on_both_sides),
         NET_TEST(a_hello_for_another_node_is_refused),

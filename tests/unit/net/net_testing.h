@@ -58,6 +58,8 @@ struct node {
     uint64_t met_instance;
     bool takes_strangers; /* handler->stranger: what it answers, and who was last asked about */
     node_id stranger;
+    uint64_t knows_as_of;   /* what it tells those it does not take */
+    uint64_t unknown_as_of; /* handler->unknown: what the node was told last */
 };
 
 static inline void node_frame(void *ctx, node_id from, enum frame_type type, region_id region,
@@ -104,14 +106,22 @@ static inline void node_met(void *ctx, node_id peer, uint64_t instance)
     node->met_instance = instance;
 }
 
-static inline bool node_stranger(void *ctx, node_id id, const char *address)
+static inline bool node_stranger(void *ctx, node_id id, const char *address, uint64_t *out_as_of)
 {
     struct node *node = ctx;
     node->stranger = id;
+    *out_as_of = node->knows_as_of;
     if (node->takes_strangers) {
         assert_int_equal(net_peer_set(node->net, id, address), OK);
     }
     return node->takes_strangers;
+}
+
+static inline void node_unknown(void *ctx, node_id peer, uint64_t as_of)
+{
+    struct node *node = ctx;
+    (void)peer;
+    node->unknown_as_of = as_of;
 }
 
 static inline void node_log_sink(void *ctx, enum log_level level, const char *line, size_t size)
@@ -139,7 +149,8 @@ static inline const struct net_handler *node_handler(void)
                                                .up = node_up,
                                                .down = node_down,
                                                .met = node_met,
-                                               .stranger = node_stranger};
+                                               .stranger = node_stranger,
+                                               .unknown = node_unknown};
     return &handler;
 }
 

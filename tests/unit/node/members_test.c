@@ -1,4 +1,5 @@
 /* Clusters that change: nodes come, are taken in, and go. */
+#include "node/node_int.h"
 #include "node_testing.h"
 
 static void a_cluster_of(struct cluster *cluster, uint32_t count)
@@ -180,7 +181,7 @@ static uint64_t term_of(struct cluster *cluster, uint32_t i)
     return status.term;
 }
 
-static void a_member_that_was_removed_while_it_was_away_disturbs_nobody(void **state)
+static void a_member_that_was_removed_while_it_was_away_is_told_and_disturbs_nobody(void **state)
 {
     (void)state;
     struct cluster cluster;
@@ -191,11 +192,47 @@ static void a_member_that_was_removed_while_it_was_away_disturbs_nobody(void **s
     remove_member(&cluster, away);
     uint64_t term = term_of(&cluster, leader);
     start_node(&cluster, away);
+    struct wait told = {&cluster, away, 0};
+    assert_true(turn_until(&cluster, is_removed, &told));
+    assert_int_equal(cluster.removal_warnings, 1);
     struct checkpoint_wait wait = {&cluster, 0, env_now_ms(cluster.env) + 1500, false};
     assert_true(turn_until(&cluster, is_past, &wait));
     assert_int_equal(term_of(&cluster, leader), term);
     assert_true(node_is_leader(cluster.nodes[leader]));
     assert_int_equal(put(&cluster, leader, "b", "2").e, OK);
+    cluster_deinit(&cluster);
+}
+
+/* M6: who refuses may not have heard yet of what made this node a member. */
+static void a_refusal_from_before_its_own_time_tells_a_member_nothing(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    uint32_t follower = (leader_of(&cluster) + 1) % 3;
+    struct wait wait = {&cluster, follower, 0};
+    struct replica *replica = cluster.nodes[follower]->replica;
+    members_told_of_removal(replica, replica->applied - 1);
+    assert_false(is_removed(&wait));
+    assert_value(&cluster, follower, "a", "1");
+    members_told_of_removal(replica, replica->applied);
+    assert_true(is_removed(&wait));
+    cluster_deinit(&cluster);
+}
+
+/* A node that comes anew catches up through times in which its id was another's. */
+static void who_is_still_joining_is_not_told_of_a_removal(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    start_joining(&cluster, 3);
+    struct replica *replica = cluster.nodes[3]->replica;
+    members_told_of_removal(replica, UINT64_MAX);
+    struct wait wait = {&cluster, 3, 0};
+    assert_false(is_removed(&wait));
+    add_learner(&cluster, 3, true);
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
     cluster_deinit(&cluster);
 }
 
@@ -246,8 +283,7 @@ static void a_node_alone_begins_to_listen_and_grows(void **state)
     struct conf_change add = change_of(CONF_CHANGE_ADD_LEARNER, 2);
     begin_change(&cluster, 0, &changing, &add, &cluster.members[1], 1);
     assert_int_equal(changing.e, ERR_ADDRESS); /* nobody could reach the first one */
-    snprintf(cluster.members[0].peer_address, sizeof(cluster.members[0].peer_address),
-             "127.0.0.1:%u", free_port());
+    free_address(cluster.members[0].peer_address);
     start_joining(&cluster, 1);
     struct conf_change conf = change_of(CONF_CHANGE_UPDATE, 1);
     change(&cluster, &conf, &cluster.members[0], 1);
@@ -276,7 +312,9 @@ int main(void)
         cmocka_unit_test(one_member_is_replaced_by_another_in_one_step),
         cmocka_unit_test(a_leader_that_is_to_go_hands_over_first),
         cmocka_unit_test(a_leader_removes_itself_and_another_one_leads),
-        cmocka_unit_test(a_member_that_was_removed_while_it_was_away_disturbs_nobody),
+        cmocka_unit_test(a_member_that_was_removed_while_it_was_away_is_told_and_disturbs_nobody),
+        cmocka_unit_test(a_refusal_from_before_its_own_time_tells_a_member_nothing),
+        cmocka_unit_test(who_is_still_joining_is_not_told_of_a_removal),
         cmocka_unit_test(an_id_that_was_removed_may_come_back_with_a_new_directory),
         cmocka_unit_test(a_node_alone_begins_to_listen_and_grows),
     };

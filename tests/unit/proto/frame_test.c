@@ -273,12 +273,17 @@ static void a_refusal_comes_back_with_its_text_cut(void **state)
     (void)state;
     char text[FRAME_REFUSE_TEXT_SIZE_MAX + 50];
     memset(text, 't', sizeof(text));
-    struct frame_refuse refuse = {FRAME_REFUSAL_ID_TAKEN, {(const uint8_t *)text, sizeof(text)}};
+    struct frame_refuse refuse = {
+        .reason = FRAME_REFUSAL_ID_TAKEN,
+        .as_of = 0x0102030405060708,
+        .text = {(const uint8_t *)text, sizeof(text)},
+    };
     struct writer out = {0};
     frame_refuse_encode(&refuse, &out);
     struct frame_refuse decoded;
     assert_int_equal(frame_refuse_decode(writer_slice(&out), &decoded), OK);
     assert_int_equal(decoded.reason, FRAME_REFUSAL_ID_TAKEN);
+    assert_int_equal(decoded.as_of, 0x0102030405060708);
     assert_int_equal(decoded.text.size, FRAME_REFUSE_TEXT_SIZE_MAX);
     assert_string_equal(frame_refusal_name(decoded.reason), "id-taken");
     store_u16(out.data, 0);
@@ -286,9 +291,10 @@ static void a_refusal_comes_back_with_its_text_cut(void **state)
     store_u16(out.data, FRAME_REFUSAL_VERSION + 1);
     assert_int_equal(frame_refuse_decode(writer_slice(&out), &decoded), ERR_MALFORMED);
     store_u16(out.data, FRAME_REFUSAL_VERSION);
-    out.data[9] = '\r';
+    out.data[12] = '\r';
     assert_int_equal(frame_refuse_decode(writer_slice(&out), &decoded), ERR_MALFORMED);
-    assert_int_equal(frame_refuse_decode((struct slice){out.data, 1}, &decoded), ERR_MALFORMED);
+    assert_int_equal(frame_refuse_decode((struct slice){out.data, 9}, &decoded), ERR_MALFORMED);
+    assert_int_equal(frame_refuse_decode((struct slice){out.data, 10}, &decoded), OK);
     writer_deinit(&out);
 }
 
