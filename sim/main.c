@@ -159,8 +159,7 @@ static void job_failed(struct campaign *campaign, struct job *job, int status)
     campaign->failed++;
     print_out(job->out);
     if (WIFSIGNALED(status) || WEXITSTATUS(status) != SIM_FAILED_STATUS) {
-        (void)printf("FAILED: build/pontoon-sim --seed %" PRIu64 " --profile %s\n", job->seed,
-                     plan_profile_name(campaign->options.profile));
+        sim_tell_seed(stdout, job->seed, campaign->options.profile, false);
         if (WIFSIGNALED(status)) {
             (void)printf("the simulator died of signal %d%s\n", WTERMSIG(status),
                          WTERMSIG(status) == SIGALRM ? ": it hangs" : "");
@@ -195,11 +194,10 @@ static bool verify(struct campaign *campaign, struct job *job, const struct sim_
     job->is_second = false;
     if (job->first_hash != result->trace_hash) {
         campaign->failed++;
-        (void)printf("FAILED: build/pontoon-sim --seed %" PRIu64 " --profile %s --verify\n"
-                     "the same seed twice, and not the same trace: %016" PRIx64 ", %016" PRIx64
+        sim_tell_seed(stdout, job->seed, campaign->options.profile, true);
+        (void)printf("the same seed twice, and not the same trace: %016" PRIx64 ", %016" PRIx64
                      "\n",
-                     job->seed, plan_profile_name(campaign->options.profile), job->first_hash,
-                     result->trace_hash);
+                     job->first_hash, result->trace_hash);
     }
     return false;
 }

@@ -76,10 +76,15 @@ static void tell_host(struct sim *sim, const struct host *host)
     }
 }
 
+void sim_tell_seed(FILE *out, uint64_t seed, enum plan_profile profile, bool is_verified)
+{
+    (void)fprintf(out, "FAILED: build/pontoon-sim --seed %" PRIu64 " --profile %s%s  # commit %s\n",
+                  seed, plan_profile_name(profile), is_verified ? " --verify" : "", sim_commit);
+}
+
 void sim_fail(struct sim *sim, const char *format, ...)
 {
-    (void)fprintf(sim->out, "FAILED: build/pontoon-sim --seed %" PRIu64 " --profile %s\n",
-                  world_seed(sim->world), plan_profile_name(sim->plan.profile));
+    sim_tell_seed(sim->out, world_seed(sim->world), sim->plan.profile, false);
     (void)fprintf(sim->out, "broken at %.6f s: ", (double)world_now_ns(sim->world) / 1e9);
     va_list args;
     va_start(args, format);

@@ -135,6 +135,12 @@ void sim_run(const struct sim_options *options, struct sim_result *out_result);
 
 #define SIM_FAILED_STATUS 3
 
+/* What this program was built from; "+" at its end: and from changes to that. */
+extern const char sim_commit[];
+
+/* "FAILED: " and the line that shows it again. */
+void sim_tell_seed(FILE *out, uint64_t seed, enum plan_profile profile, bool is_verified);
+
 /*
  * A broken invariant: tells which, the line that shows it again and each node's last events, and
  * ends the process with SIM_FAILED_STATUS.

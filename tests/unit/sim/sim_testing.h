@@ -136,6 +136,7 @@ static inline void assert_fails(struct sim *sim, void (*code)(struct sim *sim), 
         fail_msg("\"%s\" is not in: %s", text, told);
     }
     assert_non_null(strstr(told, "FAILED: build/pontoon-sim --seed 1 --profile"));
+    assert_non_null(strstr(told, sim_commit));
 }
 
 /* Instead of returning from main: what a simulation holds is never given back (host.h, H1), so its
