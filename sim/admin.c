@@ -8,11 +8,16 @@
 #include "node/node_int.h"
 #include "raft/raft_int.h"
 #include "sim/checker.h"
+#include "sim/faults.h"
 #include "sim/node_env.h"
 
 /* How often what is lost or half done is looked after. */
 #define DUTY_NS (500 * SIM_MS)
 #define PATIENCE_MS 5000u
+/* Changes asked for and not answered. */
+#define CHANGES_MAX 8u
+/* What a hasty administrator asks for at a time, at most. */
+#define BURST_MAX 4u
 
 /* Something to do on a node's loop; freed when it is done, or the life is over. */
 struct errand {
@@ -24,14 +29,14 @@ struct errand {
     struct node_change change;
     struct member members[MEMBERS_MAX];
     enum sim_count counted; /* what it counts as if it is done */
-    bool is_change;
 };
 
 struct admin {
     struct sim *sim;
     struct prng chance;
     struct world_event duty;
-    struct errand *change;      /* under way; NULL: none */
+    struct errand *changes[CHANGES_MAX]; /* under way */
+    uint32_t change_count;
     struct conf_state answered; /* what the last answered change has made; at first the founders */
 };
 
@@ -92,7 +97,7 @@ static bool is_certain(const struct admin *admin)
 {
     const struct host *leader = checker_leader(admin->sim->checker);
     const struct raft *lead = leader != NULL ? host_raft(leader) : NULL;
-    if (lead == NULL || admin->change != NULL ||
+    if (lead == NULL || admin->change_count > 0 ||
         lead->log.applied != raft_log_last_index(&lead->log)) {
         return false;
     }
@@ -130,17 +135,29 @@ bool admin_may_lose(const struct admin *admin, const struct host *host)
 bool admin_is_done(const struct admin *admin)
 {
     const struct membership *membership = membership_of(admin);
-    return membership != NULL && admin->change == NULL &&
+    return membership != NULL && admin->change_count == 0 &&
            membership->conf.voters_outgoing.count == 0 && lost_member(admin) == NULL;
 }
 
 /* ---- errands ---- */
 
+/* Of the changes under way, those that `host` was asked for, and `errand`. Either may be NULL. */
+static void forget_changes(struct admin *admin, const struct host *host,
+                           const struct errand *errand)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < admin->change_count; i++) {
+        struct errand *change = admin->changes[i];
+        if (change != errand && change->host != host) {
+            admin->changes[kept++] = change;
+        }
+    }
+    admin->change_count = kept;
+}
+
 static void errand_free(struct errand *errand)
 {
-    if (errand->admin->change == errand) {
-        errand->admin->change = NULL;
-    }
+    forget_changes(errand->admin, NULL, errand);
     mem_free(errand);
 }
 
@@ -173,9 +190,7 @@ static struct errand *errand_new(struct admin *admin, struct host *host,
 
 void admin_life_ended(struct admin *admin, const struct host *host)
 {
-    if (admin->change != NULL && admin->change->host == host) {
-        admin->change = NULL; /* nobody will answer; its memory is the dead node's (host.h, H1) */
-    }
+    forget_changes(admin, host, NULL); /* nobody will answer; the memory is the dead node's (H1) */
 }
 
 static void errand_send(struct errand *errand)
@@ -205,17 +220,13 @@ static void run_change(struct errand *errand)
     node_change_membership(errand->host->node, &errand->change);
 }
 
-/* An empty change that the present leader will be asked for; NULL: not now. */
-static struct errand *change_new(struct admin *admin, enum sim_count counted)
+/* An empty change that `host` will be asked for. */
+static struct errand *change_new(struct admin *admin, struct host *host, enum sim_count counted)
 {
-    struct host *leader = checker_leader(admin->sim->checker);
-    if (leader == NULL || admin->change != NULL) {
-        return NULL;
-    }
-    struct errand *errand = errand_new(admin, leader, run_change);
+    struct errand *errand = errand_new(admin, host, run_change);
+    ASSERT(admin->change_count < CHANGES_MAX);
     errand->counted = counted;
-    errand->is_change = true;
-    admin->change = errand;
+    admin->changes[admin->change_count++] = errand;
     return errand;
 }
 
@@ -248,16 +259,13 @@ static struct host *new_host(struct admin *admin)
     return host;
 }
 
-static void add(struct admin *admin)
+static void add(struct admin *admin, struct host *asked)
 {
-    struct errand *errand = change_new(admin, SIM_MEMBER_ADDED);
-    struct host *host = errand != NULL ? new_host(admin) : NULL;
+    struct host *host = new_host(admin);
     if (host == NULL) {
-        if (errand != NULL) {
-            errand_free(errand);
-        }
         return;
     }
+    struct errand *errand = change_new(admin, asked, SIM_MEMBER_ADDED);
     uint64_t draw = prng_below(&admin->chance, 4);
     change_add(errand, draw == 0 ? CONF_CHANGE_ADD_VOTER : CONF_CHANGE_ADD_LEARNER, host->number);
     change_add_member(errand, host, draw > 1);
@@ -269,71 +277,125 @@ static node_id any_of(struct admin *admin, const struct id_set *set)
     return set->count > 0 ? set->ids[prng_below(&admin->chance, set->count)] : 0;
 }
 
-static void remove_one(struct admin *admin, const struct conf_state *conf)
+static void remove_one(struct admin *admin, struct host *asked, const struct conf_state *conf)
 {
     const struct id_set *learners = &conf->learners;
     const struct id_set *voters = &conf->voters;
     bool is_learner = learners->count > 0 && prng_below(&admin->chance, 2) == 0;
-    if (!is_learner && voters->count < 3) {
-        return;
-    }
-    struct errand *errand = change_new(admin, SIM_MEMBER_REMOVED);
-    if (errand != NULL) {
+    if (is_learner || voters->count >= 3) {
+        struct errand *errand = change_new(admin, asked, SIM_MEMBER_REMOVED);
         change_add(errand, CONF_CHANGE_REMOVE, any_of(admin, is_learner ? learners : voters));
         errand_send(errand);
     }
 }
 
-/* One goes and another comes, in one joint step. */
-static void replace(struct admin *admin, node_id old)
+/* Some go and others come, in one joint step. */
+static void replace(struct admin *admin, struct host *asked, const struct id_set *old)
 {
-    struct errand *errand = change_new(admin, SIM_MEMBER_REPLACED);
-    struct host *host = errand != NULL ? new_host(admin) : NULL;
-    if (errand == NULL) {
-        return;
-    }
+    struct errand *errand = change_new(admin, asked, SIM_MEMBER_REPLACED);
     errand->change.change.transition = (enum conf_transition)prng_below(&admin->chance, 3);
-    change_add(errand, CONF_CHANGE_REMOVE, old);
-    if (host != NULL) {
-        bool is_voter = prng_below(&admin->chance, 3) == 0;
-        change_add(errand, is_voter ? CONF_CHANGE_ADD_VOTER : CONF_CHANGE_ADD_LEARNER,
-                   host->number);
-        change_add_member(errand, host, true);
+    for (uint32_t i = 0; i < old->count; i++) {
+        change_add(errand, CONF_CHANGE_REMOVE, old->ids[i]);
+    }
+    for (uint32_t i = 0; i < old->count; i++) {
+        struct host *host = new_host(admin);
+        if (host != NULL) {
+            bool is_voter = prng_below(&admin->chance, 3) == 0;
+            change_add(errand, is_voter ? CONF_CHANGE_ADD_VOTER : CONF_CHANGE_ADD_LEARNER,
+                       host->number);
+            change_add_member(errand, host, true);
+        }
     }
     errand_send(errand);
 }
 
-static void change_role(struct admin *admin, const struct conf_state *conf)
+/* A hasty one takes several at once, perhaps everybody but whom it asks. */
+static void replace_some(struct admin *admin, struct host *asked, const struct conf_state *conf)
+{
+    const struct id_set *voters = &conf->voters;
+    struct id_set old = {.count = 0};
+    bool is_hasty = admin->sim->plan.is_admin_hasty;
+    bool are_all = is_hasty && prng_below(&admin->chance, 3) == 0;
+    uint64_t count = is_hasty ? chance_between(&admin->chance, 1, voters->count) : 1;
+    for (uint64_t i = 0; i < count && !are_all; i++) {
+        (void)!id_set_add(&old, any_of(admin, voters)); /* drawn twice, it is one */
+    }
+    for (uint32_t i = 0; i < voters->count && are_all; i++) {
+        (void)!id_set_add(&old, voters->ids[i]);
+    }
+    if (are_all && voters->count > 1) {
+        id_set_remove(&old, asked->number);
+    }
+    replace(admin, asked, &old);
+}
+
+static void change_role(struct admin *admin, struct host *asked, const struct conf_state *conf)
 {
     bool promotes = conf->learners.count > 0 && prng_below(&admin->chance, 2) == 0;
-    if (!promotes && conf->voters.count < 3) {
-        return;
-    }
-    struct errand *errand = change_new(admin, SIM_MEMBER_ROLE);
-    if (errand != NULL) {
+    if (promotes || conf->voters.count >= 3) {
+        struct errand *errand = change_new(admin, asked, SIM_MEMBER_ROLE);
         change_add(errand, promotes ? CONF_CHANGE_ADD_VOTER : CONF_CHANGE_ADD_LEARNER,
                    any_of(admin, promotes ? &conf->learners : &conf->voters));
         errand_send(errand);
     }
 }
 
-void admin_change(struct admin *admin)
+static void change_something(struct admin *admin, struct host *asked, const struct conf_state *conf)
 {
-    const struct membership *membership = membership_of(admin);
-    if (membership == NULL || admin->change != NULL || lost_member(admin) != NULL) {
+    const struct plan_changes *changes = &admin->sim->plan.changes;
+    uint64_t draw = prng_below(&admin->chance, (uint64_t)changes->add + changes->remove +
+                                                   changes->replace + changes->role);
+    if (draw < changes->add) {
+        if (conf->voters.count + conf->learners.count < 8) {
+            add(admin, asked);
+        }
+    } else if (draw < changes->add + changes->remove) {
+        remove_one(admin, asked, conf);
+    } else if (draw < changes->add + changes->remove + changes->replace) {
+        replace_some(admin, asked, conf);
+    } else {
+        change_role(admin, asked, conf);
+    }
+}
+
+/* Who leads, or, asked in haste, believes to lead; NULL: nobody. */
+static struct host *whom_to_ask(struct admin *admin)
+{
+    const struct sim *sim = admin->sim;
+    struct host *host = sim->hosts[1 + prng_below(&admin->chance, sim->host_count)];
+    const struct raft *raft = host_raft(host);
+    bool believes = sim->plan.is_admin_hasty && raft != NULL && raft->role == RAFT_LEADER;
+    return believes ? host : checker_leader(sim->checker);
+}
+
+static void ask(struct admin *admin, struct host *asked)
+{
+    bool is_hasty = admin->sim->plan.is_admin_hasty;
+    if (asked == NULL || lost_member(admin) != NULL) {
         return; /* O1 */
     }
-    uint64_t draw = prng_below(&admin->chance, 10);
-    if (draw < 4) {
-        if (membership->conf.voters.count + membership->conf.learners.count < 8) {
-            add(admin);
-        }
-    } else if (draw < 6) {
-        remove_one(admin, &membership->conf);
-    } else if (draw < 8) {
-        replace(admin, any_of(admin, &membership->conf.voters));
-    } else {
-        change_role(admin, &membership->conf);
+    uint64_t count = is_hasty ? chance_between(&admin->chance, 1, BURST_MAX) : 1;
+    const struct conf_state *conf = &host_replica(asked)->membership.conf;
+    while (count > 0 && admin->change_count < (is_hasty ? CHANGES_MAX : 1)) {
+        change_something(admin, asked, conf);
+        count--;
+    }
+    if (is_hasty) {
+        faults_changing(admin->sim->faults, asked);
+    }
+}
+
+void admin_change(struct admin *admin)
+{
+    ask(admin, whom_to_ask(admin));
+}
+
+void admin_elected(struct admin *admin, struct host *host)
+{
+    bool is_asked = admin->sim->plan.is_admin_hasty && !admin->sim->is_calm &&
+                    chance_hits(&admin->chance, admin->sim->plan.change_at_once);
+    if (is_asked) {
+        ask(admin, host);
     }
 }
 
@@ -401,10 +463,7 @@ void admin_wipe(struct admin *admin)
 /* A joint configuration that waits to be left by hand. */
 static void leave_joint(struct admin *admin)
 {
-    struct errand *errand = change_new(admin, SIM_MEMBER_REPLACED);
-    if (errand != NULL) {
-        errand_send(errand);
-    }
+    errand_send(change_new(admin, checker_leader(admin->sim->checker), SIM_MEMBER_REPLACED));
 }
 
 static void on_duty(struct world_event *event)
@@ -412,13 +471,16 @@ static void on_duty(struct world_event *event)
     struct admin *admin = CONTAINER_OF(event, struct admin, duty);
     const struct membership *membership = membership_of(admin);
     struct host *lost = lost_member(admin);
-    if (membership != NULL && admin->change == NULL) {
+    if (membership != NULL && admin->change_count == 0) {
         if (membership->conf.voters_outgoing.count > 0) {
-            if (!membership->conf.auto_leave) {
+            bool is_put_off = admin->sim->plan.is_admin_hasty && !admin->sim->is_calm &&
+                              prng_below(&admin->chance, 8) != 0;
+            if (!membership->conf.auto_leave && !is_put_off) {
                 leave_joint(admin);
             }
         } else if (lost != NULL) {
-            replace(admin, lost->number);
+            struct id_set old = {.count = 1, .ids = {lost->number}};
+            replace(admin, checker_leader(admin->sim->checker), &old);
         }
     }
     world_schedule(admin->sim->world, event, world_now_ns(admin->sim->world) + DUTY_NS);

@@ -1,6 +1,8 @@
 /*
  * The administrator: adds, removes, replaces and moves members, hands leadership over, and replaces
- * what is lost. Careful, as administrators are told to be:
+ * what is lost. A hasty one does not wait for an answer before it asks for the next change, asks
+ * whoever believes to lead, and replaces several at a time: nothing of that may hurt. But both are
+ * careful about data, as administrators are told to be:
  *
  *   O1  While a member's data is lost, nothing is changed but that member's replacement: a removal
  *       beside it could cost the quorum.
@@ -21,6 +23,8 @@ struct admin *admin_new(struct sim *sim);
 
 /* Begins a change of the membership, whichever is drawn. */
 void admin_change(struct admin *admin);
+/* `host` begins to lead: a hasty administrator may ask it at once. */
+void admin_elected(struct admin *admin, struct host *host);
 /* Hands leadership to somebody. */
 void admin_transfer(struct admin *admin);
 /* Makes somebody stand for election, or forget the leader. */

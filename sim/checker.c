@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "node/node_int.h"
 #include "raft/raft_int.h"
+#include "sim/admin.h"
 #include "sim/clients.h"
 #include "sim/faults.h"
 
@@ -45,6 +46,8 @@ struct life {
     uint64_t term;
     uint64_t commit;
     uint64_t applied;
+    uint64_t last;           /* index in its log */
+    node_id transfer_target; /* of a leader; 0: it is not handing over */
     bool is_leader;
     bool is_recovered; /* its core has been looked at */
 };
@@ -251,6 +254,7 @@ static void check_elected(struct checker *checker, const struct host *host, cons
     world_trace(checker->sim->world, "elected", host->number, raft->term, checker->committed);
     sim_count(checker->sim, SIM_ELECTION, 1);
     faults_elected(checker->sim->faults, host);
+    admin_elected(checker->sim->admin, checker->sim->hosts[host->number]);
     if (checker->sim->plan.profile == PLAN_QUIET &&
         world_now_ns(checker->sim->world) > QUIET_FROM_NS) {
         sim_fail(checker->sim,
@@ -345,6 +349,28 @@ static void check_recovered(struct checker *checker, const struct host *host,
     }
 }
 
+/* K10 */
+static void check_leader(struct checker *checker, const struct host *host, const struct raft *raft,
+                         const struct life *life)
+{
+    const struct raft_progress *own = raft_tracker_get(&raft->tracker, host->number);
+    uint64_t last = raft_log_last_index(&raft->log);
+    if (own == NULL || own->is_learner) {
+        sim_fail(checker->sim,
+                 "node %u leads term %" PRIu64 " and is no voter by the configuration that it has "
+                 "applied",
+                 host->number, raft->term);
+    }
+    if (life->is_leader && life->term == raft->term && raft->transfer_target != 0 &&
+        raft->transfer_target == life->transfer_target && last > life->last) {
+        sim_fail(checker->sim,
+                 "node %u hands term %" PRIu64 " over to node %" PRIu64
+                 " and goes on proposing, up to index %" PRIu64,
+                 host->number, raft->term, raft->transfer_target, last);
+    }
+    promise(checker, host, own->match); /* it counts itself for the quorum */
+}
+
 void checker_after_turn(struct checker *checker, const struct host *host)
 {
     const struct raft *raft = host_raft(host);
@@ -375,14 +401,15 @@ void checker_after_turn(struct checker *checker, const struct host *host)
     if (raft->role == RAFT_LEADER && (!life->is_leader || raft->term != life->term)) {
         check_elected(checker, host, raft);
     }
+    if (raft->role == RAFT_LEADER) {
+        check_leader(checker, host, raft, life);
+    }
     life->term = raft->term;
     life->commit = commit;
     life->is_leader = raft->role == RAFT_LEADER;
     life->is_recovered = true;
-    const struct raft_progress *own = raft_tracker_get(&raft->tracker, host->number);
-    if (raft->role == RAFT_LEADER && own != NULL) {
-        promise(checker, host, own->match); /* it counts itself for the quorum */
-    }
+    life->last = raft_log_last_index(&raft->log);
+    life->transfer_target = raft->transfer_target;
 }
 
 /* ---- K6, K7 ---- */

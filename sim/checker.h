@@ -15,6 +15,8 @@
  *       acknowledged to a leader, or counted for itself as one, and the term that it did so in.
  *   K9  In a quiet cluster the first leader stays: neither short stalls nor a follower that was
  *       away make anybody else stand.
+ *   K10 Who leads is a voter by the configuration that it has applied, and proposes nothing while
+ *       it hands leadership over.
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H
@@ -27,7 +29,7 @@ struct checker *checker_new(struct sim *sim);
 
 /* Another life of `host`: what only holds within one begins anew. */
 void checker_life_begins(struct checker *checker, const struct host *host);
-/* After each turn of a node: K1, K4, K5, K8. */
+/* After each turn of a node: K1, K4, K5, K8, K10. */
 void checker_after_turn(struct checker *checker, const struct host *host);
 
 /* ---- what nodes are seen doing (observer.c) ---- */

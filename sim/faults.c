@@ -275,6 +275,36 @@ static void isolate_follower(struct faults *faults)
     world_trace(sim->world, "isolate", chosen, ways, until_ns);
 }
 
+static void cut_off(struct faults *faults, struct ending *ending)
+{
+    struct sim *sim = faults->sim;
+    if (sim->is_calm) {
+        return;
+    }
+    uint64_t until_ns = now_ns(faults) + around(faults, sim->plan.fault_length_ns);
+    uint32_t chosen = ending->host->number;
+    bool spares_some = prng_below(&faults->chance, 2) == 0;
+    for (uint32_t other = 1; other <= sim->host_count; other++) {
+        bool is_spared = spares_some && prng_below(&faults->chance, 2) == 0;
+        if (other != chosen && !is_spared) {
+            cut_way(faults, other, chosen, until_ns);
+            cut_way(faults, chosen, other, until_ns);
+        }
+    }
+    sim_count(sim, SIM_CUT_ISOLATED, 1);
+    world_trace(sim->world, "cut off", chosen, until_ns, 0);
+}
+
+/* Where a change is under way, who goes and who stays may have to do without each other. */
+void faults_changing(struct faults *faults, struct host *host)
+{
+    if (!faults->sim->is_calm && chance_hits(&faults->chance, faults->sim->plan.change_cut)) {
+        struct ending *ending = end_later(faults, host, cut_off);
+        world_schedule(faults->sim->world, &ending->event,
+                       now_ns(faults) + chance_log(&faults->chance, SIM_MS, SIM_SECOND));
+    }
+}
+
 static void unclog_way(struct faults *faults, struct ending *ending)
 {
     network_clog(faults->sim->network, ending->from, ending->to, 0);

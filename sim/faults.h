@@ -18,6 +18,8 @@ struct faults *faults_new(struct sim *sim);
 void faults_life_begins(struct faults *faults, struct host *host);
 /* `host` has been elected: it may be about to die. */
 void faults_elected(struct faults *faults, const struct host *host);
+/* `host` is asked for a change of the members: it may be about to be cut off from others. */
+void faults_changing(struct faults *faults, struct host *host);
 /* How long a host stays down. */
 uint64_t faults_down_ns(struct faults *faults);
 enum disk_crash faults_crash_kind(struct faults *faults);

@@ -137,6 +137,22 @@ static void draw_weights(struct plan *plan, struct prng *prng)
     }
 }
 
+static void draw_changes(struct plan *plan, struct prng *prng)
+{
+    plan->is_admin_hasty = plan->profile != PLAN_QUIET && draw_bool(prng);
+    plan->changes = (struct plan_changes){.add = 4, .remove = 2, .replace = 2, .role = 2};
+    if (plan->is_admin_hasty) {
+        plan->changes = (struct plan_changes){
+            .add = 1 + weight(prng, 5),
+            .remove = weight(prng, 6),
+            .replace = weight(prng, 6),
+            .role = weight(prng, 12),
+        };
+        plan->change_at_once = (uint32_t)chance_between(prng, 10000, 1000000);
+        plan->change_cut = (uint32_t)chance_between(prng, 10000, 500000);
+    }
+}
+
 /* Stalls below the election timeout and a follower that is cut off: neither may cost a leader. */
 static void be_quiet(struct plan *plan, struct prng *prng)
 {
@@ -188,6 +204,7 @@ void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
     draw_disk(plan, prng);
     draw_clients(plan, prng);
     draw_weights(plan, prng);
+    draw_changes(plan, prng);
     if (profile == PLAN_QUIET) {
         be_quiet(plan, prng);
     }

@@ -51,6 +51,14 @@ struct plan_weights {
     uint32_t campaign;
 };
 
+/* Likewise, of what the administrator asks for. */
+struct plan_changes {
+    uint32_t add;
+    uint32_t remove;
+    uint32_t replace;
+    uint32_t role;
+};
+
 struct plan {
     enum plan_profile profile;
     bool is_crash_heavy;
@@ -90,6 +98,10 @@ struct plan {
     uint64_t fault_length_ns; /* of what lasts, on average */
     uint64_t down_ns;         /* from a crash to the restart, on average */
     uint32_t leader_crash;    /* per million elections: who is elected dies before it gets far */
+    struct plan_changes changes;
+    bool is_admin_hasty;     /* asks for changes on end (admin.h) */
+    uint32_t change_at_once; /* then: per million elections, who is elected is asked for changes */
+    uint32_t change_cut;     /* and per million requests, who is asked is cut off soon */
     struct plan_weights weights;
 
     /* Clients. */

@@ -349,7 +349,16 @@ READS = [
 
 # ---- members -----------------------------------------------------------------------------------
 
-MEMBERS = "several changes under way, asked of whoever thinks that it leads, right after elections"
+# Node takes one change at a time by itself.
+SEVERAL_CHANGES = [
+    ("node/changes.c", "    if (replica->changes.waiting != NULL) {\n        return ERR_BUSY;\n    }\n", ""),
+    ("node/changes.c", "    ASSERT(change->pos.index > replica->applied);\n", """\
+    if (replica->changes.waiting != NULL) {
+        finish(change, ERR_OUTCOME_UNKNOWN, 0);
+        return;
+    }
+"""),
+]
 
 MEMBERSHIP = [
     Mutant(
@@ -360,7 +369,6 @@ MEMBERSHIP = [
         text="    raft->pending_conf_index = raft_log_last_index(&raft->log);",
         becomes="",
         profile="membership",
-        waits_for=MEMBERS,
     ),
     Mutant(
         name="two-conf-changes-at-once",
@@ -370,7 +378,7 @@ MEMBERSHIP = [
         text="    if (raft->pending_conf_index > raft->log.applied) {",
         becomes="    if (false) {",
         profile="membership",
-        waits_for=MEMBERS,
+        also=SEVERAL_CHANGES,
     ),
     Mutant(
         name="joint-quorum-of-the-new-alone",
@@ -380,7 +388,6 @@ MEMBERSHIP = [
         text="    return incoming < outgoing ? incoming : outgoing;",
         becomes="    return incoming;",
         profile="membership",
-        waits_for=MEMBERS,
     ),
     Mutant(
         name="learner-stands",
@@ -390,7 +397,6 @@ MEMBERSHIP = [
         text="    return self != NULL && !self->is_learner &&",
         becomes="    return self != NULL &&",
         profile="membership",
-        waits_for=MEMBERS,
     ),
     Mutant(
         name="stands-before-its-removal-is-applied",
@@ -400,7 +406,6 @@ MEMBERSHIP = [
         text="    if (!is_promotable(raft) || raft_log_has_unapplied_conf_change(&raft->log)) {",
         becomes="    if (!is_promotable(raft)) {",
         profile="membership",
-        waits_for=MEMBERS,
     ),
     Mutant(
         name="transfer-goes-on-with-proposals",
@@ -411,7 +416,6 @@ MEMBERSHIP = [
              "raft->transfer_target != 0) {",
         becomes="    if (raft_tracker_get(&raft->tracker, raft->id) == NULL) {",
         profile="membership",
-        waits_for=MEMBERS,
     ),
     Mutant(
         name="removed-leader-leads-on",
@@ -421,7 +425,6 @@ MEMBERSHIP = [
         text="        .step_down_on_removal = true,",
         becomes="        .step_down_on_removal = false,",
         profile="membership",
-        waits_for=MEMBERS,
     ),
 ]
 

@@ -21,7 +21,6 @@ class Mutant:
     profile: str = "swarm"
     hours: float = HOURS  # the budget
     slow: str = ""        # how long it took, if that is too long for every run
-    waits_for: str = ""   # what the simulator has to learn first
 
     @property
     def changes(self):

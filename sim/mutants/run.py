@@ -183,10 +183,9 @@ def chosen(options):
         raise Unfit(f"no such mutant: {', '.join(unknown)}")
     if options.names:
         return [known[name] for name in options.names], []
-    left = [f"waiting: {m.name}: {m.waits_for}" for m in MUTANTS if m.waits_for]
-    left += [f"slow, with --slow only: {m.name}, {m.slow}" for m in MUTANTS
-             if m.slow and not options.slow]
-    return [m for m in MUTANTS if not m.waits_for and (options.slow or not m.slow)], left
+    left = [f"slow, with --slow only: {m.name}, {m.slow}" for m in MUTANTS
+            if m.slow and not options.slow]
+    return [m for m in MUTANTS if options.slow or not m.slow], left
 
 
 def arguments():

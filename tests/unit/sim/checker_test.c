@@ -62,6 +62,8 @@ static void new_life(struct sim *sim, uint32_t number)
     }
     raft_log_init(&node->raft.log, &node->storage, UINT64_MAX);
     node->raft.id = number;
+    node->raft.tracker.members[0] = (struct raft_progress){.id = number};
+    node->raft.tracker.count = 1;
     node->node.replica = &node->replica;
     node->replica.node = &node->node;
     node->replica.raft = &node->raft;
@@ -537,9 +539,7 @@ static void forgets_what_it_acknowledged(struct sim *sim)
 
 static void forgets_what_it_counted_for_itself(struct sim *sim)
 {
-    struct raft_tracker *tracker = &node_of(sim, 1)->raft.tracker;
-    tracker->members[0] = (struct raft_progress){.id = 1, .match = 3};
-    tracker->count = 1;
+    node_of(sim, 1)->raft.tracker.members[0].match = 3;
     leads(sim, 1, 1);
     lose_last_entry(sim, 1);
     new_life(sim, 1);
@@ -599,9 +599,66 @@ static void what_was_not_vouched_for_may_be_lost(void **state)
     follows(sim, 2, 1);
 }
 
+/* ---- K10 ---- */
+
+static void leads_as_a_learner(struct sim *sim)
+{
+    leads(sim, 1, 2);
+    node_of(sim, 1)->raft.tracker.members[0].is_learner = true;
+    leads(sim, 1, 2);
+}
+
+static void leads_removed(struct sim *sim)
+{
+    leads(sim, 1, 2);
+    node_of(sim, 1)->raft.tracker.count = 0;
+    leads(sim, 1, 2);
+}
+
+static void hands_over(struct sim *sim, node_id target, uint64_t last)
+{
+    struct raft *raft = &node_of(sim, 1)->raft;
+    raft->transfer_target = target;
+    for (uint64_t index = 4; index <= last; index++) {
+        node_of(sim, 1)->terms[index] = 2;
+    }
+    raft_unstable_deinit(&raft->log.unstable);
+    raft_unstable_init(&raft->log.unstable, last);
+    leads(sim, 1, 2);
+}
+
+static void proposes_while_it_hands_over(struct sim *sim)
+{
+    leads(sim, 1, 2);
+    hands_over(sim, 3, 4);
+    hands_over(sim, 3, 5);
+}
+
+static void a_leader_that_must_not_lead_or_propose_is_found(void **state)
+{
+    (void)state;
+    assert_fails(three_nodes(), leads_as_a_learner, "node 1 leads term 2 and is no voter");
+    assert_fails(three_nodes(), leads_removed, "node 1 leads term 2 and is no voter");
+    assert_fails(three_nodes(), proposes_while_it_hands_over,
+                 "node 1 hands term 2 over to node 3 and goes on proposing, up to index 5");
+}
+
+static void a_leader_may_propose_until_it_hands_over_and_after_it_has_given_up(void **state)
+{
+    (void)state;
+    struct sim *sim = three_nodes();
+    leads(sim, 1, 2);
+    hands_over(sim, 3, 4);
+    hands_over(sim, 3, 4);
+    hands_over(sim, 0, 5);
+    hands_over(sim, 2, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_leader_that_must_not_lead_or_propose_is_found),
+        cmocka_unit_test(a_leader_may_propose_until_it_hands_over_and_after_it_has_given_up),
         cmocka_unit_test(two_leaders_of_one_term_are_found),
         cmocka_unit_test(one_leader_a_term_passes_also_in_another_life),
         cmocka_unit_test(a_second_vote_is_found_also_in_another_life),

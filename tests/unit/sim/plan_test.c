@@ -66,6 +66,7 @@ static void every_plan_can_be_run(void **state)
             assert_in_range(plan.loss, 0, 200000);
             assert_in_range(plan.corruption, 0, 10000);
             assert_true(plan.clock_ppm_max < 1000000);
+            assert_true(plan.changes.add > 0);
         }
     }
 }
