@@ -34,9 +34,15 @@ static void held_free(struct held *held)
 
 /* ---- the announcement ---- */
 
+bool install_is_busy(const struct replica *replica)
+{
+    return replica->install.is_running || replica->install.reset_ticket != 0;
+}
+
 void install_announce(struct replica *replica, struct raft_pos pos)
 {
     struct node *node = replica->node;
+    ASSERT(!install_is_busy(replica));
     node->identity.installing_region = replica->region;
     node->identity.installing = pos;
     node_save_identity(node);

@@ -13,6 +13,8 @@
  *     reaches the log: it is held here, in its order.
  * I2  At a start a store that is ahead of its log is right only if it stands exactly at what was
  *     announced. Then the log is reset; any other log that ends before the store has lost its end.
+ * I3  There is one announcement, so one snapshot at a time, from its announcement to its end: until
+ *     the reset of the log is durable, no other one is let in.
  */
 #ifndef NODE_INSTALL_H
 #define NODE_INSTALL_H
@@ -30,11 +32,13 @@ struct install {
     uint64_t reset_ticket; /* of the log, when it was reset; 0: no announcement is to be ended */
 };
 
-/* A snapshot at `pos` is about to be complete: durable when it returns. */
+/* A snapshot at `pos` is about to be complete; none is on its way (I3). Durable when it returns. */
 void install_announce(struct replica *replica, struct raft_pos pos);
 /* It will not be installed after all, or that is over. No-op if there is none. */
 void install_unannounce(struct replica *replica);
 
+/* Whether a snapshot is on its way, by I3. */
+bool install_is_busy(const struct replica *replica);
 /* Begins with `ready`, which has a snapshot (snapshots_take). */
 void install_begin(struct replica *replica, const struct raft_ready *ready);
 /* I1: what is to be persisted waits. */

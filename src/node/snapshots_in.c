@@ -51,7 +51,7 @@ static const char *why_not(const struct replica *replica, node_id from,
         buf_slice(message->snapshot->data).size > 0) {
         return "malformed";
     }
-    if (replica->raft == NULL || replica->install.is_running || in_of(replica)->is_complete) {
+    if (replica->raft == NULL || install_is_busy(replica) || in_of(replica)->is_complete) {
         return "busy";
     }
     if (message->term < replica->hard_state.term) {

@@ -1,9 +1,8 @@
 /* What comes in as a snapshot, and is none that is wanted. */
 #include "snapshots_testing.h"
 
-/* A first chunk as `message` says, from node `from`. */
-static void receive(struct replica *replica, node_id from, const struct message *message,
-                    uint32_t number, const char *chunk)
+static void receive_chunk(struct replica *replica, node_id from, const struct message *message,
+                          uint32_t number, bool is_last, const char *chunk)
 {
     struct writer encoded = {0};
     struct writer payload = {0};
@@ -13,7 +12,7 @@ static void receive(struct replica *replica, node_id from, const struct message 
     struct frame_snapshot frame = {
         .transfer = 77,
         .number = number,
-        .is_last = true,
+        .is_last = is_last,
         .message = writer_slice(&encoded),
         .chunk = slice_from_text(chunk),
     };
@@ -21,6 +20,20 @@ static void receive(struct replica *replica, node_id from, const struct message 
     snapshots_receive(replica, from, writer_slice(&payload));
     writer_deinit(&payload);
     writer_deinit(&encoded);
+}
+
+/* All of a snapshot, as `message` says, from node `from`. */
+static void receive(struct replica *replica, node_id from, const struct message *message,
+                    uint32_t number, const char *chunk)
+{
+    receive_chunk(replica, from, message, number, true, chunk);
+}
+
+/* Its first chunk. */
+static void receive_part(struct replica *replica, node_id from, const struct message *message,
+                         const char *chunk)
+{
+    receive_chunk(replica, from, message, 0, false, chunk);
 }
 
 static void hostile_frames_are_refused_and_change_nothing(void **state)
@@ -72,9 +85,41 @@ static void hostile_frames_are_refused_and_change_nothing(void **state)
     cluster_deinit(&cluster);
 }
 
+/* I3; simulator, swarm 1000107031: the end of one installation took the announcement of the next
+ * back, and a crash left a store that its log did not know of. */
+static void no_snapshot_comes_in_before_the_reset_for_the_last_one_is_durable(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t other = (leader + 1) % 3;
+    struct replica *replica = cluster.nodes[other]->replica;
+    const struct snapshot_in *in = &cluster.nodes[other]->snapshots.in;
+    struct snapshot snapshot = {
+        .pos = {.term = replica->term, .index = 1000},
+        .conf = replica->membership.conf,
+    };
+    struct message message = {
+        .type = MSG_SNAP,
+        .to = other + 1,
+        .from = leader + 1,
+        .term = replica->term,
+        .snapshot = &snapshot,
+    };
+    replica->install.reset_ticket = UINT64_MAX;
+    receive_part(replica, leader + 1, &message, "not looked at");
+    assert_int_equal(in->heard_ms, 0);
+    install_persisted(replica, UINT64_MAX);
+    receive_part(replica, leader + 1, &message, "looked at, and no chunk of a store");
+    assert_int_not_equal(in->heard_ms, 0);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_snapshot_comes_in_before_the_reset_for_the_last_one_is_durable),
         cmocka_unit_test(hostile_frames_are_refused_and_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
