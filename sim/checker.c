@@ -201,6 +201,15 @@ void checker_logged(struct checker *checker, const struct host *host,
     }
 }
 
+void checker_replaced(struct checker *checker, const struct host *host, struct raft_pos pos)
+{
+    struct promise *promise = &checker->promises[host->number];
+    bool is_committed = slot_at(checker, pos.index)->committed_term == pos.term;
+    if (is_committed && promise->entry.index > pos.index) {
+        promise->entry = pos; /* what stood behind another entry is not vouched for any more */
+    }
+}
+
 /* ---- K2 ---- */
 
 void checker_voted(struct checker *checker, const struct host *host, uint64_t term,

@@ -37,6 +37,8 @@ void checker_after_turn(struct checker *checker, const struct host *host);
 /* Entries go to the log. K3. */
 void checker_logged(struct checker *checker, const struct host *host,
                     const struct wal_append *append);
+/* A snapshot at `pos` replaces the node's log, which has another entry there. K8. */
+void checker_replaced(struct checker *checker, const struct host *host, struct raft_pos pos);
 /* A vote for `candidate` in `term` leaves the node. K2. */
 void checker_voted(struct checker *checker, const struct host *host, uint64_t term,
                    node_id candidate);

@@ -73,8 +73,12 @@ static struct ending *end_later(struct faults *faults, struct host *host,
     return ending;
 }
 
-enum disk_crash faults_crash_kind(struct faults *faults)
+/* F1: a damaged log stays powered, since a lost mark would make a torn write of the damage. */
+enum disk_crash faults_crash_kind(struct faults *faults, const struct host *host)
 {
+    if (host->is_rotten) {
+        return DISK_CRASH_PROCESS;
+    }
     return (enum disk_crash)prng_below(&faults->chance, DISK_CRASH_COUNT);
 }
 
@@ -114,7 +118,7 @@ static void crash(struct faults *faults)
 {
     struct host *host = a_victim(faults);
     if (host != NULL) {
-        host_crash(host, faults_crash_kind(faults));
+        host_crash(host, faults_crash_kind(faults, host));
     }
 }
 
@@ -129,9 +133,9 @@ static void crash_at_effect(struct faults *faults)
 static void crash_all(struct faults *faults)
 {
     sim_count(faults->sim, SIM_CRASH_ALL, 1);
-    enum disk_crash kind = faults_crash_kind(faults);
     for (uint32_t i = 1; i <= faults->sim->host_count; i++) {
-        host_crash(faults->sim->hosts[i], kind);
+        struct host *host = faults->sim->hosts[i];
+        host_crash(host, faults_crash_kind(faults, host));
     }
 }
 

@@ -22,7 +22,8 @@ void faults_elected(struct faults *faults, const struct host *host);
 void faults_changing(struct faults *faults, struct host *host);
 /* How long a host stays down. */
 uint64_t faults_down_ns(struct faults *faults);
-enum disk_crash faults_crash_kind(struct faults *faults);
+/* What the host's disk keeps of what was not synced, if it dies now. */
+enum disk_crash faults_crash_kind(struct faults *faults, const struct host *host);
 /* Whether something was done to the host that may make it stop itself; that is then used up. */
 bool faults_excuse_fatal(struct faults *faults, struct host *host);
 

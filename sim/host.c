@@ -267,7 +267,7 @@ void host_life_ended(struct host *host, enum env_end end)
     struct sim *sim = host->sim;
     if (end == ENV_CRASHED) {
         sim_count(sim, SIM_CRASH_AT_EFFECT, 1);
-        host_crash(host, faults_crash_kind(sim->faults));
+        host_crash(host, faults_crash_kind(sim->faults, host));
         return;
     }
     world_trace(sim->world, "fatal", host->number, 0, 0);

@@ -87,6 +87,11 @@ uint64_t __wrap_wal_append(struct wal *wal, const struct wal_append *append)
 
 void __wrap_wal_compact(struct wal *wal, region_id region, struct raft_pos pos)
 {
+    uint64_t term = 0;
+    bool is_another = wal_term(wal, region, pos.index, &term) == OK && term != pos.term;
+    if (is_another) {
+        checker_replaced(checker_here(), host_here(), pos);
+    }
     sim_count(env_sim_running()->sim, SIM_LOG_COMPACTED, 1);
     __real_wal_compact(wal, region, pos);
 }

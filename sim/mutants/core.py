@@ -277,7 +277,7 @@ REPLICATION = [
         text="    if (mark->term == raft->term && mark->last.index != 0) {",
         becomes="    if (mark->last.index != 0) {",
         also=[("raft/unstable.c", " ||\n        term != pos.term) {", ") {")],
-        profile="crash",
+        profile="disk",
         hours=60,
         slow="5.5 hours",
     ),

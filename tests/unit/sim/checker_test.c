@@ -563,6 +563,15 @@ static void forgets_its_term(struct sim *sim)
     follows(sim, 2, 5);
 }
 
+static void is_replaced_by_what_nobody_committed(struct sim *sim)
+{
+    checker_promised(sim->checker, sim->hosts[2], 1, 3);
+    checker_replaced(sim->checker, sim->hosts[2], (struct raft_pos){.term = 2, .index = 2});
+    lose_last_entry(sim, 2);
+    new_life(sim, 2);
+    follows(sim, 2, 1);
+}
+
 static void what_is_forgotten_after_it_was_vouched_for_is_found(void **state)
 {
     (void)state;
@@ -574,6 +583,8 @@ static void what_is_forgotten_after_it_was_vouched_for_is_found(void **state)
     assert_fails(three_nodes(), has_another_entry_than_it_acknowledged,
                  "durability: node 2 has acknowledged entry 3 of term 1, and after a restart it "
                  "has not (its log ends at 3, its term there: 2)");
+    assert_fails(three_nodes(), is_replaced_by_what_nobody_committed,
+                 "durability: node 2 has acknowledged entry 3 of term 1");
     assert_fails(three_nodes(), forgets_its_term,
                  "durability: node 2 is in term 5 after a restart, it had told others of term 6");
 }
@@ -587,6 +598,22 @@ static void what_a_later_leader_replaced_need_not_be_kept(void **state)
     lose_last_entry(sim, 2);
     new_life(sim, 2); /* before the other one was durable */
     follows(sim, 2, 1);
+}
+
+/* Swarm 3707109823. */
+static void what_a_snapshot_replaced_need_not_be_kept(void **state)
+{
+    (void)state;
+    struct sim *sim = three_nodes();
+    node_of(sim, 1)->terms[2] = node_of(sim, 1)->terms[3] = 2;
+    leads(sim, 1, 2);
+    commits(sim, 1, 2);
+    checker_promised(sim->checker, sim->hosts[2], 1, 3);
+    checker_replaced(sim->checker, sim->hosts[2], (struct raft_pos){.term = 2, .index = 2});
+    node_of(sim, 2)->terms[2] = 2;
+    node_of(sim, 2)->terms[3] = 0;
+    new_life(sim, 2);
+    follows(sim, 2, 2);
 }
 
 static void what_was_not_vouched_for_may_be_lost(void **state)
@@ -682,6 +709,7 @@ int main(void)
         cmocka_unit_test(deletions_that_found_something_are_listed_once),
         cmocka_unit_test(what_is_forgotten_after_it_was_vouched_for_is_found),
         cmocka_unit_test(what_a_later_leader_replaced_need_not_be_kept),
+        cmocka_unit_test(what_a_snapshot_replaced_need_not_be_kept),
         cmocka_unit_test(what_was_not_vouched_for_may_be_lost),
     };
     testing_exit(cmocka_run_group_tests(tests, NULL, NULL));
