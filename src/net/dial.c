@@ -111,8 +111,10 @@ static err on_welcome(struct net_peer *peer, struct slice payload)
     return peer->state == NET_DIAL_UP ? OK : ERR_CLOSED;
 }
 
-static err on_refuse(struct net_peer *peer, struct slice payload)
+/* By whomever: another cluster's node says it too. But only the peer itself knows the members. */
+static err on_refuse(struct net_peer *peer, const struct frame_header *header, struct slice payload)
 {
+    bool is_peer = header->cluster_id == peer->net->options.cluster_id && header->from == peer->id;
     struct frame_refuse refuse;
     err e = frame_refuse_decode(payload, &refuse);
     if (e != OK) {
@@ -122,7 +124,7 @@ static err on_refuse(struct net_peer *peer, struct slice payload)
     (void)snprintf(text, sizeof(text), "%.*s", (int)refuse.text.size,
                    (const char *)refuse.text.data);
     fail_for_long(peer, frame_refusal_name(refuse.reason), text);
-    if (refuse.reason == FRAME_REFUSAL_UNKNOWN && refuse.as_of != 0 &&
+    if (refuse.reason == FRAME_REFUSAL_UNKNOWN && refuse.as_of != 0 && is_peer &&
         peer->net->handler->unknown != NULL) {
         peer->net->handler->unknown(peer->net->ctx, peer->id, refuse.as_of);
     }
@@ -154,7 +156,7 @@ static err on_frame(void *ctx, const struct frame_header *header, struct slice p
 {
     struct net_peer *peer = ctx;
     if (header->type == FRAME_REFUSE && peer->state == NET_DIAL_GREETING) {
-        return on_refuse(peer, payload); /* from whomever: another cluster's node says it too */
+        return on_refuse(peer, header, payload);
     }
     if (header->cluster_id != peer->net->options.cluster_id || header->from != peer->id) {
         return ERR_IDENTITY;

@@ -243,7 +243,7 @@ static void settle(struct replica *replica)
         return;
     }
     if (state->checkpoint.index == 0 || state->checkpoint.index < replica->members.joined_index) {
-        store_checkpoint(node->store);
+        store_checkpoint_soon(node->store);
         return;
     }
     node->identity.is_joining = false;

@@ -360,6 +360,17 @@ err replica_campaign(struct replica *replica)
     return replica->raft == NULL ? ERR_FORBIDDEN : raft_campaign(replica->raft);
 }
 
+/* A question that the core passes on for somebody else would be refused, since it does not come
+ * from whom it says (node_frames.c): who asked asks again. */
+static void post(struct replica *replica, const struct message *message)
+{
+    bool is_passed_on =
+        message->type == MSG_READ_INDEX && message->from != replica->node->identity.node;
+    if (!is_passed_on) {
+        outbox_add(&replica->node->outbox, replica->region, message);
+    }
+}
+
 /* ---- what waits for the disk ---- */
 
 static void deliver(struct replica *replica, const struct message *messages, uint32_t count)
@@ -370,7 +381,7 @@ static void deliver(struct replica *replica, const struct message *messages, uin
             /* The core's own message: NOT_FOUND once this node was removed. */
             ASSERT(e == OK || e == ERR_NOT_FOUND);
         } else {
-            outbox_add(&replica->node->outbox, replica->region, &messages[i]);
+            post(replica, &messages[i]);
         }
     }
 }
@@ -469,7 +480,7 @@ static void carry_out(struct replica *replica)
         if (ready.messages[i].type == MSG_SNAP) {
             snapshots_send(replica, &ready.messages[i]);
         } else {
-            outbox_add(&replica->node->outbox, replica->region, &ready.messages[i]);
+            post(replica, &ready.messages[i]);
         }
     }
     if (ready.snapshot != NULL) {

@@ -112,15 +112,24 @@ static err send_chunk(struct replica *replica, struct snapshot_out *out)
 }
 
 /* Fills the window (S2). */
+/* Whoever is behind cannot get it from here. */
+static void give_up_leading(struct replica *replica)
+{
+    if (changes_hand_over(replica)) {
+        LOG_WARN(
+            replica->node->log,
+            "this node's own data is damaged, others cannot catch up from it: somebody else is "
+            "to lead; replace this node",
+            LOG_U64("region", replica->region));
+    }
+}
+
 static void pump(struct replica *replica, struct snapshot_out *out)
 {
     while (!out->is_last_sent && out->sent - out->acked < SNAPSHOT_WINDOW) {
         err e = send_chunk(replica, out);
-        if (e == ERR_CORRUPT && changes_hand_over(replica)) {
-            LOG_WARN(replica->node->log,
-                     "this node's own data is damaged, others cannot catch up from it: somebody "
-                     "else is to lead; replace this node",
-                     LOG_U64("region", replica->region));
+        if (e == ERR_CORRUPT) {
+            give_up_leading(replica);
         }
         if (e != OK) {
             end(replica, out, err_name(e));
@@ -168,15 +177,20 @@ void snapshots_send(struct replica *replica, const struct message *message)
     }
     out = find_out(replica, 0);
     struct store_snapshot *source = NULL;
-    if (out == NULL || is_paused(replica, message->to) ||
-        store_snapshot_open(store, replica->region, &source) != OK) {
+    err e = out == NULL || is_paused(replica, message->to)
+                ? ERR_BUSY
+                : store_snapshot_open(store, replica->region, &source);
+    if (e == ERR_CORRUPT) {
+        give_up_leading(replica);
+    }
+    if (e != OK) {
         replica_report_snapshot(replica, message->to, false); /* it will ask again */
         return;
     }
     if (!is_member(store_snapshot_membership(source), message->to)) {
         /* It would be refused: the receiver was added later than that. */
         store_snapshot_close(source);
-        store_checkpoint(store);
+        store_checkpoint_soon(store);
         replica_report_snapshot(replica, message->to, false);
         return;
     }

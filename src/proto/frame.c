@@ -63,7 +63,8 @@ static err deliver(struct slice frame, frame_handler_fn *handler, void *ctx)
     }
     uint16_t type = load_u16(frame.data + 12);
     uint64_t sequence = load_u64(frame.data + 16);
-    if (type < FRAME_HELLO || type > FRAME_TYPE_LAST || sequence == 0) {
+    node_id from = load_u64(frame.data + 32);
+    if (type < FRAME_HELLO || type > FRAME_TYPE_LAST || sequence == 0 || from == 0) {
         return ERR_MALFORMED;
     }
     struct frame_header header = {
@@ -71,7 +72,7 @@ static err deliver(struct slice frame, frame_handler_fn *handler, void *ctx)
         .type = (enum frame_type)type,
         .sequence = sequence,
         .cluster_id = load_u64(frame.data + 24),
-        .from = load_u64(frame.data + 32),
+        .from = from,
         .region = load_u64(frame.data + 40),
     };
     ASSERT(header.payload_size == frame.size - FRAME_HEADER_SIZE);
@@ -196,7 +197,7 @@ err frame_hello_decode(struct slice bytes, struct frame_hello *out_hello)
     hello.client_address = reader_sized(&in, ADDRESS_SIZE_MAX);
     hello.peer_address = reader_sized(&in, ADDRESS_SIZE_MAX);
     hello.version = reader_sized(&in, FRAME_VERSION_SIZE_MAX);
-    if (reader_finish(&in) != OK || !text_is_plain(hello.client_address) ||
+    if (reader_finish(&in) != OK || hello.instance == 0 || !text_is_plain(hello.client_address) ||
         !text_is_plain(hello.peer_address) || !text_is_plain(hello.version)) {
         return ERR_MALFORMED;
     }

@@ -7,6 +7,9 @@
 
 /* Far beyond any real term or index, and far enough from overflow to compute with. */
 #define NUMBER_MAX (UINT64_C(1) << 62)
+/* A term that is so far ahead was not reached by elections. Whoever entered it, and all whom it
+ * infects, would soon be at the end of all terms, for ever. */
+#define TERM_STEP_MAX (UINT64_C(1) << 32)
 
 enum rule {
     RULE_NET = 1,      /* travels between nodes at all */
@@ -56,7 +59,8 @@ static bool is_envelope_valid(const struct raft *raft, const struct message *mes
         return false;
     }
     if (message->term > NUMBER_MAX || message->log_term > NUMBER_MAX ||
-        message->index > NUMBER_MAX || message->commit > NUMBER_MAX) {
+        message->index > NUMBER_MAX || message->commit > NUMBER_MAX ||
+        message->term > raft->term + TERM_STEP_MAX) {
         return false;
     }
     if (message->entry_count > 0 && !has_rule(message, RULE_ENTRIES)) {

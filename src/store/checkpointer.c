@@ -198,6 +198,12 @@ static void drain(struct store *store)
     }
 }
 
+/* After a failure only once its backoff is over. */
+static bool may_try(const struct store *store)
+{
+    return env_now_ms(store->options.env) >= store->retry_at_ms;
+}
+
 void store_turn(struct store *store)
 {
     drain(store);
@@ -205,11 +211,11 @@ void store_turn(struct store *store)
         return;
     }
     if (store->install.incoming != NULL) {
-        if (env_now_ms(store->options.env) >= store->retry_at_ms) {
+        if (may_try(store)) {
             store_install_attempt(store);
         }
     } else if (store->frozen != NULL) {
-        if (env_now_ms(store->options.env) >= store->retry_at_ms) {
+        if (may_try(store)) {
             attempt(store);
         }
     } else if (is_due(store)) {
@@ -234,6 +240,13 @@ void store_checkpoint(struct store *store)
         freeze(store);
     }
     attempt(store);
+}
+
+void store_checkpoint_soon(struct store *store)
+{
+    if (store->install.incoming == NULL && store->frozen == NULL) {
+        store_checkpoint(store);
+    }
 }
 
 err store_health(const struct store *store)

@@ -180,17 +180,20 @@ void store_incoming_discard(struct store_incoming *incoming)
         return;
     }
     struct store *store = incoming->store;
+    /* A complete one would be installed by the next store_open, and nobody would expect that. */
     bool was_complete = store_incoming_is_complete(incoming);
     /* Which name it has depends on where it failed. */
     const char *paths[] = {incoming->partial_path, incoming->path};
     for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
         err e = env_unlink(store->options.env, paths[i]);
+        if (e != OK && e != ERR_NO_FILE && was_complete) {
+            fatal(errno, "remove %s", paths[i]);
+        }
         if (e != OK && e != ERR_NO_FILE) {
             LOG_WARN(store->options.log, "a snapshot could not be removed", LOG_ERR(e),
                      LOG_TEXT("path", paths[i]));
         }
     }
-    /* A complete one would be installed by the next store_open, and nobody would expect that. */
     if (was_complete && env_dir_sync(store->options.env, store->incoming_directory) != OK) {
         fatal(errno, "sync %s", store->incoming_directory);
     }

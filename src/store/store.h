@@ -105,6 +105,8 @@ MUST_USE err store_get(struct store *store, struct slice key, struct store_recor
 void store_turn(struct store *store);
 /* Freezes and checkpoints now, unless one is under way or there is nothing new. */
 void store_checkpoint(struct store *store);
+/* The same, but what has failed waits for its time (store_turn): may be called again and again. */
+void store_checkpoint_soon(struct store *store);
 
 /*
  * OK, or why writes should be refused before they are proposed, and entries left unapplied for a

@@ -153,7 +153,7 @@ void cluster_step(struct cluster *cluster, struct node *node, const struct messa
     err e = raft_step(node->raft, message);
     if (e == ERR_MALFORMED) {
         struct hard_state after = raft_hard_state(node->raft);
-        ASSERT(cluster->is_hostile);
+        ASSERT(cluster->is_hostile && message->from != node->id);
         ASSERT(before.term == after.term && before.vote == after.vote);
         ASSERT(before.commit == after.commit && role == node->raft->role);
         ASSERT(last == raft_log_last_index(&node->raft->log));

@@ -226,6 +226,36 @@ static void only_the_right_welcome_is_taken(void **state)
     assert_welcome_is_not_taken(env, noise, "malformed frame");
 }
 
+static uint64_t told_by(struct env *env, uint64_t cluster_id, node_id from)
+{
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, raw_listen(&listener, env));
+    AWAIT(env, raw_has(&listener.raw, FRAME_HELLO));
+    struct frame_header header = raw_header(FRAME_REFUSE, from);
+    header.cluster_id = cluster_id;
+    struct frame_refuse refuse = {.reason = FRAME_REFUSAL_UNKNOWN, .as_of = 77};
+    struct writer payload = {0};
+    frame_refuse_encode(&refuse, &payload);
+    raw_send(&listener.raw, header, writer_slice(&payload));
+    writer_deinit(&payload);
+    AWAIT(env, node_has_logged(&one, "refused by peer"));
+    uint64_t as_of = one.unknown_as_of;
+    node_close(&one);
+    raw_listener_close(&listener);
+    return as_of;
+}
+
+/* Whoever listens at its address can refuse, and is not believed more than that. */
+static void only_the_peer_itself_tells_of_a_removal(void **state)
+{
+    struct env *env = *state;
+    assert_int_equal(told_by(env, CLUSTER, 2), 77);
+    assert_int_equal(told_by(env, CLUSTER, 3), 0);
+    assert_int_equal(told_by(env, CLUSTER + 1, 2), 0);
+}
+
 static void a_doubled_welcome_does_not_disturb_the_connection(void **state)
 {
     struct env *env = *state;
@@ -287,6 +317,7 @@ int main(void)
         NET_TEST(a_peer_that_says_so_while_a_long_frame_comes_in_is_not_silent),
         NET_TEST(a_new_address_moves_the_connection),
         NET_TEST(only_the_right_welcome_is_taken),
+        NET_TEST(only_the_peer_itself_tells_of_a_removal),
         NET_TEST(a_doubled_welcome_does_not_disturb_the_connection),
         NET_TEST(a_refused_dialler_tries_again_as_soon_as_the_peer_dials_it),
         NET_TEST(a_name_that_does_not_resolve_is_an_outage_like_any_other),

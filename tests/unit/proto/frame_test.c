@@ -120,7 +120,7 @@ static void what_no_frame_says_is_refused_despite_a_right_crc(void **state)
     static const struct {
         size_t offset;
         uint16_t value;
-    } cases[] = {{12, 0}, {12, FRAME_TYPE_LAST + 1}, {16, 0}};
+    } cases[] = {{12, 0}, {12, FRAME_TYPE_LAST + 1}, {16, 0}, {32, 0}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buf *frame = build(FRAME_RAFT, SLICE_EMPTY);
         store_u16(frame->data + cases[i].offset, cases[i].value);
@@ -245,13 +245,13 @@ static void a_hello_comes_back_as_it_was_encoded(void **state)
     writer_deinit(&out);
 }
 
-static void a_hello_with_long_or_unprintable_texts_is_refused(void **state)
+static void a_hello_with_long_or_unprintable_texts_or_no_instance_is_refused(void **state)
 {
     (void)state;
     uint8_t text[ADDRESS_SIZE_MAX + 1];
     memset(text, 'a', sizeof(text));
     struct writer out = {0};
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         size_t peer_size = i == 4 ? ADDRESS_SIZE_MAX + 1 : ADDRESS_SIZE_MAX;
         size_t address_size = i == 1 ? ADDRESS_SIZE_MAX + 1 : ADDRESS_SIZE_MAX;
         size_t version_size = i == 2 ? FRAME_VERSION_SIZE_MAX + 1 : FRAME_VERSION_SIZE_MAX;
@@ -259,7 +259,7 @@ static void a_hello_with_long_or_unprintable_texts_is_refused(void **state)
         writer_reset(&out);
         writer_u32(&out, FRAME_PROTOCOL);
         writer_u64(&out, 1);
-        writer_u64(&out, 1);
+        writer_u64(&out, i == 5 ? 0 : 1); /* no directory has the instance 0 */
         writer_sized(&out, (struct slice){text, address_size});
         writer_sized(&out, (struct slice){text, peer_size});
         writer_sized(&out, (struct slice){text, version_size});
@@ -369,7 +369,7 @@ int main(void)
         cmocka_unit_test(a_large_frame_in_pieces_leaves_no_memory_behind),
         cmocka_unit_test(a_handler_that_fails_stops_the_parser),
         cmocka_unit_test(a_hello_comes_back_as_it_was_encoded),
-        cmocka_unit_test(a_hello_with_long_or_unprintable_texts_is_refused),
+        cmocka_unit_test(a_hello_with_long_or_unprintable_texts_or_no_instance_is_refused),
         cmocka_unit_test(a_refusal_comes_back_with_its_text_cut),
         cmocka_unit_test(a_snapshots_chunk_comes_back_as_it_was_encoded),
         cmocka_unit_test(the_answer_to_a_chunk_comes_back_as_it_was_encoded),

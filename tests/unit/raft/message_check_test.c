@@ -59,6 +59,8 @@ static void envelopes_must_make_sense(void **state)
     bad = good;
     bad.term = UINT64_MAX;
     assert_int_equal(raft_step(solo.raft, &bad), ERR_MALFORMED);
+    bad.term = UINT64_C(1) << 62; /* there would be no term after it */
+    assert_int_equal(raft_step(solo.raft, &bad), ERR_MALFORMED);
     struct entry entry = make_entry(1, 1);
     bad = good;
     bad.entries = &entry;

@@ -289,6 +289,8 @@ static void live_through_a_full_disk(void *ctx)
     EXPECT(store_get(store, SLICE_LITERAL("key-00000001"), &record) == OK);
     buf_unref(record.owner);
     limit_file_size(RLIM_INFINITY);
+    store_checkpoint_soon(store);
+    EXPECT(!store->is_writing);
     store_checkpoint(store); /* does not wait for its time */
     wait_for_checkpoints(world, 2);
     EXPECT(store_health(store) == OK);
