@@ -60,7 +60,8 @@ static void part_from(struct replica *replica, node_id peer)
     }
     replica_peer_down(replica, peer);
     id_set_remove(&replica->given_up, peer);
-    if (identity_forget(&node->identity, peer)) {
+    bool is_history = replica->members.replayed_index != 0; /* it may have come back since (M7) */
+    if (!is_history && identity_forget(&node->identity, peer)) {
         node_save_identity(node);
     }
 }
@@ -105,6 +106,17 @@ static bool is_among(const struct member *members, uint32_t count, node_id id)
     return false;
 }
 
+/* M7; ADR 16 */
+static void expect(struct replica *replica, node_id id)
+{
+    const struct identity *identity = &replica->node->identity;
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
+        if (identity->peers[i].id == id) {
+            net_peer_expect(replica->node->net, id, identity->peers[i].instance);
+        }
+    }
+}
+
 static void connect_to(struct replica *replica, const struct member *member)
 {
     struct node *node = replica->node;
@@ -116,6 +128,8 @@ static void connect_to(struct replica *replica, const struct member *member)
     if (e != OK) {
         LOG_WARN(node->log, "a member has no usable address", LOG_U64("member", member->id),
                  LOG_TEXT("address", member->peer_address));
+    } else {
+        expect(replica, member->id);
     }
 }
 
@@ -152,6 +166,7 @@ static void note_removal(struct replica *replica, uint64_t index)
         return;
     }
     replica->members.is_removed = true;
+    replica->members.removed_index = index;
     LOG_WARN(replica->node->log,
              "this node was removed from the cluster and takes no part any more: it can be "
              "stopped, its data directory is not needed",
@@ -163,7 +178,9 @@ static void note_own_place(struct replica *replica, bool was_member, uint64_t in
     struct node *node = replica->node;
     struct members *members = &replica->members;
     bool is_in = membership_find(&replica->membership, self_of(replica)) != NULL;
-    if (is_in && !was_member) {
+    /* In between it may have been removed, within a snapshot. */
+    bool is_back = is_in && members->is_removed && index > members->removed_index;
+    if (is_in && (!was_member || is_back)) {
         members->is_removed = false;
         members->is_cut_off = false;
         members->joined_index = index;
@@ -218,6 +235,7 @@ bool members_take_stranger(struct replica *replica, node_id id, const char *addr
         net_peer_set(node->net, id, address) != OK) {
         return false;
     }
+    expect(replica, id);
     uint64_t election_ms = node->options.election_timeout_ms;
     begin_farewell(replica, id, STRANGER_TIMEOUTS * election_ms);
     LOG_INFO(node->log, "taken for a member that this node has not heard of yet",
@@ -231,6 +249,26 @@ void members_start(struct replica *replica)
     replica->members.is_removed =
         !is_in && replica->membership.member_count > 0 && !replica->node->identity.is_joining;
     replica->members.is_cut_off = replica->members.is_removed && !replica->node->options.is_joining;
+    replica->members.replayed_index = wal_bounds(replica->node->wal, replica->region).last_index;
+}
+
+/* M7 */
+static void forget_former(struct replica *replica)
+{
+    const struct node_options *options = &replica->node->options;
+    struct identity *identity = &replica->node->identity;
+    bool is_any = false;
+    replica->members.replayed_index = 0;
+    for (uint32_t i = identity->peer_count; i > 0; i--) {
+        node_id id = identity->peers[i - 1].id;
+        bool is_told = options->is_joining && is_among(options->members, options->member_count, id);
+        if (!is_told && membership_find(&replica->membership, id) == NULL) {
+            is_any = identity_forget(identity, id) || is_any;
+        }
+    }
+    if (is_any) {
+        node_save_identity(replica->node);
+    }
 }
 
 /* M4 */
@@ -270,6 +308,10 @@ static void cut_off(struct replica *replica, uint64_t now_ms)
 
 void members_tick(struct replica *replica, uint64_t now_ms)
 {
+    if (replica->members.replayed_index != 0 &&
+        replica->applied >= replica->members.replayed_index) {
+        forget_former(replica);
+    }
     if (replica->members.leaving_count > 0) {
         end_farewells(replica, now_ms, 0);
     }

@@ -18,6 +18,9 @@
  *     the node has applied itself, as a member, it was removed in between: entries that are applied
  *     are the same everywhere. So it learns what M2 may be too short for. It is not written down:
  *     after a restart it is told again.
+ * M7  By which directory a peer was met is remembered from the meeting to the removal, and holds as
+ *     soon as the peer is one again after a restart, be it by an entry that is replayed. Who is
+ *     removed in a checkpoint alone is forgotten when the log has been replayed.
  */
 #ifndef NODE_MEMBERS_H
 #define NODE_MEMBERS_H
@@ -33,10 +36,13 @@ struct members_leaving {
 
 /* All zero at first. */
 struct members {
-    bool is_removed;        /* this node was a member, and is none any more */
-    bool is_cut_off;        /* removed, and its connections are gone */
-    uint64_t joined_index;  /* the entry that made this node a member; 0: known from the start */
-    uint32_t leaving_count; /* M2 */
+    bool is_removed;         /* this node was a member, and is none any more */
+    bool is_cut_off;         /* removed, and its connections are gone */
+    uint64_t removed_index;  /* then: as of which entry */
+    uint64_t joined_index;   /* the entry that made this node a member; 0: known from the start */
+    uint64_t replayed_index; /* M7: up to it the log tells of what this node knew before it was
+                              * started; 0: that is over */
+    uint32_t leaving_count;  /* M2 */
     struct members_leaving leaving[MEMBERS_MAX];
 };
 

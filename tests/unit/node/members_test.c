@@ -220,6 +220,76 @@ static void a_refusal_from_before_its_own_time_tells_a_member_nothing(void **sta
     cluster_deinit(&cluster);
 }
 
+static void read_identity(struct cluster *cluster, uint32_t i, char text[1024])
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/identity", cluster->directories[i]);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    text[fread(text, 1, 1023, file)] = '\0';
+    assert_int_equal(fclose(file), 0);
+}
+
+static bool have_met(void *ctx)
+{
+    const struct wait *wait = ctx;
+    char text[1024];
+    read_identity(wait->cluster, wait->node, text);
+    return strstr(text, "peer 4 ") != NULL;
+}
+
+/* M7: what nodes 1 and 4 acknowledged while node 2 was away is not known to 4 any more. */
+static void a_member_that_lost_its_data_is_not_taken_by_who_replays_how_it_was_added(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct reading reading;
+    a_cluster_of(&cluster, 2);
+    start_joining(&cluster, 3);
+    add_learner(&cluster, 3, true);
+    struct wait wait = {&cluster, 3, 0};
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    uint32_t stays = 0;
+    wait.node = 1;
+    assert_true(turn_until(&cluster, have_met, &wait));
+    const struct store_region *region = store_region(cluster.nodes[wait.node]->store, REGION_FIRST);
+    assert_true(region->checkpoint.index < region->applied.index);
+    stop_node(&cluster, wait.node);
+    put_at_least_once(&cluster, stays, "b", "2");
+    stop_node(&cluster, 3);
+    stop_node(&cluster, stays);
+    remove_data(&cluster, 3, "");
+    start_joining(&cluster, 3);
+    start_node(&cluster, wait.node);
+    begin_get(&cluster, wait.node, &reading, "b", READ_LINEARIZABLE, 2000);
+    assert_true(turn_until(&cluster, is_read, &reading));
+    assert_int_equal(reading.e, ERR_NO_LEADER);
+    start_node(&cluster, stays);
+    assert_value(&cluster, wait.node, "b", "2");
+    cluster_deinit(&cluster);
+}
+
+/* Away from its removal until it was added again, a member hears of both by a snapshot only. */
+static void who_is_back_within_a_snapshot_serves_again(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster_of(&cluster, 3);
+    uint32_t back = (leader_of(&cluster) + 1) % 3;
+    struct replica *replica = cluster.nodes[back]->replica;
+    struct wait wait = {&cluster, back, 0};
+    struct membership membership = replica->membership;
+    members_told_of_removal(replica, replica->applied + 5);
+    assert_true(is_removed(&wait));
+    members_adopt(replica, &membership, replica->applied + 4); /* from before that */
+    assert_true(is_removed(&wait));
+    members_adopt(replica, &membership, replica->applied + 9);
+    assert_false(is_removed(&wait));
+    assert_value(&cluster, back, "a", "1");
+    cluster_deinit(&cluster);
+}
+
 /* A node that comes anew catches up through times in which its id was another's. */
 static void who_is_still_joining_is_not_told_of_a_removal(void **state)
 {
@@ -234,16 +304,6 @@ static void who_is_still_joining_is_not_told_of_a_removal(void **state)
     add_learner(&cluster, 3, true);
     assert_true(turn_until(&cluster, is_voter_itself, &wait));
     cluster_deinit(&cluster);
-}
-
-static void read_identity(struct cluster *cluster, uint32_t i, char text[1024])
-{
-    char path[128];
-    snprintf(path, sizeof(path), "%s/identity", cluster->directories[i]);
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    text[fread(text, 1, 1023, file)] = '\0';
-    assert_int_equal(fclose(file), 0);
 }
 
 static void an_id_that_was_removed_may_come_back_with_a_new_directory(void **state)
@@ -314,6 +374,8 @@ int main(void)
         cmocka_unit_test(a_leader_removes_itself_and_another_one_leads),
         cmocka_unit_test(a_member_that_was_removed_while_it_was_away_is_told_and_disturbs_nobody),
         cmocka_unit_test(a_refusal_from_before_its_own_time_tells_a_member_nothing),
+        cmocka_unit_test(a_member_that_lost_its_data_is_not_taken_by_who_replays_how_it_was_added),
+        cmocka_unit_test(who_is_back_within_a_snapshot_serves_again),
         cmocka_unit_test(who_is_still_joining_is_not_told_of_a_removal),
         cmocka_unit_test(an_id_that_was_removed_may_come_back_with_a_new_directory),
         cmocka_unit_test(a_node_alone_begins_to_listen_and_grows),
