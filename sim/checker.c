@@ -247,7 +247,7 @@ static void check_committed(struct checker *checker, const struct host *host, ui
     checker->committed = index > checker->committed ? index : checker->committed;
 }
 
-/* K5: by log matching, the last committed entry stands for all before it. */
+/* K1; K5: by log matching, the last committed entry stands for all before it. */
 static void check_elected(struct checker *checker, const struct host *host, const struct raft *raft)
 {
     uint64_t *leader = word_at(&checker->leaders, raft->term);
@@ -256,7 +256,8 @@ static void check_elected(struct checker *checker, const struct host *host, cons
                  *leader, host->number, raft->term);
     }
     if (*leader == host->number) {
-        return;
+        sim_fail(checker->sim, "election safety: node %u is elected twice in term %" PRIu64,
+                 host->number, raft->term);
     }
     *leader = host->number;
     checker->elections++;
@@ -358,6 +359,24 @@ static void check_recovered(struct checker *checker, const struct host *host,
     }
 }
 
+/* K10: a leader counts the copies of its own term's entries only; those before come with them
+ * (Raft, 5.4.2). What it had heard of before it was elected may be of any term. */
+static void check_commit_rule(struct checker *checker, const struct host *host,
+                              const struct raft *raft, const struct life *life)
+{
+    uint64_t commit = raft->log.committed;
+    uint64_t term = 0;
+    if (!life->is_leader || life->term != raft->term || commit == life->commit) {
+        return;
+    }
+    if (raft_log_term(&raft->log, commit, &term) == OK && term != raft->term) {
+        sim_fail(checker->sim,
+                 "commit rule: node %u leads term %" PRIu64 " and commits up to index %" PRIu64
+                 ", which is of term %" PRIu64,
+                 host->number, raft->term, commit, term);
+    }
+}
+
 /* K10 */
 static void check_leader(struct checker *checker, const struct host *host, const struct raft *raft,
                          const struct life *life)
@@ -398,6 +417,7 @@ void checker_after_turn(struct checker *checker, const struct host *host)
                  " to %" PRIu64,
                  host->number, life->term, raft->term, life->commit, commit);
     }
+    check_commit_rule(checker, host, raft, life);
     for (uint64_t index = life->commit + 1; index <= commit; index++) {
         uint64_t term;
         if (raft_log_term(&raft->log, index, &term) == OK) {

@@ -2,7 +2,7 @@
  * The invariants, looked at after every event. What nodes promise each other and their clients is
  * kept here from outside; a node that contradicts it ends the simulation (sim_fail).
  *
- *   K1  Election safety: at most one leader a term.
+ *   K1  Election safety: at most one leader a term, and elected once, over all lives.
  *   K2  One vote a term, over all lives of a node.
  *   K3  Log matching: one (index, term), one entry, and the same term before it, on every node.
  *   K4  State-machine safety: one committed entry an index, on every node, for ever; commit and
@@ -15,8 +15,8 @@
  *       acknowledged to a leader, or counted for itself as one, and the term that it did so in.
  *   K9  In a quiet cluster the first leader stays: neither short stalls nor a follower that was
  *       away make anybody else stand.
- *   K10 Who leads is a voter by the configuration that it has applied, and proposes nothing while
- *       it hands leadership over.
+ *   K10 Who leads is a voter by the configuration that it has applied, commits by an entry of its
+ *       own term, and proposes nothing while it hands leadership over.
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H

@@ -141,6 +141,29 @@ static void one_leader_a_term_passes_also_in_another_life(void **state)
     assert_ptr_equal(checker_leader(sim->checker), sim->hosts[1]);
 }
 
+static void is_elected_again(struct sim *sim)
+{
+    leads(sim, 1, 4);
+    follows(sim, 1, 4);
+    leads(sim, 1, 4);
+}
+
+static void is_elected_again_in_another_life(struct sim *sim)
+{
+    leads(sim, 1, 4);
+    new_life(sim, 1);
+    leads(sim, 1, 4);
+}
+
+static void a_term_won_twice_is_found_also_in_another_life(void **state)
+{
+    (void)state;
+    assert_fails(three_nodes(), is_elected_again,
+                 "election safety: node 1 is elected twice in term 4");
+    assert_fails(three_nodes(), is_elected_again_in_another_life,
+                 "election safety: node 1 is elected twice in term 4");
+}
+
 /* ---- K2 ---- */
 
 static void two_votes_in_two_lives(struct sim *sim)
@@ -670,6 +693,31 @@ static void a_leader_that_must_not_lead_or_propose_is_found(void **state)
                  "node 1 hands term 2 over to node 3 and goes on proposing, up to index 5");
 }
 
+static void commits_by_an_entry_of_an_older_term(struct sim *sim)
+{
+    leads(sim, 1, 2);
+    commits(sim, 1, 3);
+}
+
+static void a_commit_by_an_entry_of_an_older_term_is_found(void **state)
+{
+    (void)state;
+    assert_fails(three_nodes(), commits_by_an_entry_of_an_older_term,
+                 "commit rule: node 1 leads term 2 and commits up to index 3, which is of term 1");
+}
+
+static void older_entries_are_committed_with_one_of_the_term_or_before_the_election(void **state)
+{
+    (void)state;
+    struct sim *sim = three_nodes();
+    node_of(sim, 1)->raft.log.committed = 2; /* heard in the turn in which it is elected */
+    leads(sim, 1, 2);
+    node_of(sim, 1)->terms[4] = 2;
+    commits(sim, 1, 4);
+    commits(sim, 2, 3); /* as a follower */
+    assert_int_equal(checker_committed(sim->checker), 4);
+}
+
 static void a_leader_may_propose_until_it_hands_over_and_after_it_has_given_up(void **state)
 {
     (void)state;
@@ -686,7 +734,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leader_that_must_not_lead_or_propose_is_found),
         cmocka_unit_test(a_leader_may_propose_until_it_hands_over_and_after_it_has_given_up),
+        cmocka_unit_test(a_commit_by_an_entry_of_an_older_term_is_found),
+        cmocka_unit_test(older_entries_are_committed_with_one_of_the_term_or_before_the_election),
         cmocka_unit_test(two_leaders_of_one_term_are_found),
+        cmocka_unit_test(a_term_won_twice_is_found_also_in_another_life),
         cmocka_unit_test(one_leader_a_term_passes_also_in_another_life),
         cmocka_unit_test(a_second_vote_is_found_also_in_another_life),
         cmocka_unit_test(a_vote_said_again_and_one_of_each_term_pass),
