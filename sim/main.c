@@ -101,17 +101,22 @@ static void disturb_heap(void)
     }
 }
 
-static _Noreturn void run_child(const struct campaign *campaign, const struct job *job,
-                                struct sim_result *result)
+static struct sim_options options_of(const struct campaign *campaign, const struct job *job)
 {
-    /* What a dead node held is never given back (host.h, H1): a limit instead of a leak check. */
-    struct sim_options options = {
+    return (struct sim_options){
         .seed = job->seed,
         .profile = campaign->options.profile,
         .simulated_ns_max = campaign->options.seconds * SIM_SECOND,
         .is_traced = campaign->options.is_traced,
         .out = job->out,
     };
+}
+
+static _Noreturn void run_child(const struct campaign *campaign, const struct job *job,
+                                struct sim_result *result)
+{
+    /* What a dead node held is never given back (host.h, H1): a limit instead of a leak check. */
+    struct sim_options options = options_of(campaign, job);
     if (job->is_second) {
         disturb_heap();
     }
@@ -159,7 +164,8 @@ static void job_failed(struct campaign *campaign, struct job *job, int status)
     campaign->failed++;
     print_out(job->out);
     if (WIFSIGNALED(status) || WEXITSTATUS(status) != SIM_FAILED_STATUS) {
-        sim_tell_seed(stdout, job->seed, campaign->options.profile, false);
+        struct sim_options options = options_of(campaign, job);
+        sim_tell_seed(stdout, &options, false);
         if (WIFSIGNALED(status)) {
             (void)printf("the simulator died of signal %d%s\n", WTERMSIG(status),
                          WTERMSIG(status) == SIGALRM ? ": it hangs" : "");
@@ -194,7 +200,8 @@ static bool verify(struct campaign *campaign, struct job *job, const struct sim_
     job->is_second = false;
     if (job->first_hash != result->trace_hash) {
         campaign->failed++;
-        sim_tell_seed(stdout, job->seed, campaign->options.profile, true);
+        struct sim_options options = options_of(campaign, job);
+        sim_tell_seed(stdout, &options, true);
         (void)printf("the same seed twice, and not the same trace: %016" PRIx64 ", %016" PRIx64
                      "\n",
                      job->first_hash, result->trace_hash);

@@ -272,6 +272,7 @@ static struct sim *sim_new(const struct sim_options *options)
     if (options->simulated_ns_max > 0 && sim->plan.duration_ns > options->simulated_ns_max) {
         sim->plan.duration_ns = options->simulated_ns_max;
     }
+    sim->simulated_ns_max = options->simulated_ns_max;
     current = sim;
     sim->network = network_new(sim);
     sim->checker = checker_new(sim);

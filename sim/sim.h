@@ -101,7 +101,8 @@ struct sim {
     struct checker *checker;
     struct faults *faults;
     struct admin *admin;
-    bool is_calm; /* no fault begins any more: the end, when liveness is asked for */
+    bool is_calm;              /* no fault begins any more: the end, when liveness is asked for */
+    uint64_t simulated_ns_max; /* as it was asked for (sim_options) */
     uint64_t counts[SIM_COUNT_COUNT];
     FILE *out; /* where a failure is told */
 };
@@ -138,8 +139,8 @@ void sim_run(const struct sim_options *options, struct sim_result *out_result);
 /* What this program was built from; "+" at its end: and from changes to that. */
 extern const char sim_commit[];
 
-/* "FAILED: " and the line that shows it again. */
-void sim_tell_seed(FILE *out, uint64_t seed, enum plan_profile profile, bool is_verified);
+/* "FAILED: " and the line that shows it again; `out` may be another than the run's own. */
+void sim_tell_seed(FILE *out, const struct sim_options *options, bool is_verified);
 
 /*
  * A broken invariant: tells which, the line that shows it again and each node's last events, and
