@@ -292,7 +292,8 @@ static void start_next(struct env_worker *worker)
     if (worker->job == NULL && !list_is_empty(&worker->waiting) &&
         !world_is_scheduled(&worker->start)) {
         struct env *env = worker->env;
-        worker->waited_ns = env_sim_write_ns(env, 0) + env_sim_sync_ns(env);
+        uint64_t write_ns = env_sim_write_ns(env, 0); /* one a statement: dice have an order */
+        worker->waited_ns = write_ns + env_sim_sync_ns(env);
         env_sim_schedule(env, &worker->start, now_ns(env) + hand_over_ns(env) + worker->waited_ns);
     }
 }

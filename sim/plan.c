@@ -104,26 +104,25 @@ static uint32_t weight(struct prng *prng, uint32_t max)
 
 static void draw_weights(struct plan *plan, struct prng *prng)
 {
-    plan->weights = (struct plan_weights){
-        .crash = weight(prng, 10),
-        .crash_effect = weight(prng, 10),
-        .crash_all = weight(prng, 3),
-        .stop = weight(prng, 4),
-        .pause = weight(prng, 6),
-        .cut = weight(prng, 10),
-        .clog = weight(prng, 6),
-        .reset = weight(prng, 6),
-        .disk_slow = weight(prng, 4),
-        .disk_stall = weight(prng, 4),
-        .sync_error = weight(prng, 3),
-        .disk_full = weight(prng, 3),
-        .rot = weight(prng, 3),
-        .wipe = weight(prng, 3),
-        .clock_jump = weight(prng, 3),
-        .membership = weight(prng, 6),
-        .transfer = weight(prng, 6),
-        .campaign = weight(prng, 3),
-    };
+    struct plan_weights *weights = &plan->weights; /* one a statement: dice have an order */
+    weights->crash = weight(prng, 10);
+    weights->crash_effect = weight(prng, 10);
+    weights->crash_all = weight(prng, 3);
+    weights->stop = weight(prng, 4);
+    weights->pause = weight(prng, 6);
+    weights->cut = weight(prng, 10);
+    weights->clog = weight(prng, 6);
+    weights->reset = weight(prng, 6);
+    weights->disk_slow = weight(prng, 4);
+    weights->disk_stall = weight(prng, 4);
+    weights->sync_error = weight(prng, 3);
+    weights->disk_full = weight(prng, 3);
+    weights->rot = weight(prng, 3);
+    weights->wipe = weight(prng, 3);
+    weights->clock_jump = weight(prng, 3);
+    weights->membership = weight(prng, 6);
+    weights->transfer = weight(prng, 6);
+    weights->campaign = weight(prng, 3);
     plan->fault_gap_ns = chance_log(prng, 300 * SIM_MS, 20 * SIM_SECOND);
     plan->fault_length_ns = chance_log(prng, 200 * SIM_MS, 15 * SIM_SECOND);
     plan->down_ns = chance_log(prng, 10 * SIM_MS, 10 * SIM_SECOND);
@@ -142,12 +141,10 @@ static void draw_changes(struct plan *plan, struct prng *prng)
     plan->is_admin_hasty = plan->profile != PLAN_QUIET && draw_bool(prng);
     plan->changes = (struct plan_changes){.add = 4, .remove = 2, .replace = 2, .role = 2};
     if (plan->is_admin_hasty) {
-        plan->changes = (struct plan_changes){
-            .add = 1 + weight(prng, 5),
-            .remove = weight(prng, 6),
-            .replace = weight(prng, 6),
-            .role = weight(prng, 12),
-        };
+        plan->changes.add = 1 + weight(prng, 5);
+        plan->changes.remove = weight(prng, 6);
+        plan->changes.replace = weight(prng, 6);
+        plan->changes.role = weight(prng, 12);
         plan->change_at_once = (uint32_t)chance_between(prng, 10000, 1000000);
         plan->change_cut = (uint32_t)chance_between(prng, 10000, 500000);
     }
