@@ -213,9 +213,6 @@ REPLICATION = [
     struct raft_pos pos = {.index = raft_tracker_committed(&raft->tracker)};
     (void)!raft_log_term(&raft->log, pos.index, &pos.term);""",
         profile="crash",
-        hours=400,
-        slow="not found in 33 hours yet",
-        also=[SMALL_MESSAGES],
     ),
     Mutant(
         name="no-entry-at-term-start",
