@@ -18,6 +18,8 @@
 #define CHANGES_MAX 8u
 /* What a hasty administrator asks for at a time, at most. */
 #define BURST_MAX 4u
+/* Numbers that are kept for the replacement of what is lost. */
+#define HOSTS_RESERVED 4u
 
 /* Something to do on a node's loop; freed when it is done, or the life is over. */
 struct errand {
@@ -244,12 +246,58 @@ static void change_add_member(struct errand *errand, const struct host *host, bo
     (void)snprintf(member->peer_address, sizeof(member->peer_address), "%s", host->address);
 }
 
-/* A new machine, with the cluster's id and addresses; NULL: all numbers are used up. */
-static struct host *new_host(struct admin *admin)
+static bool is_being_changed(const struct admin *admin, node_id id)
+{
+    for (uint32_t i = 0; i < admin->change_count; i++) {
+        const struct conf_change *change = &admin->changes[i]->change.change;
+        for (uint32_t j = 0; j < change->count; j++) {
+            if (change->changes[j].id == id) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Not a founder, and whole; no node that is up has it in its configuration. */
+static bool is_unused(const struct admin *admin, const struct host *host)
+{
+    const struct sim *sim = admin->sim;
+    for (uint32_t i = 1; i <= sim->host_count; i++) {
+        const struct replica *replica =
+            host_is_up(sim->hosts[i]) ? host_replica(sim->hosts[i]) : NULL;
+        if (replica != NULL && conf_state_has(&replica->membership.conf, host->number)) {
+            return false;
+        }
+    }
+    return host->is_joining && !is_lost(host) && !is_being_changed(admin, host->number);
+}
+
+/* One that was refused, or has been removed and kept its data; NULL: there is none. */
+static struct host *unused_host(struct admin *admin)
+{
+    const struct sim *sim = admin->sim;
+    uint64_t begin = prng_below(&admin->chance, sim->host_count);
+    for (uint32_t i = 0; i < sim->host_count; i++) {
+        struct host *host = sim->hosts[1 + (begin + i) % sim->host_count];
+        if (is_unused(admin, host)) {
+            return host;
+        }
+    }
+    return NULL;
+}
+
+/* A machine with the cluster's id and addresses that is no member: most changes are refused, so one
+ * that nobody took comes before a new one. NULL: but for those reserved, all numbers are used. */
+static struct host *host_to_add(struct admin *admin, uint32_t reserved)
 {
     struct sim *sim = admin->sim;
     const struct host *leader = checker_leader(sim->checker);
-    if (leader == NULL || sim->host_count == PLAN_HOSTS_MAX) {
+    struct host *unused = unused_host(admin);
+    if (unused != NULL) {
+        return unused;
+    }
+    if (leader == NULL || sim->host_count + reserved >= PLAN_HOSTS_MAX) {
         return NULL;
     }
     struct host *host = host_new(sim, sim->host_count + 1);
@@ -261,7 +309,7 @@ static struct host *new_host(struct admin *admin)
 
 static void add(struct admin *admin, struct host *asked)
 {
-    struct host *host = new_host(admin);
+    struct host *host = host_to_add(admin, HOSTS_RESERVED);
     if (host == NULL) {
         return;
     }
@@ -289,16 +337,17 @@ static void remove_one(struct admin *admin, struct host *asked, const struct con
     }
 }
 
-/* Some go and others come, in one joint step. */
+/* Some go and others come, in one joint step: nobody goes without a successor, but who is lost. */
 static void replace(struct admin *admin, struct host *asked, const struct id_set *old)
 {
     struct errand *errand = change_new(admin, asked, SIM_MEMBER_REPLACED);
     errand->change.change.transition = (enum conf_transition)prng_below(&admin->chance, 3);
     for (uint32_t i = 0; i < old->count; i++) {
-        change_add(errand, CONF_CHANGE_REMOVE, old->ids[i]);
-    }
-    for (uint32_t i = 0; i < old->count; i++) {
-        struct host *host = new_host(admin);
+        bool must_go = is_lost(admin->sim->hosts[old->ids[i]]);
+        struct host *host = host_to_add(admin, must_go ? 0 : HOSTS_RESERVED);
+        if (must_go || host != NULL) {
+            change_add(errand, CONF_CHANGE_REMOVE, old->ids[i]);
+        }
         if (host != NULL) {
             bool is_voter = prng_below(&admin->chance, 3) == 0;
             change_add(errand, is_voter ? CONF_CHANGE_ADD_VOTER : CONF_CHANGE_ADD_LEARNER,
@@ -306,7 +355,11 @@ static void replace(struct admin *admin, struct host *asked, const struct id_set
             change_add_member(errand, host, true);
         }
     }
-    errand_send(errand);
+    if (errand->change.change.count > 0) { /* an empty one would mean something else */
+        errand_send(errand);
+    } else {
+        errand_free(errand);
+    }
 }
 
 /* A hasty one takes several at once, perhaps everybody but whom it asks. */
