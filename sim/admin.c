@@ -428,12 +428,13 @@ static void ask(struct admin *admin, struct host *asked)
         return; /* O1 */
     }
     uint64_t count = is_hasty ? chance_between(&admin->chance, 1, BURST_MAX) : 1;
+    uint32_t under_way = admin->change_count;
     const struct conf_state *conf = &host_replica(asked)->membership.conf;
     while (count > 0 && admin->change_count < (is_hasty ? CHANGES_MAX : 1)) {
         change_something(admin, asked, conf);
         count--;
     }
-    if (is_hasty) {
+    if (is_hasty && admin->change_count > under_way) {
         faults_changing(admin->sim->faults, asked);
     }
 }
@@ -445,8 +446,9 @@ void admin_change(struct admin *admin)
 
 void admin_elected(struct admin *admin, struct host *host)
 {
-    bool is_asked = admin->sim->plan.is_admin_hasty && !admin->sim->is_calm &&
-                    chance_hits(&admin->chance, admin->sim->plan.change_at_once);
+    const struct plan *plan = &admin->sim->plan;
+    bool is_asked = plan->is_admin_hasty && plan->weights.membership > 0 && !admin->sim->is_calm &&
+                    chance_hits(&admin->chance, plan->change_at_once);
     if (is_asked) {
         ask(admin, host);
     }

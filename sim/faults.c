@@ -279,6 +279,16 @@ static void isolate_follower(struct faults *faults)
     world_trace(sim->world, "isolate", chosen, ways, until_ns);
 }
 
+/* False: it was cut already, and has its own end. */
+static bool cut_if_open(struct faults *faults, uint32_t from, uint32_t to, uint64_t until_ns)
+{
+    bool is_open = !network_is_cut(faults->sim->network, from, to);
+    if (is_open) {
+        cut_way(faults, from, to, until_ns);
+    }
+    return is_open;
+}
+
 static void cut_off(struct faults *faults, struct ending *ending)
 {
     struct sim *sim = faults->sim;
@@ -288,15 +298,18 @@ static void cut_off(struct faults *faults, struct ending *ending)
     uint64_t until_ns = now_ns(faults) + around(faults, sim->plan.fault_length_ns);
     uint32_t chosen = ending->host->number;
     bool spares_some = prng_below(&faults->chance, 2) == 0;
+    bool is_any = false;
     for (uint32_t other = 1; other <= sim->host_count; other++) {
         bool is_spared = spares_some && prng_below(&faults->chance, 2) == 0;
         if (other != chosen && !is_spared) {
-            cut_way(faults, other, chosen, until_ns);
-            cut_way(faults, chosen, other, until_ns);
+            is_any = cut_if_open(faults, other, chosen, until_ns) || is_any;
+            is_any = cut_if_open(faults, chosen, other, until_ns) || is_any;
         }
     }
-    sim_count(sim, SIM_CUT_ISOLATED, 1);
-    world_trace(sim->world, "cut off", chosen, until_ns, 0);
+    if (is_any) {
+        sim_count(sim, SIM_CUT_ISOLATED, 1);
+        world_trace(sim->world, "cut off", chosen, until_ns, 0);
+    }
 }
 
 /* Where a change is under way, who goes and who stays may have to do without each other. */
