@@ -141,6 +141,8 @@ extern const char sim_commit[];
 
 /* "FAILED: " and the line that shows it again; `out` may be another than the run's own. */
 void sim_tell_seed(FILE *out, const struct sim_options *options, bool is_verified);
+/* `what`, and the line that shows this simulation again. */
+void sim_tell(struct sim *sim, const char *what);
 
 /*
  * A broken invariant: tells which, the line that shows it again and each node's last events, and
