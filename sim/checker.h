@@ -8,7 +8,8 @@
  *   K4  State-machine safety: one committed entry an index, on every node, for ever; commit and
  *       term never go back within a life.
  *   K5  Leader completeness: who is elected has everything that was committed before.
- *   K6  Determinism: one applied index, one state hash.
+ *   K6  Determinism: one applied index, one state: records (by hash), counts, revision, clock and
+ *       membership; and each was reached by applying.
  *   K7  What was acknowledged is applied, once, with the revision that the client was told; what
  *       was refused for sure never is.
  *   K8  Durability: what a node has vouched for, it still has in its next life: entries that it

@@ -409,6 +409,87 @@ static void another_state_at_one_index_is_found(void **state)
                  "determinism: node 2 has another state after applying index 2");
 }
 
+static void applies_with_another_region_revision(struct sim *sim)
+{
+    uint64_t request = checker_request(sim->checker);
+    node_of(sim, 2)->region.revision = 1;
+    applies(sim, 1, 2, request, 77);
+    applies(sim, 2, 2, request, 77);
+}
+
+static void applies_with_another_clock(struct sim *sim)
+{
+    uint64_t request = checker_request(sim->checker);
+    node_of(sim, 2)->region.clock_ms = 1;
+    applies(sim, 1, 2, request, 77);
+    applies(sim, 2, 2, request, 77);
+}
+
+static void applies_with_another_membership(struct sim *sim)
+{
+    uint64_t request = checker_request(sim->checker);
+    node_of(sim, 2)->region.membership.members[0].id = 4;
+    node_of(sim, 2)->region.membership.member_count = 1;
+    applies(sim, 1, 2, request, 77);
+    applies(sim, 2, 2, request, 77);
+}
+
+static void another_revision_clock_or_membership_at_one_index_is_found(void **state)
+{
+    (void)state;
+    const char *text = "determinism: node 2 has another state after applying index 2";
+    assert_fails(three_nodes(), applies_with_another_region_revision, text);
+    assert_fails(three_nodes(), applies_with_another_clock, text);
+    assert_fails(three_nodes(), applies_with_another_membership, text);
+}
+
+/* Node `number` has the state at `index` without having applied what leads there. */
+static void installs(struct sim *sim, uint32_t number, uint64_t index, uint64_t clock_ms)
+{
+    struct store_region *region = &node_of(sim, number)->region;
+    region->applied = (struct raft_pos){1, index};
+    region->clock_ms = clock_ms;
+    checker_after_turn(sim->checker, sim->hosts[number]);
+}
+
+/* Node 1 applies entry 2, and has the clock 5 then. */
+static void apply_two(struct sim *sim)
+{
+    struct a_node *node = node_of(sim, 1);
+    node->region.applied = (struct raft_pos){1, 2};
+    node->region.clock_ms = 5;
+    applies(sim, 1, 2, checker_request(sim->checker), 0);
+}
+
+static void installs_another_state(struct sim *sim)
+{
+    apply_two(sim);
+    installs(sim, 2, 2, 6);
+}
+
+static void installs_what_nobody_applied(struct sim *sim)
+{
+    commits(sim, 1, 3);
+    installs(sim, 2, 3, 0);
+}
+
+static void a_state_that_nobody_reached_by_applying_is_found(void **state)
+{
+    (void)state;
+    assert_fails(three_nodes(), installs_another_state,
+                 "determinism: node 2 has a state at index 2, term 1 that nobody reached");
+    assert_fails(three_nodes(), installs_what_nobody_applied,
+                 "determinism: node 2 has a state at index 3, term 1 that nobody reached");
+}
+
+static void a_state_that_somebody_reached_by_applying_passes(void **state)
+{
+    (void)state;
+    struct sim *sim = three_nodes();
+    apply_two(sim);
+    installs(sim, 2, 2, 5);
+}
+
 static void applies_with_another_revision(struct sim *sim)
 {
     uint64_t request = checker_request(sim->checker);
@@ -752,6 +833,9 @@ int main(void)
         cmocka_unit_test(who_is_elected_late_need_not_have_what_was_committed_since),
         cmocka_unit_test(who_is_elected_late_needs_what_was_committed_before),
         cmocka_unit_test(another_state_at_one_index_is_found),
+        cmocka_unit_test(another_revision_clock_or_membership_at_one_index_is_found),
+        cmocka_unit_test(a_state_that_nobody_reached_by_applying_is_found),
+        cmocka_unit_test(a_state_that_somebody_reached_by_applying_passes),
         cmocka_unit_test(another_revision_of_one_request_is_found),
         cmocka_unit_test(another_entry_applied_at_an_index_is_found),
         cmocka_unit_test(a_request_applied_twice_or_in_spite_of_its_refusal_is_found),
