@@ -27,15 +27,6 @@ static bool is_mapped(const char *path)
     return size > 4 && strcmp(path + size - 4, ".mdb") == 0;
 }
 
-static bool is_refused(struct env *env, const struct inode *inode, uint64_t end)
-{
-    if (!env->host->is_full || end <= inode_extent(inode)) {
-        return false;
-    }
-    sim_count(env->sim, SIM_DISK_FULL, 1);
-    return true;
-}
-
 err env_file_open(struct env *env, const char *path, unsigned flags, struct env_file **out_file,
                   struct err_note *note)
 {
@@ -84,7 +75,7 @@ err env_file_write(struct env_file *file, uint64_t offset, const struct iovec *p
     }
     env_sim_effect(env);
     env_sim_spend(env, env_sim_write_ns(env, size));
-    if (is_refused(env, file->inode, offset + size)) {
+    if (env_sim_is_full(env, file->inode, offset + size)) {
         errno = ENOSPC;
         return ERR_NO_SPACE;
     }
@@ -131,7 +122,7 @@ err env_file_truncate(struct env_file *file, uint64_t size)
 err env_file_allocate(struct env_file *file, uint64_t size)
 {
     env_sim_effect(file->env);
-    if (is_refused(file->env, file->inode, size)) {
+    if (env_sim_is_full(file->env, file->inode, size)) {
         errno = ENOSPC;
         return ERR_NO_SPACE;
     }

@@ -104,10 +104,17 @@ void faults_elected(struct faults *faults, const struct host *host)
     }
 }
 
+/* As err_title calls it, or STORE_DAMAGE_ADVICE. */
+static bool is_of_damage(const char *words)
+{
+    return strstr(words, "is damaged") != NULL || strstr(words, "cannot be trusted") != NULL;
+}
+
 bool faults_excuse_fatal(struct faults *faults, struct host *host)
 {
     (void)faults;
-    bool is_excused = host->is_full || host->is_rotten || host->has_sync_failed;
+    bool is_excused = host->was_refused || host->has_sync_failed ||
+                      (host->is_rotten && is_of_damage(host->last_words));
     host->has_sync_failed = false;
     return is_excused;
 }

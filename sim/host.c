@@ -169,7 +169,7 @@ static void start_refused(struct host *host, const struct opening *opening)
     lmdb_calls_end(host->env);
     host->env->is_dead = true;
     host->env = NULL;
-    if (opening->e == ERR_NO_SPACE && host->is_full) {
+    if (opening->e == ERR_NO_SPACE && host->was_refused) {
         host_start_later(host, RETRY_NS);
         return;
     }
@@ -178,8 +178,8 @@ static void start_refused(struct host *host, const struct opening *opening)
         host_start_later(host, RETRY_NS);
         return;
     }
-    if (!host->is_rotten) {
-        sim_fail(sim, "node %u refuses to start with undamaged data: %s: %s", host->number,
+    if (!host->is_rotten || opening->e != ERR_DAMAGED) {
+        sim_fail(sim, "node %u refuses to start, and not for its disk: %s: %s", host->number,
                  err_name(opening->e), opening->note.text);
     }
     sim_count(sim, SIM_ROT_FOUND, 1);
@@ -197,6 +197,7 @@ void host_start(struct host *host)
     host->env = env_sim_new(host);
     host->lives++;
     host->has_sync_failed = false;
+    host->was_refused = false;
     if (host->lives > 1) {
         sim_count(sim, SIM_RESTART, 1);
     }

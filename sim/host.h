@@ -60,7 +60,8 @@ struct host {
     bool has_sync_failed;       /* in this life: the node has to stop */
     uint64_t sync_failed_ns;    /* when */
     bool is_full;
-    bool is_rotten; /* bits were flipped on it: it may refuse to start, or stop */
+    bool was_refused; /* in this life: a write, for want of space; the node may stop */
+    bool is_rotten;   /* bits were flipped on it: it may refuse to start, or stop */
 
     struct world_event restart;
     char last_words[ERR_NOTE_SIZE]; /* why the last life ended by itself, or did not begin */

@@ -91,8 +91,7 @@ static ssize_t write_at(int fd, struct slice bytes, uint64_t offset)
     struct inode *inode = descriptors[fd].inode;
     env_sim_effect(env);
     env_sim_spend(env, env_sim_write_ns(env, bytes.size));
-    if (env->host->is_full && offset + bytes.size > inode_extent(inode)) {
-        sim_count(env->sim, SIM_DISK_FULL, 1);
+    if (env_sim_is_full(env, inode, offset + bytes.size)) {
         errno = ENOSPC;
         return -1;
     }

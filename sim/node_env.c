@@ -393,6 +393,17 @@ uint64_t env_sim_sync_ns(struct env *env)
     return now + ns < free_ns ? free_ns - now : ns;
 }
 
+bool env_sim_is_full(struct env *env, const struct inode *inode, uint64_t end)
+{
+    struct host *host = env->host;
+    if (!host->is_full || end <= inode_extent(inode)) {
+        return false;
+    }
+    host->was_refused = true;
+    sim_count(env->sim, SIM_DISK_FULL, 1);
+    return true;
+}
+
 bool env_sim_sync_fails(struct env *env)
 {
     struct host *host = env->host;

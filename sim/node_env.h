@@ -54,6 +54,8 @@ void env_sim_spend(struct env *env, uint64_t ns);
 /* What a file call takes on this host's disk now. */
 uint64_t env_sim_write_ns(struct env *env, size_t size);
 uint64_t env_sim_sync_ns(struct env *env);
+/* Whether the disk refuses to let the file grow up to `end`. */
+bool env_sim_is_full(struct env *env, const struct inode *inode, uint64_t end);
 /* Whether this sync is the one that fails. */
 bool env_sim_sync_fails(struct env *env);
 

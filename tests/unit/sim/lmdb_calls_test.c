@@ -126,6 +126,7 @@ static void a_full_disk_and_a_failing_sync_are_lmdbs_too(void **state)
     struct sim *sim = one_life();
     in_life(meet_errors, NULL);
     assert_true(sim->hosts[1]->has_sync_failed);
+    assert_true(sim->hosts[1]->was_refused);
     assert_int_equal(sim->counts[SIM_DISK_FULL], 1);
 }
 

@@ -367,6 +367,36 @@ static void the_sync_that_is_drawn_fails_and_makes_nothing_durable(void **state)
     assert_false(faults_excuse_fatal(sim->faults, sim->hosts[1]));
 }
 
+static bool is_excused(struct sim *sim, const char *last_words)
+{
+    struct host *host = sim->hosts[1];
+    (void)snprintf(host->last_words, sizeof(host->last_words), "%s", last_words);
+    return faults_excuse_fatal(sim->faults, host);
+}
+
+static void a_full_disk_excuses_an_end_once_it_has_refused_something(void **state)
+{
+    (void)state;
+    struct sim *sim = one_life();
+    sim->hosts[1]->is_full = true;
+    assert_false(is_excused(sim, "wal: extend it: No space left on device"));
+    sim->hosts[1]->is_full = false;
+    in_life(fill_the_disk, NULL);
+    sim->hosts[1]->is_full = false; /* there is room again, too late */
+    assert_true(is_excused(sim, "wal: extend it: No space left on device"));
+}
+
+static void rot_excuses_an_end_that_speaks_of_damage(void **state)
+{
+    (void)state;
+    struct sim *sim = one_life();
+    assert_false(is_excused(sim, "log cannot be read back: Data on disk is damaged"));
+    sim->hosts[1]->is_rotten = true;
+    assert_true(is_excused(sim, "log cannot be read back: Data on disk is damaged"));
+    assert_true(is_excused(sim, "read data.mdb: its data cannot be trusted: replace this node"));
+    assert_false(is_excused(sim, "sync data.mdb: Input/output error"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,6 +414,8 @@ int main(void)
         cmocka_unit_test(a_nodes_assert_is_a_finding),
         cmocka_unit_test(a_full_disk_refuses_what_needs_blocks),
         cmocka_unit_test(the_sync_that_is_drawn_fails_and_makes_nothing_durable),
+        cmocka_unit_test(a_full_disk_excuses_an_end_once_it_has_refused_something),
+        cmocka_unit_test(rot_excuses_an_end_that_speaks_of_damage),
     };
     testing_exit(cmocka_run_group_tests(tests, NULL, NULL));
 }
