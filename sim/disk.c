@@ -14,6 +14,7 @@
 /* One change that is not durable yet, with what it replaced. */
 struct change {
     bool is_resize;
+    bool is_doomed;    /* a write: by a failed sync; it never arrives */
     bool is_durable;   /* of its own right (O_DSYNC): keeps its sectors, or size, come what may */
     uint64_t offset;   /* of a write */
     uint64_t old_size; /* of the file before it */
@@ -81,6 +82,19 @@ static void change_deinit(struct change *change)
     change->old = NULL;
 }
 
+/* The oldest `count`. */
+static void changes_drop(struct inode *inode, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        change_deinit(&inode->changes[i]);
+    }
+    inode->change_count -= count;
+    if (count > 0 && inode->change_count > 0) {
+        memmove(inode->changes, inode->changes + count,
+                inode->change_count * sizeof(*inode->changes));
+    }
+}
+
 struct inode *inode_ref(struct inode *inode)
 {
     inode->ref_count++;
@@ -92,7 +106,7 @@ void inode_unref(struct inode *inode)
     if (inode == NULL || --inode->ref_count > 0) {
         return;
     }
-    inode_sync(inode);
+    changes_drop(inode, inode->change_count);
     mem_free(inode->changes);
     if (inode->fd >= 0) {
         (void)munmap(inode->bytes, MAPPED_SIZE_MAX);
@@ -220,10 +234,23 @@ void inode_reserve(struct inode *inode, uint64_t size)
 
 void inode_sync(struct inode *inode)
 {
-    for (size_t i = 0; i < inode->change_count; i++) {
-        change_deinit(&inode->changes[i]);
+    size_t count = 0;
+    while (count < inode->change_count && !inode->changes[count].is_doomed) {
+        count++;
     }
-    inode->change_count = 0;
+    changes_drop(inode, count);
+    /* What lies over something doomed says how much of that a crash can take away. */
+    for (size_t i = 0; i < inode->change_count; i++) {
+        inode->changes[i].is_durable = !inode->changes[i].is_doomed;
+    }
+}
+
+void inode_sync_failed(struct inode *inode)
+{
+    for (size_t i = 0; i < inode->change_count; i++) {
+        struct change *change = &inode->changes[i];
+        change->is_doomed = !change->is_durable && !change->is_resize;
+    }
 }
 
 bool inode_is_clean(const struct inode *inode)
@@ -275,8 +302,8 @@ struct fate {
 static bool has_arrived(const struct fate *fate, size_t number, const struct change *change,
                         uint64_t sector)
 {
-    if (change->is_durable) {
-        return true;
+    if (change->is_durable || change->is_doomed) {
+        return change->is_durable;
     }
     switch (fate->kind) {
     case DISK_CRASH_LOST:
@@ -363,7 +390,7 @@ static uint64_t inode_crash(struct inode *inode, enum disk_crash kind, struct pr
         size = change->old_size;
     }
     mem_free(settled.bits);
-    inode_sync(inode);
+    changes_drop(inode, inode->change_count);
     return lost;
 }
 

@@ -7,6 +7,9 @@
  * D2  A power cut keeps, of what is not durable, what disk_crash draws: nothing, everything, a
  *     prefix in the order of writing, or any set of 512-byte sectors, each at one of the versions
  *     it had. A directory keeps a prefix of its changes, as a journalling file system does.
+ *     A sync that fails dooms what was written and not durable (Linux takes the pages for clean
+ *     then, ADR 3): it can be read, no later sync makes it durable, and every power cut loses it,
+ *     unless its sector is written again. The file's size is not of the pages: it still is to come.
  * D3  The death of a process alone loses nothing (the kernel lives on).
  */
 #ifndef SIM_DISK_H
@@ -75,7 +78,8 @@ size_t inode_read(const struct inode *inode, uint64_t offset, void *target, size
 void inode_write(struct inode *inode, uint64_t offset, struct slice bytes, bool is_durable);
 void inode_resize(struct inode *inode, uint64_t size);
 void inode_sync(struct inode *inode);
-/* Whether everything in it is durable. */
+void inode_sync_failed(struct inode *inode);
+/* Whether there is nothing that a crash could take from it. */
 bool inode_is_clean(const struct inode *inode);
 /* Changes bytes behind everybody's back, durably: bit rot. */
 void inode_rot(struct inode *inode, uint64_t offset, uint8_t mask);

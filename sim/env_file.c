@@ -98,6 +98,7 @@ err env_file_sync(struct env_file *file)
     struct env *env = file->env;
     env_sim_effect(env);
     if (env_sim_sync_fails(env)) {
+        inode_sync_failed(file->inode);
         errno = EIO;
         return ERR_IO;
     }

@@ -174,7 +174,7 @@ static void start_refused(struct host *host, const struct opening *opening)
         return;
     }
     if (opening->e == ERR_IO && host->has_sync_failed) {
-        (void)disk_crash(host->disk, DISK_CRASH_MIXED, &host->chance);
+        (void)disk_crash(host->disk, faults_crash_kind(sim->faults, host), &host->chance);
         host_start_later(host, RETRY_NS);
         return;
     }
@@ -279,8 +279,9 @@ void host_life_ended(struct host *host, enum env_end end)
         sim_fail(sim, "node %u stopped itself without a fault of its disk: %s", host->number,
                  host->last_words);
     }
-    /* After a failed sync nobody knows what the disk has. */
-    sim_count(sim, SIM_SECTORS_LOST, disk_crash(host->disk, DISK_CRASH_MIXED, &host->chance));
+    /* The process alone may have died, or what stopped it takes the machine along. */
+    sim_count(sim, SIM_SECTORS_LOST,
+              disk_crash(host->disk, faults_crash_kind(sim->faults, host), &host->chance));
     host_start_later(host, faults_down_ns(sim->faults));
 }
 

@@ -96,7 +96,9 @@ static ssize_t write_at(int fd, struct slice bytes, uint64_t offset)
         return -1;
     }
     if (descriptors[fd].is_durable) {
-        if (env_sim_sync_fails(env)) {
+        if (env_sim_sync_fails(env)) { /* the page cache has it all the same */
+            inode_write(inode, offset, bytes, false);
+            inode_sync_failed(inode);
             errno = EIO;
             return -1;
         }
@@ -148,6 +150,7 @@ static int sync_inode(int fd)
     struct env *env = descriptors[fd].env;
     env_sim_effect(env);
     if (env_sim_sync_fails(env)) {
+        inode_sync_failed(descriptors[fd].inode);
         errno = EIO;
         return -1;
     }

@@ -193,6 +193,68 @@ static void what_a_truncation_cut_off_is_not_written_to(void **state)
     }
 }
 
+static void what_a_failed_sync_has_doomed_is_lost_by_every_power_cut(void **state)
+{
+    (void)state;
+    for (enum disk_crash kind = DISK_CRASH_LOST; kind < DISK_CRASH_COUNT; kind++) {
+        struct a_disk at;
+        open_disk(&at, kind, false);
+        write_letters(at.inode, 0, 2 * S, 'a');
+        inode_sync(at.inode);
+        write_letters(at.inode, S, S, 'b');
+        inode_sync_failed(at.inode);
+        inode_sync(at.inode);
+        (void)disk_crash(at.disk, DISK_CRASH_PROCESS, &at.prng);
+        inode_sync(at.inode);
+        assert_int_equal(letter_at(at.inode, S), 'b');
+        assert_int_equal(disk_crash(at.disk, kind, &at.prng), 1);
+        assert_int_equal(letter_at(at.inode, S), 'a');
+        assert_true(inode_is_clean(at.inode));
+        disk_free(at.disk);
+    }
+}
+
+static void what_is_written_again_after_a_failed_sync_is_kept_by_the_next(void **state)
+{
+    (void)state;
+    for (enum disk_crash kind = DISK_CRASH_LOST; kind < DISK_CRASH_COUNT; kind++) {
+        struct a_disk at;
+        open_disk(&at, kind, false);
+        write_letters(at.inode, 0, 3 * S, 'a');
+        inode_sync(at.inode);
+        write_letters(at.inode, 0, 3 * S, 'b');
+        inode_sync_failed(at.inode);
+        write_letters(at.inode, S, S, 'c');
+        inode_sync(at.inode);
+        assert_int_equal(disk_crash(at.disk, kind, &at.prng), 2);
+        assert_int_equal(letter_at(at.inode, 0), 'a');
+        assert_int_equal(letter_at(at.inode, S), 'c');
+        assert_int_equal(letter_at(at.inode, 2 * S), 'a');
+        disk_free(at.disk);
+    }
+}
+
+static void a_size_is_not_doomed_by_a_failed_sync(void **state)
+{
+    (void)state;
+    struct a_disk at;
+    open_disk(&at, 1, true);
+    write_letters(at.inode, 0, 16 * S, 'a');
+    inode_sync_failed(at.inode);
+    inode_sync(at.inode);
+    (void)disk_crash(at.disk, DISK_CRASH_LOST, &at.prng);
+    assert_int_equal(inode_size(at.inode), 16 * S);
+    assert_int_equal(letter_at(at.inode, 15 * S), '\0');
+    /* Nor is what a later size has cut off written to. */
+    write_letters(at.inode, 15 * S, S, 'b');
+    inode_sync_failed(at.inode);
+    inode_resize(at.inode, 0);
+    inode_sync(at.inode);
+    (void)disk_crash(at.disk, DISK_CRASH_MIXED, &at.prng);
+    assert_int_equal(inode_size(at.inode), 0);
+    disk_free(at.disk);
+}
+
 static void rot_is_durable_and_leaves_the_rest_alone(void **state)
 {
     (void)state;
@@ -653,6 +715,9 @@ int main(void)
         cmocka_unit_test(a_durable_write_that_makes_the_file_longer_survives),
         cmocka_unit_test(writes_tear_between_sectors_alone),
         cmocka_unit_test(what_a_truncation_cut_off_is_not_written_to),
+        cmocka_unit_test(what_a_failed_sync_has_doomed_is_lost_by_every_power_cut),
+        cmocka_unit_test(what_is_written_again_after_a_failed_sync_is_kept_by_the_next),
+        cmocka_unit_test(a_size_is_not_doomed_by_a_failed_sync),
         cmocka_unit_test(rot_is_durable_and_leaves_the_rest_alone),
         cmocka_unit_test(a_file_lives_as_long_as_somebody_has_it_open),
         cmocka_unit_test(random_writes_leave_only_what_a_disk_could),
