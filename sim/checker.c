@@ -29,10 +29,11 @@ struct slot {
     uint64_t committed_term; /* of the entry; 0: not committed yet */
     uint64_t committed_in;   /* the term in which it was first seen committed */
     bool is_applied;
-    bool is_delete;
-    uint64_t state; /* hash_of(…) after it */
+    bool existed;     /* what a DELETE was to delete */
+    uint64_t request; /* of a PUT; 0: it is none */
+    uint64_t state;   /* hash_of(…) after it */
     uint64_t revision;
-    struct buf *data; /* of a DELETE */
+    struct buf *data; /* of a DELETE; NULL: it is none */
 };
 
 struct request {
@@ -496,9 +497,10 @@ static void note_command(struct checker *checker, const struct host *host, struc
     }
     slot->revision = result->revision;
     if (command.type == COMMAND_PUT) {
-        note_request(checker, host, clients_request_of(command.value), pos.index, result);
-    } else if (!slot->is_applied && result->existed) {
-        slot->is_delete = true;
+        slot->request = clients_request_of(command.value);
+        note_request(checker, host, slot->request, pos.index, result);
+    } else if (!slot->is_applied) {
+        slot->existed = result->existed;
         slot->data = buf_copy(buf_slice(data));
     }
 }
@@ -569,14 +571,19 @@ uint64_t checker_revision_of(const struct checker *checker, uint64_t request)
     return request < checker->request_count ? checker->requests[request].revision : 0;
 }
 
-void checker_each_delete(const struct checker *checker,
-                         void (*each)(void *ctx, struct slice key, uint64_t revision), void *ctx)
+void checker_each_write(const struct checker *checker,
+                        void (*each)(void *ctx, const struct checker_write *write), void *ctx)
 {
     for (uint64_t index = 1; index <= checker->committed; index++) {
         const struct slot *slot = &checker->slots[index];
+        struct checker_write write = {
+            .request = slot->request, .revision = slot->revision, .existed = slot->existed};
         struct command command;
-        if (slot->is_delete && command_decode(buf_slice(slot->data), &command) == OK) {
-            each(ctx, command.key, slot->revision);
+        if (slot->data != NULL && command_decode(buf_slice(slot->data), &command) == OK) {
+            write.key = command.key;
+        }
+        if (slot->request != 0 || slot->data != NULL) {
+            each(ctx, &write);
         }
     }
 }

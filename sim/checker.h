@@ -61,9 +61,17 @@ void checker_refused(struct checker *checker, uint64_t request, err e);
 
 /* The revision at which a request was applied; 0: it was not (yet), or nobody was given it. */
 uint64_t checker_revision_of(const struct checker *checker, uint64_t request);
-/* Calls `each` for every applied entry that deleted something, in order. */
-void checker_each_delete(const struct checker *checker,
-                         void (*each)(void *ctx, struct slice key, uint64_t revision), void *ctx);
+/* An applied write, as the log has it. */
+struct checker_write {
+    uint64_t request; /* of a PUT; 0: it is a DELETE, which has no room for one */
+    struct slice key; /* of a DELETE */
+    uint64_t revision;
+    bool existed;
+};
+
+/* Calls `each` for every applied write, in the order of the log. */
+void checker_each_write(const struct checker *checker,
+                        void (*each)(void *ctx, const struct checker_write *write), void *ctx);
 /* Highest index known to be committed. */
 uint64_t checker_committed(const struct checker *checker);
 /* The host that leads the highest term of those that are up; NULL: none. */

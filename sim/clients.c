@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -266,9 +265,11 @@ static void read_done(struct node_read *read, err e, struct store_record *found)
         op.revision = node_revision(host->node);
         sim_count(sim, SIM_READ_OK, 1);
         clients->asked_well += operation->is_asked_at_end ? 1 : 0;
-        if (operation->kind != OPERATION_STALE_GET) {
-            record(clients, &op);
+        if (operation->kind == OPERATION_STALE_GET) {
+            op.invoked =
+                0; /* it may be as old as it likes, but has to be one state that there was */
         }
+        record(clients, &op);
     } else {
         sim_count(sim, SIM_READ_FAILED, 1);
     }
@@ -445,72 +446,94 @@ uint64_t clients_asked_well(const struct clients *clients)
 
 /* ---- the history ---- */
 
-/*
- * A DELETE has no room for a request number, so the log cannot name it. Each deletion that nobody
- * was told of belongs to the oldest DELETE of its key that nobody was told about: if any
- * assignment explains the history, this one does.
- */
-static void settle_delete(void *ctx, struct slice key, uint64_t revision)
+struct settling {
+    struct sim *sim;
+    struct lincheck_history *history;
+    uint64_t *deletes; /* by key: not refused, and not yet met in the log */
+};
+
+static uint32_t key_number(const struct settling *settling, struct slice key)
 {
-    struct clients *clients = ctx;
-    struct lincheck_op *oldest = NULL;
     char text[KEY_SIZE_MAX];
-    for (size_t i = 0; i < clients->history.count; i++) {
-        struct lincheck_op *op = &clients->history.ops[i];
-        if (op->kind != LINCHECK_DELETE || op->request_id == 0) {
+    for (uint32_t number = 0; number < settling->sim->plan.key_count; number++) {
+        if (slice_equal(key, (struct slice){(const uint8_t *)text, key_of(number, text)})) {
+            return number;
+        }
+    }
+    sim_fail(settling->sim, "something was deleted whose key nobody has");
+}
+
+/* Of those that deleted `key` at `revision`, or may have: the answered one, or the oldest. */
+static struct lincheck_op *find_delete(struct lincheck_history *history, uint64_t key,
+                                       uint64_t revision)
+{
+    struct lincheck_op *oldest = NULL;
+    for (size_t i = 0; i < history->count; i++) {
+        struct lincheck_op *op = &history->ops[i];
+        if (op->kind != LINCHECK_DELETE || op->request_id == 0 || op->key != key) {
             continue;
         }
         if (op->outcome == LINCHECK_ANSWERED && op->revision == revision) {
-            lincheck_history_add_applied(&clients->history, op->request_id, revision);
-            return;
+            return op;
         }
-        if (op->outcome != LINCHECK_UNKNOWN || (oldest != NULL && oldest->invoked < op->invoked)) {
-            continue;
-        }
-        size_t size = key_of((uint32_t)op->key - 1, text);
-        if (slice_equal(key, (struct slice){(const uint8_t *)text, size})) {
+        if (op->outcome == LINCHECK_UNKNOWN && (oldest == NULL || op->invoked < oldest->invoked)) {
             oldest = op;
         }
     }
-    if (oldest != NULL) {
-        oldest->outcome = LINCHECK_APPLIED;
-        oldest->revision = revision;
-        lincheck_history_add_applied(&clients->history, oldest->request_id, revision);
-        return;
-    }
-    sim_fail(clients->sim,
-             "something was deleted at revision %" PRIu64 " that nobody asked to delete", revision);
+    return oldest;
 }
 
-/* A DELETE that found nothing leaves no trace in the log. */
-static void excuse_empty_deletes(struct clients *clients)
+/*
+ * A DELETE has no room for a request number, so the log cannot name it. Each deletion that nobody
+ * was told of belongs to the oldest DELETE of its key that nobody was told about: if any
+ * assignment explains the history, this one does. One that found nothing is counted alone.
+ */
+static void settle_delete(struct settling *settling, const struct checker_write *write)
 {
-    for (size_t i = 0; i < clients->history.count; i++) {
-        struct lincheck_op *op = &clients->history.ops[i];
-        if (op->kind == LINCHECK_DELETE && op->existed == LINCHECK_EXISTED_NO) {
+    uint32_t number = key_number(settling, write->key);
+    struct lincheck_op *op =
+        write->existed ? find_delete(settling->history, number + 1, write->revision) : NULL;
+    if (settling->deletes[number] == 0 || (write->existed && op == NULL)) {
+        sim_fail(settling->sim,
+                 "key %u was deleted at revision %" PRIu64
+                 " by nobody whose DELETE was answered so or may have been applied",
+                 number, write->revision);
+    }
+    settling->deletes[number]--;
+    if (op != NULL) {
+        op->outcome = op->outcome == LINCHECK_UNKNOWN ? LINCHECK_APPLIED : op->outcome;
+        op->revision = write->revision;
+        lincheck_history_add_applied(settling->history, op->request_id, write->revision);
+    }
+}
+
+static void settle_write(void *ctx, const struct checker_write *write)
+{
+    struct settling *settling = ctx;
+    if (write->request == 0) {
+        settle_delete(settling, write);
+    } else {
+        lincheck_history_add_applied(settling->history, write->request, write->revision);
+    }
+}
+
+void clients_settle(struct sim *sim, struct lincheck_history *history)
+{
+    struct settling settling = {.sim = sim, .history = history};
+    settling.deletes = mem_calloc(sim->plan.key_count, sizeof(*settling.deletes));
+    for (size_t i = 0; i < history->count; i++) {
+        struct lincheck_op *op = &history->ops[i];
+        if (op->kind != LINCHECK_DELETE) {
+            continue;
+        }
+        settling.deletes[op->key - 1] += op->outcome != LINCHECK_REFUSED ? 1 : 0;
+        if (op->existed == LINCHECK_EXISTED_NO) { /* it made no revision that the log could name */
             op->request_id = 0;
         }
     }
-}
-
-static void settle_puts(struct clients *clients)
-{
-    for (size_t i = 0; i < clients->history.count; i++) {
-        struct lincheck_op *op = &clients->history.ops[i];
-        if (op->kind == LINCHECK_PUT && op->outcome != LINCHECK_REFUSED) {
-            uint64_t revision = checker_revision_of(clients->sim->checker, op->request_id);
-            if (revision != 0) {
-                lincheck_history_add_applied(&clients->history, op->request_id, revision);
-            }
-        }
-    }
-}
-
-static int by_revision(const void *a, const void *b)
-{
-    const struct lincheck_applied *left = a;
-    const struct lincheck_applied *right = b;
-    return left->revision < right->revision ? -1 : left->revision > right->revision;
+    checker_each_write(sim->checker, settle_write, &settling);
+    mem_free(settling.deletes);
+    history->is_log_complete = true;
 }
 
 uint64_t clients_check(struct clients *clients)
@@ -519,13 +542,7 @@ uint64_t clients_check(struct clients *clients)
     LIST_FOREACH (link, &clients->operations) {
         operation_lost(CONTAINER_OF(link, struct operation, link));
     }
-    excuse_empty_deletes(clients);
-    checker_each_delete(clients->sim->checker, settle_delete, clients);
-    settle_puts(clients);
-    if (history->applied_count > 0) {
-        qsort(history->applied, history->applied_count, sizeof(*history->applied), by_revision);
-    }
-    history->is_log_complete = true;
+    clients_settle(clients->sim, history);
     struct lincheck_options options = {.search_ops_max = SEARCH_OPS_MAX};
     struct lincheck_result result = {0};
     enum lincheck_verdict verdict = lincheck_run(history, &options, &result);

@@ -12,6 +12,8 @@
 
 #include "sim/host.h"
 
+struct lincheck_history;
+
 /* They begin to ask. Lives as long as the simulation. */
 struct clients *clients_new(struct sim *sim);
 
@@ -39,6 +41,11 @@ uint64_t clients_ask_all(struct clients *clients, struct host *host);
 /* How many of clients_ask_all's were answered well. */
 uint64_t clients_asked_well(const struct clients *clients);
 
+/*
+ * Adds to `history` the applied log, in its order, and says of each DELETE what the log does. Ends
+ * the simulation if more of a key were applied than can have been.
+ */
+void clients_settle(struct sim *sim, struct lincheck_history *history);
 /* Checks that the history is linearizable; returns how many operations it has. */
 uint64_t clients_check(struct clients *clients);
 

@@ -1,96 +1,4 @@
-#include "node/node_int.h"
-#include "proto/command.h"
-#include "raft/raft_int.h"
-#include "sim_testing.h"
-#include "store/store_int.h"
-
-/*
- * Nodes of which the checker sees what the tests put there: a core with a log of terms, committed
- * up to somewhere, in a role and a term; and a store that has a state hash.
- */
-
-#define LOG_MAX 32u
-
-struct a_node {
-    struct node node;
-    struct replica replica;
-    struct raft raft;
-    struct raft_storage storage;
-    uint64_t terms[LOG_MAX]; /* by index; 0: there is no entry */
-    struct store store;
-    struct store_region region;
-    struct store_region *regions[1];
-};
-
-static uint64_t first_index(void *ctx)
-{
-    (void)ctx;
-    return 1;
-}
-
-static uint64_t last_index(void *ctx)
-{
-    const struct a_node *node = ctx;
-    uint64_t last = 0;
-    while (last + 1 < LOG_MAX && node->terms[last + 1] != 0) {
-        last++;
-    }
-    return last;
-}
-
-static err term_at(void *ctx, uint64_t index, uint64_t *out_term)
-{
-    const struct a_node *node = ctx;
-    *out_term = node->terms[index];
-    return OK;
-}
-
-static struct a_node *node_of(struct sim *sim, uint32_t number)
-{
-    return CONTAINER_OF(sim->hosts[number]->node, struct a_node, node);
-}
-
-static void new_life(struct sim *sim, uint32_t number)
-{
-    struct a_node *old = sim->hosts[number]->node != NULL ? node_of(sim, number) : NULL;
-    struct a_node *node = mem_calloc(1, sizeof(*node));
-    node->storage = (struct raft_storage){
-        .ctx = node, .first_index = first_index, .last_index = last_index, .term = term_at};
-    if (old != NULL) {
-        memcpy(node->terms, old->terms, sizeof(node->terms));
-        node->raft.term = old->raft.term;
-    }
-    raft_log_init(&node->raft.log, &node->storage, UINT64_MAX);
-    node->raft.id = number;
-    node->raft.tracker.members[0] = (struct raft_progress){.id = number};
-    node->raft.tracker.count = 1;
-    node->node.replica = &node->replica;
-    node->replica.node = &node->node;
-    node->replica.raft = &node->raft;
-    node->node.store = &node->store;
-    node->region.id = REGION_FIRST;
-    node->regions[0] = &node->region;
-    node->store.regions = node->regions;
-    node->store.region_count = 1;
-    sim->hosts[number]->node = &node->node;
-    (void)testing_life(sim, number);
-    checker_life_begins(sim->checker, sim->hosts[number]);
-}
-
-/* Three nodes whose logs hold entries 1 to 3 of term 1; nothing is committed. */
-static struct sim *three_nodes(void)
-{
-    struct sim *sim = testing_sim(3);
-    for (uint32_t i = 1; i <= 3; i++) {
-        new_life(sim, i);
-        struct a_node *node = node_of(sim, i);
-        node->terms[1] = node->terms[2] = node->terms[3] = 1;
-        node->raft.term = 1;
-        raft_unstable_init(&node->raft.log.unstable, 3);
-        checker_after_turn(sim->checker, sim->hosts[i]);
-    }
-    return sim;
-}
+#include "node_testing.h"
 
 static void leads(struct sim *sim, uint32_t number, uint64_t term)
 {
@@ -373,28 +281,6 @@ static void who_is_elected_late_needs_what_was_committed_before(void **state)
 
 /* ---- K6, K7 ---- */
 
-static struct buf *put_of(uint64_t request)
-{
-    struct writer value = {0};
-    clients_encode_value(&value, request, 5);
-    struct command command = {
-        .type = COMMAND_PUT, .key = SLICE_LITERAL("k"), .value = writer_slice(&value)};
-    struct buf *encoded = command_encode(&command);
-    writer_deinit(&value);
-    return encoded;
-}
-
-/* Node `number` applies the entry of term 1 at `index` and has state `hash` then. */
-static void applies(struct sim *sim, uint32_t number, uint64_t index, uint64_t request,
-                    uint64_t hash)
-{
-    struct buf *data = put_of(request);
-    struct command_result result = {.revision = index + 100};
-    node_of(sim, number)->region.state_hash.low = hash;
-    checker_applied(sim->checker, sim->hosts[number], (struct raft_pos){1, index}, data, &result);
-    buf_unref(data);
-}
-
 static void applies_with_another_state(struct sim *sim)
 {
     uint64_t request = checker_request(sim->checker);
@@ -601,14 +487,14 @@ static void what_is_applied_alike_everywhere_and_then_acknowledged_passes(void *
     assert_int_equal(checker_committed(sim->checker), 3);
 }
 
-static void see_delete(void *ctx, struct slice key, uint64_t revision)
+static void see_write(void *ctx, const struct checker_write *write)
 {
     uint64_t *sum = ctx;
-    assert_true(slice_equal(key, SLICE_LITERAL("k")));
-    *sum += revision;
+    assert_true(write->request != 0 || slice_equal(write->key, SLICE_LITERAL("k")));
+    *sum = *sum * 1000 + write->revision + (write->existed ? 500 : 0);
 }
 
-static void deletions_that_found_something_are_listed_once(void **state)
+static void writes_are_listed_once_in_the_order_of_the_log(void **state)
 {
     (void)state;
     struct sim *sim = three_nodes();
@@ -621,8 +507,9 @@ static void deletions_that_found_something_are_listed_once(void **state)
         checker_applied(sim->checker, sim->hosts[i], (struct raft_pos){1, 3}, data, &empty);
     }
     uint64_t sum = 0;
-    checker_each_delete(sim->checker, see_delete, &sum);
-    assert_int_equal(sum, 7);
+    applies(sim, 1, 4, checker_request(sim->checker), 77);
+    checker_each_write(sim->checker, see_write, &sum);
+    assert_int_equal(sum, 507007104);
     buf_unref(data);
 }
 
@@ -841,7 +728,7 @@ int main(void)
         cmocka_unit_test(a_request_applied_twice_or_in_spite_of_its_refusal_is_found),
         cmocka_unit_test(a_false_acknowledgement_is_found),
         cmocka_unit_test(what_is_applied_alike_everywhere_and_then_acknowledged_passes),
-        cmocka_unit_test(deletions_that_found_something_are_listed_once),
+        cmocka_unit_test(writes_are_listed_once_in_the_order_of_the_log),
         cmocka_unit_test(what_is_forgotten_after_it_was_vouched_for_is_found),
         cmocka_unit_test(what_a_later_leader_replaced_need_not_be_kept),
         cmocka_unit_test(what_a_snapshot_replaced_need_not_be_kept),

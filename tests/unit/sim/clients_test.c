@@ -1,4 +1,5 @@
-#include "sim_testing.h"
+#include "lincheck/lincheck.h"
+#include "node_testing.h"
 
 static struct writer value_of(uint64_t request, size_t size)
 {
@@ -84,6 +85,92 @@ static void a_value_is_found_in_a_file_where_it_can_be_spoilt(void **state)
     disk_free(disk);
 }
 
+/* ---- DELETEs (K7) ---- */
+
+/* The entry at `index` deletes key 0; revision 100 and more. */
+static void deletes(struct sim *sim, uint64_t index, bool existed)
+{
+    struct command command = {.type = COMMAND_DELETE, .key = SLICE_LITERAL("key-0")};
+    struct buf *data = command_encode(&command);
+    struct command_result result = {.revision = 100 + index, .existed = existed};
+    checker_applied(sim->checker, sim->hosts[1], (struct raft_pos){1, index}, data, &result);
+    buf_unref(data);
+}
+
+static void asks_delete(struct lincheck_history *history, uint64_t key,
+                        enum lincheck_outcome outcome, uint64_t revision)
+{
+    uint64_t number = history->count + 1;
+    struct lincheck_op op = {
+        .client = 1,
+        .key = key + 1,
+        .request_id = number,
+        .invoked = 2 * number,
+        .returned = outcome == LINCHECK_UNKNOWN ? LINCHECK_NEVER : 2 * number + 1,
+        .revision = revision,
+        .kind = LINCHECK_DELETE,
+        .outcome = outcome,
+        .existed = outcome == LINCHECK_ANSWERED ? LINCHECK_EXISTED_YES : LINCHECK_EXISTED_UNKNOWN,
+    };
+    (void)lincheck_history_add(history, &op);
+}
+
+static void deletes_what_was_refused(struct sim *sim)
+{
+    struct lincheck_history history = {0};
+    asks_delete(&history, 0, LINCHECK_REFUSED, LINCHECK_REVISION_UNKNOWN);
+    deletes(sim, 1, false);
+    clients_settle(sim, &history);
+}
+
+static void deletes_by_an_answer_for_another_key(struct sim *sim)
+{
+    struct lincheck_history history = {0};
+    asks_delete(&history, 0, LINCHECK_REFUSED, LINCHECK_REVISION_UNKNOWN);
+    asks_delete(&history, 1, LINCHECK_ANSWERED, 101);
+    deletes(sim, 1, true);
+    clients_settle(sim, &history);
+}
+
+static void deletes_more_often_than_was_asked(struct sim *sim)
+{
+    struct lincheck_history history = {0};
+    asks_delete(&history, 0, LINCHECK_ANSWERED, 101);
+    deletes(sim, 1, true);
+    deletes(sim, 2, false);
+    clients_settle(sim, &history);
+}
+
+static void a_deletion_that_nobody_can_have_asked_for_is_found(void **state)
+{
+    (void)state;
+    assert_fails(three_nodes(), deletes_what_was_refused, "key 0 was deleted at revision 101 by");
+    assert_fails(three_nodes(), deletes_by_an_answer_for_another_key,
+                 "key 0 was deleted at revision 101 by");
+    assert_fails(three_nodes(), deletes_more_often_than_was_asked,
+                 "key 0 was deleted at revision 102 by");
+}
+
+static void a_deletion_is_the_answered_ones_or_the_oldest_unknown_ones(void **state)
+{
+    (void)state;
+    struct sim *sim = three_nodes();
+    struct lincheck_history history = {0};
+    asks_delete(&history, 0, LINCHECK_UNKNOWN, LINCHECK_REVISION_UNKNOWN);
+    asks_delete(&history, 0, LINCHECK_UNKNOWN, LINCHECK_REVISION_UNKNOWN);
+    asks_delete(&history, 0, LINCHECK_ANSWERED, 101);
+    deletes(sim, 1, true);
+    applies(sim, 1, 2, checker_request(sim->checker), 77);
+    deletes(sim, 3, true);
+    clients_settle(sim, &history);
+    assert_int_equal(history.ops[0].outcome, LINCHECK_APPLIED);
+    assert_int_equal(history.ops[0].revision, 103);
+    assert_int_equal(history.ops[1].outcome, LINCHECK_UNKNOWN);
+    assert_int_equal(history.applied_count, 3);
+    assert_int_equal(history.applied[1].revision, 102); /* in the order of the log */
+    lincheck_history_deinit(&history);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +179,8 @@ int main(void)
         cmocka_unit_test(what_is_too_short_or_not_ours_carries_no_request),
         cmocka_unit_test(a_mixture_of_two_values_is_not_whole),
         cmocka_unit_test(a_value_is_found_in_a_file_where_it_can_be_spoilt),
+        cmocka_unit_test(a_deletion_that_nobody_can_have_asked_for_is_found),
+        cmocka_unit_test(a_deletion_is_the_answered_ones_or_the_oldest_unknown_ones),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    testing_exit(cmocka_run_group_tests(tests, NULL, NULL));
 }
