@@ -278,6 +278,7 @@ int inode_fd(const struct inode *inode)
 struct settled {
     uint8_t *bits;
     size_t sector_count;
+    bool has_arrived; /* a sector that was not durable */
     uint64_t size; /* what stood behind it was cut off, for good, by a newer change that was kept */
 };
 
@@ -333,6 +334,7 @@ static uint64_t undo_write(struct inode *inode, const struct change *change, siz
         if (!is_settled(settled, sector)) {
             if (has_arrived(fate, number, change, sector)) {
                 settle(settled, sector);
+                settled->has_arrived = settled->has_arrived || !change->is_durable;
             } else {
                 memcpy(inode->bytes + at, change->old + (at - change->offset), next - at);
                 lost++;
@@ -355,10 +357,11 @@ static void undo_resize(struct inode *inode, const struct change *change)
     }
 }
 
-static uint64_t inode_crash(struct inode *inode, enum disk_crash kind, struct prng *prng)
+static void inode_crash(struct inode *inode, enum disk_crash kind, struct prng *prng,
+                        struct disk_loss *loss)
 {
-    if (inode->change_count == 0 || kind == DISK_CRASH_PROCESS) {
-        return 0;
+    if (inode->change_count == 0) {
+        return;
     }
     uint64_t size_max = inode->size;
     for (size_t i = 0; i < inode->change_count; i++) {
@@ -391,7 +394,8 @@ static uint64_t inode_crash(struct inode *inode, enum disk_crash kind, struct pr
     }
     mem_free(settled.bits);
     changes_drop(inode, inode->change_count);
-    return lost;
+    loss->sectors += lost;
+    loss->is_torn = loss->is_torn || (lost > 0 && settled.has_arrived);
 }
 
 /* ---- names ---- */
@@ -657,10 +661,11 @@ static void undo_rename(struct disk *disk, struct rename *change)
     }
 }
 
-uint64_t disk_crash(struct disk *disk, enum disk_crash kind, struct prng *prng)
+struct disk_loss disk_crash(struct disk *disk, enum disk_crash kind, struct prng *prng)
 {
+    struct disk_loss loss = {0};
     if (kind == DISK_CRASH_PROCESS) {
-        return 0;
+        return loss;
     }
     size_t kept = disk->rename_count;
     if (kind == DISK_CRASH_LOST) {
@@ -675,11 +680,10 @@ uint64_t disk_crash(struct disk *disk, enum disk_crash kind, struct prng *prng)
         rename_deinit(&disk->renames[i]);
     }
     disk->rename_count = 0;
-    uint64_t lost = 0;
     for (size_t i = 0; i < disk->name_count; i++) {
         if (disk->names[i].inode != NULL) {
-            lost += inode_crash(disk->names[i].inode, kind, prng);
+            inode_crash(disk->names[i].inode, kind, prng, &loss);
         }
     }
-    return lost;
+    return loss;
 }

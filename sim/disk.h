@@ -88,7 +88,12 @@ int inode_fd(const struct inode *inode);
 
 /* ---- the end ---- */
 
-/* What remains after a crash (D2, D3); returns how many unsynced sectors were lost. */
-uint64_t disk_crash(struct disk *disk, enum disk_crash kind, struct prng *prng);
+struct disk_loss {
+    uint64_t sectors; /* that were not synced and are gone */
+    bool is_torn;     /* of some file some are gone, and some not */
+};
+
+/* What remains after a crash (D2, D3); returns what does not. */
+struct disk_loss disk_crash(struct disk *disk, enum disk_crash kind, struct prng *prng);
 
 #endif

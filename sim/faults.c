@@ -139,11 +139,15 @@ static void crash_at_effect(struct faults *faults)
 
 static void crash_all(struct faults *faults)
 {
-    sim_count(faults->sim, SIM_CRASH_ALL, 1);
+    enum disk_crash kind =
+        (enum disk_crash)chance_between(&faults->chance, DISK_CRASH_LOST, DISK_CRASH_COUNT - 1);
+    bool was_any_up = false;
     for (uint32_t i = 1; i <= faults->sim->host_count; i++) {
         struct host *host = faults->sim->hosts[i];
-        host_crash(host, faults_crash_kind(faults, host));
+        was_any_up = was_any_up || host_is_up(host);
+        host_crash(host, host->is_rotten ? DISK_CRASH_PROCESS : kind); /* F1 */
     }
+    sim_count(faults->sim, SIM_CRASH_ALL, was_any_up ? 1 : 0);
 }
 
 static void stop(struct faults *faults)

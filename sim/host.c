@@ -253,13 +253,11 @@ void host_crash(struct host *host, enum disk_crash kind)
         return;
     }
     bury(host, kind != DISK_CRASH_PROCESS);
-    uint64_t lost = disk_crash(host->disk, kind, &host->chance);
-    world_trace(sim->world, "crash", host->number, (uint64_t)kind, lost);
+    struct disk_loss lost = disk_crash(host->disk, kind, &host->chance);
+    world_trace(sim->world, "crash", host->number, (uint64_t)kind, lost.sectors);
     sim_count(sim, kind == DISK_CRASH_PROCESS ? SIM_CRASH_PROCESS : SIM_CRASH_POWER, 1);
-    sim_count(sim, SIM_SECTORS_LOST, lost);
-    if (kind == DISK_CRASH_PREFIX || kind == DISK_CRASH_MIXED) {
-        sim_count(sim, SIM_CRASH_TORN, 1);
-    }
+    sim_count(sim, SIM_SECTORS_LOST, lost.sectors);
+    sim_count(sim, SIM_CRASH_TORN, lost.is_torn ? 1 : 0);
     host_start_later(host, faults_down_ns(sim->faults));
 }
 
@@ -281,7 +279,7 @@ void host_life_ended(struct host *host, enum env_end end)
     }
     /* The process alone may have died, or what stopped it takes the machine along. */
     sim_count(sim, SIM_SECTORS_LOST,
-              disk_crash(host->disk, faults_crash_kind(sim->faults, host), &host->chance));
+              disk_crash(host->disk, faults_crash_kind(sim->faults, host), &host->chance).sectors);
     host_start_later(host, faults_down_ns(sim->faults));
 }
 

@@ -78,7 +78,7 @@ static void the_death_of_a_process_loses_nothing(void **state)
     open_disk(&at, 1, false);
     write_letters(at.inode, 0, 3 * S, 'a');
     (void)disk_create(at.disk, "d/new", false);
-    assert_int_equal(disk_crash(at.disk, DISK_CRASH_PROCESS, &at.prng), 0);
+    assert_int_equal(disk_crash(at.disk, DISK_CRASH_PROCESS, &at.prng).sectors, 0);
     assert_int_equal(inode_size(at.inode), 3 * S);
     assert_int_equal(letter_at(at.inode, 2 * S), 'a');
     assert_non_null(disk_find(at.disk, "d/new"));
@@ -99,7 +99,7 @@ static void a_lost_crash_goes_back_to_the_last_sync(void **state)
     write_letters(at.inode, S, 4 * S, 'b');
     inode_resize(at.inode, 100);
     write_letters(at.inode, 50, 10, 'c');
-    uint64_t lost = disk_crash(at.disk, DISK_CRASH_LOST, &at.prng);
+    uint64_t lost = disk_crash(at.disk, DISK_CRASH_LOST, &at.prng).sectors;
     assert_int_equal(lost, 5);
     assert_int_equal(inode_size(at.inode), 2 * S);
     assert_int_equal(letter_at(at.inode, 55), 'a');
@@ -115,7 +115,7 @@ static void a_kept_crash_leaves_everything_and_makes_it_durable(void **state)
     open_disk(&at, 1, false);
     write_letters(at.inode, 0, 2 * S, 'a');
     (void)disk_create(at.disk, "d/new", false);
-    assert_int_equal(disk_crash(at.disk, DISK_CRASH_KEPT, &at.prng), 0);
+    assert_int_equal(disk_crash(at.disk, DISK_CRASH_KEPT, &at.prng).sectors, 0);
     (void)disk_crash(at.disk, DISK_CRASH_LOST, &at.prng);
     assert_int_equal(inode_size(at.inode), 2 * S);
     assert_int_equal(letter_at(at.inode, S), 'a');
@@ -165,8 +165,10 @@ static void writes_tear_between_sectors_alone(void **state)
         write_letters(at.inode, 0, 8 * S, 'a');
         inode_sync(at.inode);
         write_letters(at.inode, 0, 8 * S, 'b');
-        uint64_t lost = disk_crash(at.disk, DISK_CRASH_PREFIX, &at.prng);
+        struct disk_loss loss = disk_crash(at.disk, DISK_CRASH_PREFIX, &at.prng);
+        uint64_t lost = loss.sectors;
         assert_in_range(lost, 0, 8);
+        assert_int_equal(loss.is_torn, lost > 0 && lost < 8);
         for (uint64_t offset = 0; offset < 8 * S; offset++) {
             bool is_kept = offset / S < 8 - lost;
             assert_int_equal(letter_at(at.inode, offset), is_kept ? 'b' : 'a');
@@ -207,7 +209,7 @@ static void what_a_failed_sync_has_doomed_is_lost_by_every_power_cut(void **stat
         (void)disk_crash(at.disk, DISK_CRASH_PROCESS, &at.prng);
         inode_sync(at.inode);
         assert_int_equal(letter_at(at.inode, S), 'b');
-        assert_int_equal(disk_crash(at.disk, kind, &at.prng), 1);
+        assert_int_equal(disk_crash(at.disk, kind, &at.prng).sectors, 1);
         assert_int_equal(letter_at(at.inode, S), 'a');
         assert_true(inode_is_clean(at.inode));
         disk_free(at.disk);
@@ -226,7 +228,7 @@ static void what_is_written_again_after_a_failed_sync_is_kept_by_the_next(void *
         inode_sync_failed(at.inode);
         write_letters(at.inode, S, S, 'c');
         inode_sync(at.inode);
-        assert_int_equal(disk_crash(at.disk, kind, &at.prng), 2);
+        assert_int_equal(disk_crash(at.disk, kind, &at.prng).sectors, 2);
         assert_int_equal(letter_at(at.inode, 0), 'a');
         assert_int_equal(letter_at(at.inode, S), 'c');
         assert_int_equal(letter_at(at.inode, 2 * S), 'a');
