@@ -1,5 +1,3 @@
-#include "sim/checker.h"
-
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,78 +7,13 @@
 #include "node/node_int.h"
 #include "raft/raft_int.h"
 #include "sim/admin.h"
+#include "sim/checker_int.h"
 #include "sim/clients.h"
 #include "sim/faults.h"
 #include "store/region.h"
 
 /* When the cluster has its first leader, whatever its timeouts. */
 #define QUIET_FROM_NS (20 * SIM_SECOND)
-
-/* One entry that some node logged at an index. */
-struct version {
-    struct version *next; /* of another term */
-    uint64_t term;
-    uint64_t hash;
-    uint64_t before; /* term of the entry before it; UINT64_MAX: not known yet */
-};
-
-struct slot {
-    struct version *versions;
-    uint64_t committed_term; /* of the entry; 0: not committed yet */
-    uint64_t committed_in;   /* the term in which it was first seen committed */
-    bool is_applied;
-    bool existed;     /* what a DELETE was to delete */
-    uint64_t request; /* of a PUT; 0: it is none */
-    uint64_t state;   /* hash_of(…) after it */
-    uint64_t revision;
-    struct buf *data; /* of a DELETE; NULL: it is none */
-};
-
-struct request {
-    uint64_t index; /* where it was applied; 0: nowhere yet */
-    uint64_t revision;
-    bool is_refused;
-    err refusal;
-};
-
-/* What a life has shown so far. */
-struct life {
-    uint64_t term;
-    uint64_t commit;
-    uint64_t applied;
-    uint64_t last;           /* index in its log */
-    node_id transfer_target; /* of a leader; 0: it is not handing over */
-    bool is_leader;
-    bool is_recovered; /* its core has been looked at */
-};
-
-/* What a node has vouched for, over all its lives. */
-struct promise {
-    struct raft_pos entry; /* term 0: not known */
-    uint64_t term;
-};
-
-/* A growing array of words by number. */
-struct words {
-    uint64_t *items;
-    size_t count;
-};
-
-struct checker {
-    struct sim *sim;
-    struct words leaders; /* by term */
-    struct words votes[PLAN_HOSTS_MAX + 1];
-    struct life lives[PLAN_HOSTS_MAX + 1];
-    struct promise promises[PLAN_HOSTS_MAX + 1];
-    struct slot *slots; /* by index */
-    size_t slot_count;
-    uint64_t committed;
-    struct request *requests; /* by number */
-    size_t request_count;
-    size_t request_capacity;
-    uint64_t elections;
-    struct writer state; /* hash_of's, kept for its memory */
-};
 
 struct checker *checker_new(struct sim *sim)
 {
@@ -103,7 +36,7 @@ static uint64_t *word_at(struct words *words, uint64_t number)
     return &words->items[number];
 }
 
-static struct slot *slot_at(struct checker *checker, uint64_t index)
+struct slot *checker_slot(struct checker *checker, uint64_t index)
 {
     if (index >= checker->slot_count) {
         size_t count = 2 * (size_t)index + 1024;
@@ -121,7 +54,7 @@ static uint64_t entry_hash(const struct entry *entry)
 }
 
 /* A command's stamp is the proposer's, so it is part of the entry's identity and of its hash. */
-static struct version *find_version(const struct slot *slot, uint64_t term)
+struct version *checker_version(const struct slot *slot, uint64_t term)
 {
     struct version *version = slot->versions;
     while (version != NULL && version->term != term) {
@@ -135,6 +68,7 @@ static struct version *find_version(const struct slot *slot, uint64_t term)
 void checker_life_begins(struct checker *checker, const struct host *host)
 {
     checker->lives[host->number] = (struct life){0};
+    checker->appends[host->number].count = 0;
 }
 
 /* ---- K3 ---- */
@@ -142,12 +76,18 @@ void checker_life_begins(struct checker *checker, const struct host *host)
 static void check_version(struct checker *checker, const struct host *host,
                           const struct entry *entry, uint64_t before)
 {
-    struct slot *slot = slot_at(checker, entry->pos.index);
-    struct version *version = find_version(slot, entry->pos.term);
+    struct slot *slot = checker_slot(checker, entry->pos.index);
+    struct version *version = checker_version(slot, entry->pos.term);
     uint64_t hash = entry_hash(entry);
     if (version == NULL) {
         version = mem_calloc(1, sizeof(*version));
-        *version = (struct version){slot->versions, entry->pos.term, hash, before};
+        *version = (struct version){
+            .next = slot->versions,
+            .term = entry->pos.term,
+            .hash = hash,
+            .before = before,
+            .is_change = checker_is_change(entry),
+        };
         slot->versions = version;
         return;
     }
@@ -196,6 +136,7 @@ void checker_logged(struct checker *checker, const struct host *host,
     withdraw(checker, host, append, before);
     for (uint32_t i = 0; i < append->entry_count; i++) {
         check_version(checker, host, &append->entries[i], before);
+        checker_check_change(checker, host, &append->entries[i]);
         before = append->entries[i].pos.term;
     }
     if (append->entry_count > 0) {
@@ -207,8 +148,8 @@ void checker_logged(struct checker *checker, const struct host *host,
 void checker_replaced(struct checker *checker, const struct host *host, struct raft_pos pos)
 {
     struct promise *promise = &checker->promises[host->number];
-    bool is_committed = slot_at(checker, pos.index)->committed_term == pos.term;
-    if (is_committed && promise->entry.index > pos.index) {
+    bool is_committed = checker_slot(checker, pos.index)->committed_term == pos.term;
+    if (is_committed && promise->entry.index >= pos.index) {
         promise->entry = pos; /* what stood behind another entry is not vouched for any more */
     }
 }
@@ -236,7 +177,7 @@ void checker_voted(struct checker *checker, const struct host *host, uint64_t te
 static void check_committed(struct checker *checker, const struct host *host, uint64_t index,
                             uint64_t term)
 {
-    struct slot *slot = slot_at(checker, index);
+    struct slot *slot = checker_slot(checker, index);
     if (slot->committed_term == 0) {
         slot->committed_term = term;
         slot->committed_in = host_raft(host)->term;
@@ -290,7 +231,7 @@ static void check_elected(struct checker *checker, const struct host *host, cons
     if (e == ERR_COMPACTED) {
         return;
     }
-    if (e != OK || term != slot_at(checker, index)->committed_term) {
+    if (e != OK || term != checker_slot(checker, index)->committed_term) {
         sim_fail(checker->sim,
                  "leader completeness: node %u leads term %" PRIu64
                  " without the committed entry %" PRIu64 " (its term there: %" PRIu64 ")",
@@ -314,7 +255,7 @@ static void check_state(struct checker *checker, const struct host *host)
         return;
     }
     checker->lives[host->number].applied = state->applied.index;
-    const struct slot *slot = slot_at(checker, state->applied.index);
+    const struct slot *slot = checker_slot(checker, state->applied.index);
     if (slot->committed_term != state->applied.term || !slot->is_applied ||
         slot->state != hash_of(checker, state)) {
         sim_fail(checker->sim,
@@ -326,11 +267,52 @@ static void check_state(struct checker *checker, const struct host *host)
 
 /* ---- K8 ---- */
 
+void checker_appended(struct checker *checker, const struct host *host, uint64_t ticket,
+                      const struct wal_append *append)
+{
+    struct appends *appends = &checker->appends[host->number];
+    if (append->entry_count == 0) {
+        return;
+    }
+    if (appends->count == appends->capacity) {
+        appends->capacity = 2 * appends->capacity + 16;
+        appends->items = mem_realloc(appends->items, appends->capacity, sizeof(*appends->items));
+    }
+    appends->items[appends->count++] =
+        (struct append){.ticket = ticket, .first = append->entries[0].pos.index};
+}
+
+/* `does`: what it does with the entry. */
+static void check_durable(struct checker *checker, const struct host *host, uint64_t index,
+                          const char *does)
+{
+    struct appends *appends = &checker->appends[host->number];
+    if (appends->count == 0) {
+        return;
+    }
+    uint64_t durable = wal_stats(host->node->wal)->durable_ticket;
+    size_t kept = 0;
+    for (size_t i = 0; i < appends->count; i++) {
+        if (appends->items[i].ticket <= durable) {
+            continue;
+        }
+        if (appends->items[i].first <= index) {
+            sim_fail(checker->sim,
+                     "durability: node %u %s entry %" PRIu64
+                     ", and its log is not durable from entry %" PRIu64 " on",
+                     host->number, does, index, appends->items[i].first);
+        }
+        appends->items[kept++] = appends->items[i];
+    }
+    appends->count = kept;
+}
+
 static void promise(struct checker *checker, const struct host *host, uint64_t index)
 {
     const struct raft *raft = host_raft(host);
     struct promise *promise = &checker->promises[host->number];
     uint64_t term = 0;
+    check_durable(checker, host, index, "vouches for");
     promise->term = raft->term > promise->term ? raft->term : promise->term;
     if (index >= promise->entry.index && raft_log_term(&raft->log, index, &term) == OK) {
         promise->entry = (struct raft_pos){.term = term, .index = index};
@@ -370,44 +352,9 @@ static void check_recovered(struct checker *checker, const struct host *host,
     }
 }
 
-/* K10: a leader counts the copies of its own term's entries only; those before come with them
- * (Raft, 5.4.2). What it had heard of before it was elected may be of any term. */
-static void check_commit_rule(struct checker *checker, const struct host *host,
-                              const struct raft *raft, const struct life *life)
+static bool is_candidate(const struct raft *raft)
 {
-    uint64_t commit = raft->log.committed;
-    uint64_t term = 0;
-    if (!life->is_leader || life->term != raft->term || commit == life->commit) {
-        return;
-    }
-    if (raft_log_term(&raft->log, commit, &term) == OK && term != raft->term) {
-        sim_fail(checker->sim,
-                 "commit rule: node %u leads term %" PRIu64 " and commits up to index %" PRIu64
-                 ", which is of term %" PRIu64,
-                 host->number, raft->term, commit, term);
-    }
-}
-
-/* K10 */
-static void check_leader(struct checker *checker, const struct host *host, const struct raft *raft,
-                         const struct life *life)
-{
-    const struct raft_progress *own = raft_tracker_get(&raft->tracker, host->number);
-    uint64_t last = raft_log_last_index(&raft->log);
-    if (own == NULL || own->is_learner) {
-        sim_fail(checker->sim,
-                 "node %u leads term %" PRIu64 " and is no voter by the configuration that it has "
-                 "applied",
-                 host->number, raft->term);
-    }
-    if (life->is_leader && life->term == raft->term && raft->transfer_target != 0 &&
-        raft->transfer_target == life->transfer_target && last > life->last) {
-        sim_fail(checker->sim,
-                 "node %u hands term %" PRIu64 " over to node %" PRIu64
-                 " and goes on proposing, up to index %" PRIu64,
-                 host->number, raft->term, raft->transfer_target, last);
-    }
-    promise(checker, host, own->match); /* it counts itself for the quorum */
+    return raft->role == RAFT_CANDIDATE || raft->role == RAFT_PRE_CANDIDATE;
 }
 
 void checker_after_turn(struct checker *checker, const struct host *host)
@@ -428,7 +375,7 @@ void checker_after_turn(struct checker *checker, const struct host *host)
                  " to %" PRIu64,
                  host->number, life->term, raft->term, life->commit, commit);
     }
-    check_commit_rule(checker, host, raft, life);
+    checker_check_commit(checker, host, raft, life);
     for (uint64_t index = life->commit + 1; index <= commit; index++) {
         uint64_t term;
         if (raft_log_term(&raft->log, index, &term) == OK) {
@@ -442,11 +389,17 @@ void checker_after_turn(struct checker *checker, const struct host *host)
         check_elected(checker, host, raft);
     }
     if (raft->role == RAFT_LEADER) {
-        check_leader(checker, host, raft, life);
+        checker_check_leader(checker, host, raft, life);
+        promise(checker, host, raft_tracker_get(&raft->tracker, host->number)->match);
+        life->conf = raft->tracker.conf;
+    }
+    if (is_candidate(raft) && (!life->is_candidate || raft->term != life->term)) {
+        checker_check_candidate(checker, host, raft);
     }
     life->term = raft->term;
     life->commit = commit;
     life->is_leader = raft->role == RAFT_LEADER;
+    life->is_candidate = is_candidate(raft);
     life->is_recovered = true;
     life->last = raft_log_last_index(&raft->log);
     life->transfer_target = raft->transfer_target;
@@ -508,7 +461,8 @@ static void note_command(struct checker *checker, const struct host *host, struc
 void checker_applied(struct checker *checker, const struct host *host, struct raft_pos pos,
                      struct buf *data, const struct command_result *result)
 {
-    struct slot *slot = slot_at(checker, pos.index);
+    check_durable(checker, host, pos.index, "applies");
+    struct slot *slot = checker_slot(checker, pos.index);
     uint64_t hash = hash_of(checker, store_region(host->node->store, REGION_FIRST));
     check_committed(checker, host, pos.index, pos.term);
     if (slot->is_applied && slot->state != hash) {
@@ -547,7 +501,7 @@ void checker_acknowledged(struct checker *checker, uint64_t request, uint64_t re
                  ", it was applied with %" PRIu64,
                  request, revision, known->revision);
     }
-    if (slot_at(checker, known->index)->committed_term == 0) {
+    if (checker_slot(checker, known->index)->committed_term == 0) {
         sim_fail(checker->sim, "request %" PRIu64 " is acknowledged before it is committed",
                  request);
     }

@@ -13,11 +13,14 @@
  *   K7  What was acknowledged is applied, once, with the revision that the client was told; what
  *       was refused for sure never is.
  *   K8  Durability: what a node has vouched for, it still has in its next life: entries that it
- *       acknowledged to a leader, or counted for itself as one, and the term that it did so in.
+ *       acknowledged to a leader, or counted for itself as one, and the term that it did so in;
+ *       and it has them durably when it does so, and when it applies them.
  *   K9  In a quiet cluster the first leader stays: neither short stalls nor a follower that was
  *       away make anybody else stand.
  *   K10 Who leads is a voter by the configuration that it has applied, commits by an entry of its
- *       own term, and proposes nothing while it hands leadership over.
+ *       own term that a quorum has, proposes nothing while it hands leadership over, and a change
+ *       of members only when it has applied the one before. Who stands has applied every change
+ *       that it knows to be committed.
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H
@@ -35,9 +38,12 @@ void checker_after_turn(struct checker *checker, const struct host *host);
 
 /* ---- what nodes are seen doing (observer.c) ---- */
 
-/* Entries go to the log. K3. */
+/* Entries go to the log. K3, K10. */
 void checker_logged(struct checker *checker, const struct host *host,
                     const struct wal_append *append);
+/* ... and will be durable when the log is so up to `ticket`. K8. */
+void checker_appended(struct checker *checker, const struct host *host, uint64_t ticket,
+                      const struct wal_append *append);
 /* A snapshot at `pos` replaces the node's log, which has another entry there. K8. */
 void checker_replaced(struct checker *checker, const struct host *host, struct raft_pos pos);
 /* A vote for `candidate` in `term` leaves the node. K2. */

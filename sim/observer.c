@@ -82,7 +82,9 @@ void __wrap_store_apply_membership(struct store *store, region_id id, struct raf
 uint64_t __wrap_wal_append(struct wal *wal, const struct wal_append *append)
 {
     checker_logged(checker_here(), host_here(), append);
-    return __real_wal_append(wal, append);
+    uint64_t ticket = __real_wal_append(wal, append);
+    checker_appended(checker_here(), host_here(), ticket, append);
+    return ticket;
 }
 
 void __wrap_wal_compact(struct wal *wal, region_id region, struct raft_pos pos)

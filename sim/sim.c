@@ -176,27 +176,45 @@ static bool wins(const struct sim *sim, const struct id_set *half, struct raft_p
     return half->count == 0 || votes > half->count / 2;
 }
 
+/* Its core, and whether it may stand by what it has applied; NULL: it is down, or has none. */
+static const struct raft *core_of(const struct host *host, bool *out_may_stand)
+{
+    const struct raft *raft = host_is_up(host) ? host_raft(host) : NULL;
+    *out_may_stand =
+        raft != NULL && raft_conf_is_voter(&host_replica(host)->membership.conf, host->number);
+    return raft;
+}
+
 /*
  * Known, and the reference's as well (src/raft/README.md): a leader that lost its vote has entries
  * that nobody else has, and those that have not heard yet that it lost it can neither do without
  * its vote nor get it. Node makes that rare; what remains needs the commit index in votes. So it is
- * no failure that nobody leads if nobody who may stand could win.
+ * no failure that nobody leads if nobody who may stand could win, and somebody who may not has more
+ * than all of them.
  */
 static bool is_stranded(const struct sim *sim)
 {
+    struct raft_pos most = {0};
+    bool is_any_ahead = false;
+    bool may_stand;
     for (uint32_t i = 1; i <= sim->host_count; i++) {
-        const struct host *host = sim->hosts[i];
-        const struct replica *replica = host_is_up(host) ? host_replica(host) : NULL;
-        const struct conf_state *conf = replica != NULL ? &replica->membership.conf : NULL;
-        if (conf == NULL || replica->raft == NULL || !raft_conf_is_voter(conf, host->number)) {
+        const struct raft *raft = core_of(sim->hosts[i], &may_stand);
+        if (!may_stand) {
             continue;
         }
-        struct raft_pos last = raft_log_last(&replica->raft->log);
+        const struct conf_state *conf = &host_replica(sim->hosts[i])->membership.conf;
+        struct raft_pos last = raft_log_last(&raft->log);
         if (wins(sim, &conf->voters, last) && wins(sim, &conf->voters_outgoing, last)) {
             return false;
         }
+        most = raft_log_is_up_to_date(&raft->log, most) ? most : last;
     }
-    return checker_leader(sim->checker) == NULL;
+    for (uint32_t i = 1; i <= sim->host_count; i++) {
+        const struct raft *raft = core_of(sim->hosts[i], &may_stand);
+        is_any_ahead = is_any_ahead ||
+                       (raft != NULL && !may_stand && !raft_log_is_up_to_date(&raft->log, most));
+    }
+    return is_any_ahead && checker_leader(sim->checker) == NULL;
 }
 
 /* With one small message under way at a time it may take long: as long as it goes on, it is fine.

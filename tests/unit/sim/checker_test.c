@@ -1,25 +1,5 @@
 #include "node_testing.h"
 
-static void leads(struct sim *sim, uint32_t number, uint64_t term)
-{
-    node_of(sim, number)->raft.term = term;
-    node_of(sim, number)->raft.role = RAFT_LEADER;
-    checker_after_turn(sim->checker, sim->hosts[number]);
-}
-
-static void commits(struct sim *sim, uint32_t number, uint64_t index)
-{
-    node_of(sim, number)->raft.log.committed = index;
-    checker_after_turn(sim->checker, sim->hosts[number]);
-}
-
-static void follows(struct sim *sim, uint32_t number, uint64_t term)
-{
-    node_of(sim, number)->raft.term = term;
-    node_of(sim, number)->raft.role = RAFT_FOLLOWER;
-    checker_after_turn(sim->checker, sim->hosts[number]);
-}
-
 /* ---- K1 ---- */
 
 static void two_leaders_of_one_term(struct sim *sim)
@@ -520,6 +500,32 @@ static void lose_last_entry(struct sim *sim, uint32_t number)
     node_of(sim, number)->terms[last_index(node_of(sim, number))] = 0;
 }
 
+/* Node 2 appends entries 2 and 3, one by one, and acknowledges up to `index`. */
+static void acknowledges(struct sim *sim, uint64_t durable_ticket, uint64_t index)
+{
+    for (uint64_t i = 2; i <= 3; i++) {
+        struct entry entry = {.pos = {.term = 1, .index = i}};
+        struct wal_append append = {.region = REGION_FIRST, .entries = &entry, .entry_count = 1};
+        checker_appended(sim->checker, sim->hosts[2], i, &append);
+    }
+    node_of(sim, 2)->wal.stats.durable_ticket = durable_ticket;
+    checker_promised(sim->checker, sim->hosts[2], 1, index);
+}
+
+static void acknowledges_before_the_disk(struct sim *sim)
+{
+    acknowledges(sim, 2, 3);
+}
+
+static void what_is_acknowledged_before_it_is_durable_is_found(void **state)
+{
+    (void)state;
+    assert_fails(three_nodes(), acknowledges_before_the_disk,
+                 "durability: node 2 vouches for entry 3, and its log is not durable from entry 3");
+    acknowledges(three_nodes(), 2, 2);
+    acknowledges(three_nodes(), 3, 3);
+}
+
 static void forgets_what_it_acknowledged(struct sim *sim)
 {
     checker_promised(sim->checker, sim->hosts[2], 1, 3);
@@ -617,93 +623,9 @@ static void what_was_not_vouched_for_may_be_lost(void **state)
     follows(sim, 2, 1);
 }
 
-/* ---- K10 ---- */
-
-static void leads_as_a_learner(struct sim *sim)
-{
-    leads(sim, 1, 2);
-    node_of(sim, 1)->raft.tracker.members[0].is_learner = true;
-    leads(sim, 1, 2);
-}
-
-static void leads_removed(struct sim *sim)
-{
-    leads(sim, 1, 2);
-    node_of(sim, 1)->raft.tracker.count = 0;
-    leads(sim, 1, 2);
-}
-
-static void hands_over(struct sim *sim, node_id target, uint64_t last)
-{
-    struct raft *raft = &node_of(sim, 1)->raft;
-    raft->transfer_target = target;
-    for (uint64_t index = 4; index <= last; index++) {
-        node_of(sim, 1)->terms[index] = 2;
-    }
-    raft_unstable_deinit(&raft->log.unstable);
-    raft_unstable_init(&raft->log.unstable, last);
-    leads(sim, 1, 2);
-}
-
-static void proposes_while_it_hands_over(struct sim *sim)
-{
-    leads(sim, 1, 2);
-    hands_over(sim, 3, 4);
-    hands_over(sim, 3, 5);
-}
-
-static void a_leader_that_must_not_lead_or_propose_is_found(void **state)
-{
-    (void)state;
-    assert_fails(three_nodes(), leads_as_a_learner, "node 1 leads term 2 and is no voter");
-    assert_fails(three_nodes(), leads_removed, "node 1 leads term 2 and is no voter");
-    assert_fails(three_nodes(), proposes_while_it_hands_over,
-                 "node 1 hands term 2 over to node 3 and goes on proposing, up to index 5");
-}
-
-static void commits_by_an_entry_of_an_older_term(struct sim *sim)
-{
-    leads(sim, 1, 2);
-    commits(sim, 1, 3);
-}
-
-static void a_commit_by_an_entry_of_an_older_term_is_found(void **state)
-{
-    (void)state;
-    assert_fails(three_nodes(), commits_by_an_entry_of_an_older_term,
-                 "commit rule: node 1 leads term 2 and commits up to index 3, which is of term 1");
-}
-
-static void older_entries_are_committed_with_one_of_the_term_or_before_the_election(void **state)
-{
-    (void)state;
-    struct sim *sim = three_nodes();
-    node_of(sim, 1)->raft.log.committed = 2; /* heard in the turn in which it is elected */
-    leads(sim, 1, 2);
-    node_of(sim, 1)->terms[4] = 2;
-    commits(sim, 1, 4);
-    commits(sim, 2, 3); /* as a follower */
-    assert_int_equal(checker_committed(sim->checker), 4);
-}
-
-static void a_leader_may_propose_until_it_hands_over_and_after_it_has_given_up(void **state)
-{
-    (void)state;
-    struct sim *sim = three_nodes();
-    leads(sim, 1, 2);
-    hands_over(sim, 3, 4);
-    hands_over(sim, 3, 4);
-    hands_over(sim, 0, 5);
-    hands_over(sim, 2, 6);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_leader_that_must_not_lead_or_propose_is_found),
-        cmocka_unit_test(a_leader_may_propose_until_it_hands_over_and_after_it_has_given_up),
-        cmocka_unit_test(a_commit_by_an_entry_of_an_older_term_is_found),
-        cmocka_unit_test(older_entries_are_committed_with_one_of_the_term_or_before_the_election),
         cmocka_unit_test(two_leaders_of_one_term_are_found),
         cmocka_unit_test(a_term_won_twice_is_found_also_in_another_life),
         cmocka_unit_test(one_leader_a_term_passes_also_in_another_life),
@@ -729,6 +651,7 @@ int main(void)
         cmocka_unit_test(a_false_acknowledgement_is_found),
         cmocka_unit_test(what_is_applied_alike_everywhere_and_then_acknowledged_passes),
         cmocka_unit_test(writes_are_listed_once_in_the_order_of_the_log),
+        cmocka_unit_test(what_is_acknowledged_before_it_is_durable_is_found),
         cmocka_unit_test(what_is_forgotten_after_it_was_vouched_for_is_found),
         cmocka_unit_test(what_a_later_leader_replaced_need_not_be_kept),
         cmocka_unit_test(what_a_snapshot_replaced_need_not_be_kept),

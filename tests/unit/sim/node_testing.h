@@ -10,6 +10,7 @@
 #include "raft/raft_int.h"
 #include "sim_testing.h"
 #include "store/store_int.h"
+#include "wal/wal_int.h"
 
 #define LOG_MAX 32u
 
@@ -19,6 +20,7 @@ struct a_node {
     struct raft raft;
     struct raft_storage storage;
     uint64_t terms[LOG_MAX]; /* by index; 0: there is no entry */
+    struct wal wal;
     struct store store;
     struct store_region region;
     struct store_region *regions[1];
@@ -70,6 +72,7 @@ static inline void new_life(struct sim *sim, uint32_t number)
     node->replica.node = &node->node;
     node->replica.raft = &node->raft;
     node->node.store = &node->store;
+    node->node.wal = &node->wal;
     node->region.id = REGION_FIRST;
     node->regions[0] = &node->region;
     node->store.regions = node->regions;
@@ -114,6 +117,26 @@ static inline void applies(struct sim *sim, uint32_t number, uint64_t index, uin
     node_of(sim, number)->region.state_hash.low = hash;
     checker_applied(sim->checker, sim->hosts[number], (struct raft_pos){1, index}, data, &result);
     buf_unref(data);
+}
+
+static inline void leads(struct sim *sim, uint32_t number, uint64_t term)
+{
+    node_of(sim, number)->raft.term = term;
+    node_of(sim, number)->raft.role = RAFT_LEADER;
+    checker_after_turn(sim->checker, sim->hosts[number]);
+}
+
+static inline void commits(struct sim *sim, uint32_t number, uint64_t index)
+{
+    node_of(sim, number)->raft.log.committed = index;
+    checker_after_turn(sim->checker, sim->hosts[number]);
+}
+
+static inline void follows(struct sim *sim, uint32_t number, uint64_t term)
+{
+    node_of(sim, number)->raft.term = term;
+    node_of(sim, number)->raft.role = RAFT_FOLLOWER;
+    checker_after_turn(sim->checker, sim->hosts[number]);
 }
 
 #endif
