@@ -95,12 +95,28 @@ void faults_life_begins(struct faults *faults, struct host *host)
     }
 }
 
+/* Another host's disk: what it was told to write, the next leader replaces before it is written. */
+static void stall_another(struct faults *faults, const struct host *leader)
+{
+    struct host *host = any_host(faults);
+    uint64_t timeout_ns = faults->sim->plan.election_timeout_ms * SIM_MS;
+    if (host != leader && host_is_up(host)) {
+        host->stalled_until_ns =
+            now_ns(faults) + timeout_ns * chance_between(&faults->chance, 1, 10);
+        sim_count(faults->sim, SIM_DISK_STALLED, 1);
+        world_trace(faults->sim->world, "stall", host->number, host->stalled_until_ns, 0);
+    }
+}
+
 /* With an entry of its term on its own disk, or on some others' as well: where Raft's figure 8
  * begins. */
 void faults_elected(struct faults *faults, const struct host *host)
 {
     if (!faults->sim->is_calm && chance_hits(&faults->chance, faults->sim->plan.leader_crash)) {
         host->env->effects_until_crash = chance_log(&faults->chance, 1, 32);
+        if (prng_below(&faults->chance, 2) == 0) {
+            stall_another(faults, host);
+        }
     }
 }
 

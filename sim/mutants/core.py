@@ -274,9 +274,8 @@ REPLICATION = [
         text="    if (mark->term == raft->term && mark->last.index != 0) {",
         becomes="    if (mark->last.index != 0) {",
         also=[("raft/unstable.c", " ||\n        term != pos.term) {", ") {")],
-        profile="disk",
-        hours=60,
-        slow="not found in 20 hours yet",
+        profile="crash",
+        hours=30,
     ),
     Mutant(
         name="window-never-reopens",
