@@ -135,8 +135,9 @@ void cluster_compact(struct node *node, uint32_t kept);
 
 /* The node with this id, or NULL. */
 struct node *cluster_node(struct cluster *cluster, node_id id);
-/* Gives a message to a running node. What is refused as malformed must have changed nothing. */
-void cluster_step(struct cluster *cluster, struct node *node, const struct message *message);
+/* Gives a message to a running node; what that says. What it refuses as malformed must have changed
+ * nothing. */
+err cluster_step(struct cluster *cluster, struct node *node, const struct message *message);
 /* The same for the node it is addressed to, if it runs and is not cut off. */
 void cluster_deliver(struct cluster *cluster, const struct message *message);
 /* Takes a message out of the network; it may come again. */
