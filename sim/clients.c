@@ -456,7 +456,8 @@ static uint32_t key_number(const struct settling *settling, struct slice key)
 {
     char text[KEY_SIZE_MAX];
     for (uint32_t number = 0; number < settling->sim->plan.key_count; number++) {
-        if (slice_equal(key, (struct slice){(const uint8_t *)text, key_of(number, text)})) {
+        size_t size = key_of(number, text);
+        if (slice_equal(key, (struct slice){(const uint8_t *)text, size})) {
             return number;
         }
     }
