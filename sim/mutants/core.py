@@ -275,7 +275,6 @@ REPLICATION = [
         becomes="    if (mark->last.index != 0) {",
         also=[("raft/unstable.c", " ||\n        term != pos.term) {", ") {")],
         profile="crash",
-        hours=30,
     ),
     Mutant(
         name="window-never-reopens",
