@@ -28,7 +28,7 @@ release:
 	@scripts/setup.sh build
 	@scripts/build.sh release programs
 
-## make test            every test that ends within ten minutes: release and ASan+UBSan
+## make test            the tests, release and ASan+UBSan: about ten minutes
 test:
 	@scripts/test.sh $(STAGES)
 
