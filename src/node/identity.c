@@ -258,15 +258,20 @@ err identity_open(struct env *env, const char *directory, const struct identity_
     return e;
 }
 
+uint64_t identity_instance_of(const struct identity *identity, node_id peer)
+{
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
+        if (identity->peers[i].id == peer) {
+            return identity->peers[i].instance;
+        }
+    }
+    return 0;
+}
+
 bool identity_meet(struct identity *identity, node_id peer, uint64_t instance)
 {
     ASSERT(peer != 0 && instance != 0);
-    for (uint32_t i = 0; i < identity->peer_count; i++) {
-        if (identity->peers[i].id == peer) {
-            return false;
-        }
-    }
-    if (identity->peer_count == MEMBERS_MAX) {
+    if (identity_instance_of(identity, peer) != 0 || identity->peer_count == MEMBERS_MAX) {
         return false;
     }
     identity->peers[identity->peer_count] = (struct identity_peer){peer, instance};

@@ -57,6 +57,8 @@ MUST_USE err identity_save(struct env *env, const char *directory, const struct 
 
 /* Notes whose directory `peer` is; true if that is news, to be saved. */
 bool identity_meet(struct identity *identity, node_id peer, uint64_t instance);
+/* By which instance `peer` was met; 0: it was not. */
+uint64_t identity_instance_of(const struct identity *identity, node_id peer);
 /* `peer` is no member any more: its id may come with another directory. True: to be saved. */
 bool identity_forget(struct identity *identity, node_id peer);
 

@@ -106,30 +106,17 @@ static bool is_among(const struct member *members, uint32_t count, node_id id)
     return false;
 }
 
-/* M7; ADR 16 */
-static void expect(struct replica *replica, node_id id)
-{
-    const struct identity *identity = &replica->node->identity;
-    for (uint32_t i = 0; i < identity->peer_count; i++) {
-        if (identity->peers[i].id == id) {
-            net_peer_expect(replica->node->net, id, identity->peers[i].instance);
-        }
-    }
-}
-
 static void connect_to(struct replica *replica, const struct member *member)
 {
     struct node *node = replica->node;
-    err e = net_peer_set(node->net, member->id, member->peer_address);
+    err e = node_peer_set(node, member->id, member->peer_address);
     if (e == ERR_OVERLOADED) {
         end_farewells(replica, UINT64_MAX, 0); /* as many places as members */
-        e = net_peer_set(node->net, member->id, member->peer_address);
+        e = node_peer_set(node, member->id, member->peer_address);
     }
     if (e != OK) {
         LOG_WARN(node->log, "a member has no usable address", LOG_U64("member", member->id),
                  LOG_TEXT("address", member->peer_address));
-    } else {
-        expect(replica, member->id);
     }
 }
 
@@ -232,10 +219,9 @@ bool members_take_stranger(struct replica *replica, node_id id, const char *addr
     struct node *node = replica->node;
     *out_as_of = membership_find(&replica->membership, id) == NULL ? replica->applied : 0;
     if (hears_a_leader(replica) || replica->members.leaving_count == MEMBERS_MAX ||
-        net_peer_set(node->net, id, address) != OK) {
+        node_peer_set(node, id, address) != OK) {
         return false;
     }
-    expect(replica, id);
     uint64_t election_ms = node->options.election_timeout_ms;
     begin_farewell(replica, id, STRANGER_TIMEOUTS * election_ms);
     LOG_INFO(node->log, "taken for a member that this node has not heard of yet",

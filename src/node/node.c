@@ -149,6 +149,16 @@ void node_save_identity(struct node *node)
     }
 }
 
+err node_peer_set(struct node *node, node_id id, const char *address)
+{
+    err e = net_peer_set(node->net, id, address);
+    uint64_t instance = identity_instance_of(&node->identity, id);
+    if (e == OK && instance != 0) {
+        net_peer_expect(node->net, id, instance);
+    }
+    return e;
+}
+
 static err meet(struct node *node, const struct member *members, uint32_t count,
                 struct err_note *note)
 {
@@ -157,7 +167,7 @@ static err meet(struct node *node, const struct member *members, uint32_t count,
         if (member->id == node->identity.node) {
             continue;
         }
-        err e = net_peer_set(node->net, member->id, member->peer_address);
+        err e = node_peer_set(node, member->id, member->peer_address);
         if (e != OK) {
             return err_note_set(note, e, "peer %" PRIu64 " at %s: %s", member->id,
                                 member->peer_address, err_title(e));
@@ -178,13 +188,6 @@ static err meet_peers(struct node *node, struct err_note *note)
     }
     if (e == OK && node->options.is_joining && !is_member) {
         e = meet(node, node->options.members, node->options.member_count, note);
-    }
-    for (uint32_t i = 0; i < node->identity.peer_count && e == OK; i++) {
-        const struct identity_peer *peer = &node->identity.peers[i];
-        struct net_peer_info info;
-        if (net_peer_info(node->net, peer->id, &info)) {
-            net_peer_expect(node->net, peer->id, peer->instance);
-        }
     }
     return e;
 }

@@ -35,6 +35,8 @@ struct node {
 
 /* Makes node->identity durable; ends the process if it cannot. */
 void node_save_identity(struct node *node);
+/* As net_peer_set, and expects the directory by which this peer was met (ADR 16; members.h, M7). */
+MUST_USE err node_peer_set(struct node *node, node_id id, const char *address);
 
 /* A node that was alone has members now: begins to listen for them, if it does not do so yet. */
 void node_listen(struct node *node);
