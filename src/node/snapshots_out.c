@@ -111,7 +111,6 @@ static err send_chunk(struct replica *replica, struct snapshot_out *out)
     return e;
 }
 
-/* Fills the window (S2). */
 /* Whoever is behind cannot get it from here. */
 static void give_up_leading(struct replica *replica)
 {
@@ -124,6 +123,7 @@ static void give_up_leading(struct replica *replica)
     }
 }
 
+/* Fills the window (S2). */
 static void pump(struct replica *replica, struct snapshot_out *out)
 {
     while (!out->is_last_sent && out->sent - out->acked < SNAPSHOT_WINDOW) {
