@@ -36,6 +36,23 @@ static void receive_part(struct replica *replica, node_id from, const struct mes
     receive_chunk(replica, from, message, 0, false, chunk);
 }
 
+/* A snapshot that would be taken, in `out_snapshot`, and the message that goes with it. */
+static struct message offer(const struct replica *replica, node_id from,
+                            struct snapshot *out_snapshot)
+{
+    *out_snapshot = (struct snapshot){
+        .pos = {.term = replica->term, .index = 1000},
+        .conf = replica->membership.conf,
+    };
+    return (struct message){
+        .type = MSG_SNAP,
+        .to = replica->node->identity.node,
+        .from = from,
+        .term = replica->term,
+        .snapshot = out_snapshot,
+    };
+}
+
 static void hostile_frames_are_refused_and_change_nothing(void **state)
 {
     (void)state;
@@ -45,17 +62,8 @@ static void hostile_frames_are_refused_and_change_nothing(void **state)
     uint32_t other = (leader + 1) % 3;
     struct replica *replica = cluster.nodes[other]->replica;
     const struct snapshot_in *in = &cluster.nodes[other]->snapshots.in;
-    struct snapshot snapshot = {
-        .pos = {.term = replica->term, .index = 1000},
-        .conf = replica->membership.conf,
-    };
-    struct message message = {
-        .type = MSG_SNAP,
-        .to = other + 1,
-        .from = leader + 1,
-        .term = replica->term,
-        .snapshot = &snapshot,
-    };
+    struct snapshot snapshot;
+    struct message message = offer(replica, leader + 1, &snapshot);
     snapshots_receive(replica, leader + 1, slice_from_text("nonsense"));
     receive(replica, leader + 1, &message, 1, "chunk out of nowhere");
     receive(replica, other + 1, &message, 0, "not from whom it says");
@@ -96,17 +104,8 @@ static void no_snapshot_comes_in_before_the_reset_for_the_last_one_is_durable(vo
     uint32_t other = (leader + 1) % 3;
     struct replica *replica = cluster.nodes[other]->replica;
     const struct snapshot_in *in = &cluster.nodes[other]->snapshots.in;
-    struct snapshot snapshot = {
-        .pos = {.term = replica->term, .index = 1000},
-        .conf = replica->membership.conf,
-    };
-    struct message message = {
-        .type = MSG_SNAP,
-        .to = other + 1,
-        .from = leader + 1,
-        .term = replica->term,
-        .snapshot = &snapshot,
-    };
+    struct snapshot snapshot;
+    struct message message = offer(replica, leader + 1, &snapshot);
     replica->install.reset_ticket = UINT64_MAX;
     receive_part(replica, leader + 1, &message, "not looked at");
     assert_int_equal(in->heard_ms, 0);
