@@ -266,8 +266,8 @@ static void read_done(struct node_read *read, err e, struct store_record *found)
         sim_count(sim, SIM_READ_OK, 1);
         clients->asked_well += operation->is_asked_at_end ? 1 : 0;
         if (operation->kind == OPERATION_STALE_GET) {
-            op.invoked =
-                0; /* it may be as old as it likes, but has to be one state that there was */
+            /* As old as it likes, but of one state that there was. */
+            op.invoked = 0;
         }
         record(clients, &op);
     } else {

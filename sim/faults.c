@@ -201,6 +201,16 @@ static void cut_way(struct faults *faults, uint32_t from, uint32_t to, uint64_t 
     world_schedule(faults->sim->world, &ending->event, until_ns);
 }
 
+/* False: it was cut already, and has its own end. */
+static bool cut_if_open(struct faults *faults, uint32_t from, uint32_t to, uint64_t until_ns)
+{
+    bool is_open = !network_is_cut(faults->sim->network, from, to);
+    if (is_open) {
+        cut_way(faults, from, to, until_ns);
+    }
+    return is_open;
+}
+
 enum cut_shape {
     CUT_ONE_WAY,
     CUT_SPLIT,
@@ -258,9 +268,8 @@ static void cut_network(struct faults *faults)
     bool is_any = false;
     for (uint32_t a = 1; a <= sim->host_count; a++) {
         for (uint32_t b = 1; b <= sim->host_count; b++) {
-            if (a != b && is_severed(&cut, a, b) && !network_is_cut(sim->network, a, b)) {
-                cut_way(faults, a, b, until_ns);
-                is_any = true;
+            if (a != b && is_severed(&cut, a, b)) {
+                is_any = cut_if_open(faults, a, b, until_ns) || is_any;
             }
         }
     }
@@ -304,16 +313,6 @@ static void isolate_follower(struct faults *faults)
     }
     sim_count(sim, SIM_CUT_ISOLATED, 1);
     world_trace(sim->world, "isolate", chosen, ways, until_ns);
-}
-
-/* False: it was cut already, and has its own end. */
-static bool cut_if_open(struct faults *faults, uint32_t from, uint32_t to, uint64_t until_ns)
-{
-    bool is_open = !network_is_cut(faults->sim->network, from, to);
-    if (is_open) {
-        cut_way(faults, from, to, until_ns);
-    }
-    return is_open;
 }
 
 static void cut_off(struct faults *faults, struct ending *ending)
