@@ -73,7 +73,11 @@ static err open_directory(struct node *node, const struct membership *told, stru
     char path[PATH_SIZE];
     err e = env_dir_create(node->env, directory, note);
     if (e != OK) {
-        return err_note_wrap(note, e, "data directory");
+        struct err_note why = *note;
+        return err_note_set(note, e,
+                            "data directory: %s; it has to be in a directory that is there "
+                            "and that this user may write to",
+                            why.text);
     }
     (void)snprintf(path, sizeof(path), "%s/lock", directory);
     e = env_lock_take(node->env, path, &node->lock, note);

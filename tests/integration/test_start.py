@@ -87,7 +87,8 @@ class Refusals(harness.TestCase):
         file = self.directory / "file"
         file.touch()
         self.serve(1, [str(file)], f"--data={file}")
-        self.serve(1, [str(file / "below")], f"--data={file / 'below'}")
+        self.serve(1, [str(file / "below"), "a directory that is there", "may write"],
+                   f"--data={file / 'below'}")
         if os.geteuid() != 0:  # root may write everywhere
             sealed = self.directory / "sealed"
             sealed.mkdir(mode=0o500)
