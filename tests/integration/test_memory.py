@@ -21,6 +21,8 @@ FLAGS = harness.pick(
     {"tail_bytes": "1MiB", "segment_size": "1MiB", "checkpoint_interval": "1s"}, {})
 GROWTH_MAX = 0.10  # of the first half's median, over the second half
 GROWTH_SPARE_BYTES = 2 << 20
+# A leak grows in each of them; what a busy machine let queue up does not.
+MEASUREMENTS = 4
 
 
 def anonymous_bytes(node):
@@ -77,9 +79,13 @@ class Memory(harness.TestCase):
         cluster.start()
         with Load(cluster) as load:
             self.sample(cluster, load, WARM_UP_REQUESTS, 0)
-            samples = self.sample(cluster, load, MEASURED_REQUESTS, MEASURED_SECONDS)
-        for node, found in samples.items():
-            self.check(node, found)
+            growing = list(cluster)
+            for _ in range(MEASUREMENTS):
+                samples = self.sample(cluster, load, MEASURED_REQUESTS, MEASURED_SECONDS)
+                growing = [node for node in growing if self.has_grown(node, samples[node])]
+                if not growing:
+                    return
+        self.fail(f"the memory of {[node.id for node in growing]} grows and grows")
 
     def sample(self, cluster, load, requests, seconds):
         """What each node's memory was during at least so many requests and seconds."""
@@ -94,7 +100,7 @@ class Memory(harness.TestCase):
         harness.say(f"{load.count - before} requests in {time.monotonic() - begin:.1f} s")
         return samples
 
-    def check(self, node, found):
+    def has_grown(self, node, found):
         """The second half, and a straight line through it, against the first half."""
         half = len(found) // 2
         first, second = statistics.median(found[:half]), found[half:]
@@ -105,8 +111,7 @@ class Memory(harness.TestCase):
                     f"{max(found) / 2**20:.1f} MiB; slope {growth / 2**20:+.2f} MiB over the "
                     f"second half")
         bound = GROWTH_MAX * first + GROWTH_SPARE_BYTES
-        self.assertLess(growth, bound, f"node {node.id}: {found}")
-        self.assertLess(statistics.median(second) - first, bound, f"node {node.id}: {found}")
+        return growth >= bound or statistics.median(second) - first >= bound
 
 
 if __name__ == "__main__":

@@ -25,6 +25,12 @@
 
 #define NODES_MAX 5
 #define PATIENCE_MS 20000u
+/* Under a sanitizer a turn takes longer, and a test that is not about elections should see none. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ELECTION_TIMEOUT_MS 600u
+#else
+#define ELECTION_TIMEOUT_MS 200u
+#endif
 
 struct cluster {
     struct env *env;
@@ -42,14 +48,17 @@ struct cluster {
     uint64_t cluster_id; /* of who joins */
 };
 
-/* A port that stays free while no node listens: the loopback address is this process's own. On
- * 127.0.0.1 another test's connection may have taken it before the node is back. */
+/* A port that stays free while no node listens: the loopback address is of this process and this
+ * call alone. On 127.0.0.1 another test's connection may have taken it before the node is back, and
+ * two calls may have been given the same. */
 static inline void free_address(char out[ADDRESS_SIZE_MAX + 1])
 {
+    static uint32_t calls;
+    uint32_t number = (uint32_t)getpid() * 64 + calls++ % 64;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof(address);
-    address.sin_addr.s_addr = htonl(0x7f000000u | (((uint32_t)getpid() + 2) & 0xffffffu));
+    address.sin_addr.s_addr = htonl(0x7f000000u | ((number + 2) & 0xffffffu));
     assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
     assert_int_equal(close(fd), 0);
@@ -72,8 +81,8 @@ static inline struct node_options options_of(struct cluster *cluster, uint32_t i
         .members = cluster->members,
         .member_count = cluster->count,
         .client_address = cluster->clients[i],
-        .heartbeat_ms = 20,
-        .election_timeout_ms = 200,
+        .heartbeat_ms = ELECTION_TIMEOUT_MS / 10,
+        .election_timeout_ms = ELECTION_TIMEOUT_MS,
         .segment_size_bytes = 64u << 10,
         .tail_bytes_max = cluster->tail_bytes_max,
         .log_keep_bytes_max = cluster->log_keep_bytes_max,
@@ -229,15 +238,26 @@ static inline bool has_leader_everywhere(void *ctx)
     return true;
 }
 
+/* NODES_MAX: none. */
+static inline uint32_t find_leader(const struct cluster *cluster)
+{
+    uint32_t i = 0;
+    while (i < NODES_MAX && (cluster->nodes[i] == NULL || !node_is_leader(cluster->nodes[i]))) {
+        i++;
+    }
+    return i;
+}
+
+static inline bool has_leader(void *ctx)
+{
+    return find_leader(ctx) < NODES_MAX;
+}
+
+/* On a machine that stalled, the one that was there a moment ago may be gone. */
 static inline uint32_t leader_of(struct cluster *cluster)
 {
-    for (uint32_t i = 0; i < NODES_MAX; i++) {
-        if (cluster->nodes[i] != NULL && node_is_leader(cluster->nodes[i])) {
-            return i;
-        }
-    }
-    fail_msg("no leader");
-    return 0;
+    assert_true(turn_until(cluster, has_leader, cluster));
+    return find_leader(cluster);
 }
 
 struct writing {
@@ -421,17 +441,6 @@ static inline bool is_past(void *ctx)
 
 /* ---- changing the cluster ---- */
 
-static inline bool has_leader(void *ctx)
-{
-    struct cluster *cluster = ctx;
-    for (uint32_t i = 0; i < NODES_MAX; i++) {
-        if (cluster->nodes[i] != NULL && node_is_leader(cluster->nodes[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 struct changing {
     struct node_change change;
     err e;
@@ -475,7 +484,6 @@ static inline void change(struct cluster *cluster, const struct conf_change *cha
 {
     struct changing changing = {.e = ERR_BUSY};
     while (changing.e != OK) {
-        assert_true(turn_until(cluster, has_leader, cluster));
         begin_change(cluster, leader_of(cluster), &changing, change, members, member_count);
         assert_true(turn_until(cluster, is_changed, &changing));
         assert_int_equal(changing.answers, 1);

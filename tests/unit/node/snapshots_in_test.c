@@ -41,14 +41,14 @@ static struct message offer(const struct replica *replica, node_id from,
                             struct snapshot *out_snapshot)
 {
     *out_snapshot = (struct snapshot){
-        .pos = {.term = replica->term, .index = 1000},
+        .pos = {.term = replica->hard_state.term, .index = 1000},
         .conf = replica->membership.conf,
     };
     return (struct message){
         .type = MSG_SNAP,
         .to = replica->node->identity.node,
         .from = from,
-        .term = replica->term,
+        .term = replica->hard_state.term,
         .snapshot = out_snapshot,
     };
 }
@@ -73,10 +73,10 @@ static void hostile_frames_are_refused_and_change_nothing(void **state)
     id_set_remove(&snapshot.conf.voters, other + 1);
     receive(replica, leader + 1, &message, 0, "without us");
     snapshot.conf = replica->membership.conf;
-    message.term = replica->term - 1;
+    message.term = replica->hard_state.term - 1;
     snapshot.pos.term = message.term;
     receive(replica, leader + 1, &message, 0, "of an earlier term");
-    message.term = replica->term;
+    message.term = replica->hard_state.term;
     assert_null(in->incoming);
     receive(replica, leader + 1, &message, 0, "no chunk of a store");
     assert_null(in->incoming);
