@@ -176,7 +176,6 @@ static void job_failed(struct campaign *campaign, struct job *job, int status)
 
 static void job_passed(struct campaign *campaign, struct job *job, const struct sim_result *result)
 {
-    print_out(job->out); /* a cluster that was stranded */
     campaign->simulated_ns += result->simulated_ns;
     campaign->operations += result->operations;
     for (size_t i = 0; i < SIM_COUNT_COUNT; i++) {

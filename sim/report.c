@@ -76,9 +76,9 @@ static void tell_host(struct sim *sim, const struct host *host)
     }
 }
 
-static void tell_command(FILE *out, const struct sim_options *options, bool is_verified)
+void sim_tell_seed(FILE *out, const struct sim_options *options, bool is_verified)
 {
-    (void)fprintf(out, "build/pontoon-sim --seed %" PRIu64 " --profile %s", options->seed,
+    (void)fprintf(out, "FAILED: build/pontoon-sim --seed %" PRIu64 " --profile %s", options->seed,
                   plan_profile_name(options->profile));
     if (options->simulated_ns_max > 0) { /* another length is another run */
         (void)fprintf(out, " --seconds %" PRIu64, options->simulated_ns_max / SIM_SECOND);
@@ -86,26 +86,19 @@ static void tell_command(FILE *out, const struct sim_options *options, bool is_v
     (void)fprintf(out, "%s  # commit %s\n", is_verified ? " --verify" : "", sim_commit);
 }
 
-void sim_tell_seed(FILE *out, const struct sim_options *options, bool is_verified)
-{
-    (void)fprintf(out, "FAILED: ");
-    tell_command(out, options, is_verified);
-}
-
-void sim_tell(struct sim *sim, const char *what)
+static void tell_this_seed(struct sim *sim)
 {
     const struct sim_options options = {
         .seed = world_seed(sim->world),
         .profile = sim->plan.profile,
         .simulated_ns_max = sim->simulated_ns_max,
     };
-    (void)fprintf(sim->out, "%s", what);
-    tell_command(sim->out, &options, false);
+    sim_tell_seed(sim->out, &options, false);
 }
 
 void sim_fail(struct sim *sim, const char *format, ...)
 {
-    sim_tell(sim, "FAILED: ");
+    tell_this_seed(sim);
     (void)fprintf(sim->out, "broken at %.6f s: ", (double)world_now_ns(sim->world) / 1e9);
     va_list args;
     va_start(args, format);

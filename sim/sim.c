@@ -164,76 +164,18 @@ static uint64_t progress_of_all(const struct sim *sim)
     return sum;
 }
 
-/* Whether a majority of `half` would vote for who has a log that ends at `last`; of none, it is. */
-static bool wins(const struct sim *sim, const struct id_set *half, struct raft_pos last)
-{
-    uint32_t votes = 0;
-    for (uint32_t i = 0; i < half->count; i++) {
-        const struct host *voter = sim->hosts[half->ids[i]];
-        const struct raft *raft = host_is_up(voter) ? host_raft(voter) : NULL;
-        votes += raft != NULL && raft_log_is_up_to_date(&raft->log, last) ? 1 : 0;
-    }
-    return half->count == 0 || votes > half->count / 2;
-}
-
-/* Its core, and whether it may stand by what it has applied; NULL: it is down, or has none. */
-static const struct raft *core_of(const struct host *host, bool *out_may_stand)
-{
-    const struct raft *raft = host_is_up(host) ? host_raft(host) : NULL;
-    *out_may_stand =
-        raft != NULL && raft_conf_is_voter(&host_replica(host)->membership.conf, host->number);
-    return raft;
-}
-
-/*
- * Known, and the reference's as well (src/raft/README.md): a leader that lost its vote has entries
- * that nobody else has, and those that have not heard yet that it lost it can neither do without
- * its vote nor get it. Node makes that rare; what remains needs the commit index in votes. So it is
- * no failure that nobody leads if nobody who may stand could win, and somebody who may not has more
- * than all of them.
- */
-static bool is_stranded(const struct sim *sim)
-{
-    struct raft_pos most = {0};
-    bool is_any_ahead = false;
-    bool may_stand;
-    for (uint32_t i = 1; i <= sim->host_count; i++) {
-        const struct raft *raft = core_of(sim->hosts[i], &may_stand);
-        if (!may_stand) {
-            continue;
-        }
-        const struct conf_state *conf = &host_replica(sim->hosts[i])->membership.conf;
-        struct raft_pos last = raft_log_last(&raft->log);
-        if (wins(sim, &conf->voters, last) && wins(sim, &conf->voters_outgoing, last)) {
-            return false;
-        }
-        most = raft_log_is_up_to_date(&raft->log, most) ? most : last;
-    }
-    for (uint32_t i = 1; i <= sim->host_count; i++) {
-        const struct raft *raft = core_of(sim->hosts[i], &may_stand);
-        is_any_ahead = is_any_ahead ||
-                       (raft != NULL && !may_stand && !raft_log_is_up_to_date(&raft->log, most));
-    }
-    return is_any_ahead && checker_leader(sim->checker) == NULL;
-}
-
-/* With one small message under way at a time it may take long: as long as it goes on, it is fine.
- * False: the cluster is stranded. */
-static bool settle(struct sim *sim, uint64_t length_ns)
+/* With one small message under way at a time it may take long: as long as it goes on, it is
+ * fine. */
+static void settle(struct sim *sim, uint64_t length_ns)
 {
     for (int i = 0; i < SETTLE_ROUNDS_MAX; i++) {
         uint64_t before = progress_of_all(sim);
         if (run_until(sim, world_now_ns(sim->world) + length_ns, is_settled)) {
-            return true;
+            return;
         }
         if (progress_of_all(sim) == before) {
             break;
         }
-    }
-    if (is_stranded(sim)) {
-        sim_count(sim, SIM_STRANDED, 1);
-        sim_tell(sim, "stranded: ");
-        return false;
     }
     sim_fail(sim, "liveness: the nodes do not agree on a leader and a state within %.1f s of calm",
              (double)length_ns / 1e9);
@@ -269,9 +211,7 @@ static void end_calmly(struct sim *sim)
         const struct env *env = sim->hosts[i]->env;
         (void)run_until(sim, env != NULL ? env->held_until_ns : 0, NULL);
     }
-    if (!settle(sim, liveness_ns(sim) + 2 * sim->plan.down_ns)) {
-        return;
-    }
+    settle(sim, liveness_ns(sim) + 2 * sim->plan.down_ns);
     /* As of now: at an instant without a leader nobody is a member. */
     bool is_asked[PLAN_HOSTS_MAX + 1] = {false};
     for (uint32_t i = 1; i <= sim->host_count; i++) {
@@ -285,7 +225,7 @@ static void end_calmly(struct sim *sim)
             ask_everything(sim, sim->hosts[i]);
         }
     }
-    (void)settle(sim, liveness_ns(sim));
+    settle(sim, liveness_ns(sim));
 }
 
 static struct sim *sim_new(const struct sim_options *options)

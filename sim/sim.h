@@ -78,7 +78,6 @@ struct admin;
     X(READ_OK, "reads answered")                                                                   \
     X(READ_FAILED, "reads refused")                                                                \
     X(FATAL_STOP, "nodes stopped by themselves")                                                   \
-    X(STRANDED, "clusters stranded by a leader that lost its vote")                                \
     X(EVENT, "events")
 
 #define SIM_COUNT_MEMBER(name, text) SIM_##name,
@@ -141,9 +140,6 @@ extern const char sim_commit[];
 
 /* "FAILED: " and the line that shows it again; `out` may be another than the run's own. */
 void sim_tell_seed(FILE *out, const struct sim_options *options, bool is_verified);
-/* `what`, and the line that shows this simulation again. */
-void sim_tell(struct sim *sim, const char *what);
-
 /*
  * A broken invariant: tells which, the line that shows it again and each node's last events, and
  * ends the process with SIM_FAILED_STATUS.

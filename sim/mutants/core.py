@@ -403,6 +403,33 @@ MEMBERSHIP = [
         profile="membership",
     ),
     Mutant(
+        name="commit-hint-believed-of-any-entry",
+        bug="A vote tells how far its sender's log is committed; it is taken for true of one's own.",
+        seen="property 3; raft-rs",
+        file="raft/election.c",
+        text="                   raft_log_maybe_commit(&raft->log, pos);",
+        becomes="""\
+                   pos.index > raft->log.committed && pos.index <= raft_log_last_index(&raft->log);
+    if (is_news) {
+        raft_log_commit_to(&raft->log, pos.index);
+    }""",
+        profile="network",
+    ),
+    Mutant(
+        name="votes-without-commit-hints",
+        bug="Who stays cannot learn that who left is needed no more: nobody leads, for ever.",
+        seen="raft-rs",
+        file="node/replica.c",
+        text="        .commit_hints = true,",
+        becomes="        .commit_hints = false,",
+        # Without the seal, which makes it rare.
+        also=[("node/changes.c", "        replica->changes.is_applied = true;",
+               "        answer(replica, OK, 0);")],
+        profile="membership",
+        hours=200,
+        slow="32 cluster-hours",
+    ),
+    Mutant(
         name="transfer-goes-on-with-proposals",
         bug="A leader that hands over goes on proposing, and the transfer never ends.",
         seen="property 12; etcd raft",

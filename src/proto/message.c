@@ -135,6 +135,7 @@ void message_encode(const struct message *message, struct writer *out)
     writer_u64(out, message->log_term);
     writer_u64(out, message->index);
     writer_u64(out, message->commit);
+    writer_u64(out, message->commit_term);
     writer_u64(out, message->vote);
     writer_u64(out, message->reject_hint);
     writer_u64(out, message->read.node);
@@ -167,6 +168,7 @@ static bool fields_decode(struct reader *in, struct message *message)
     message->log_term = reader_u64(in);
     message->index = reader_u64(in);
     message->commit = reader_u64(in);
+    message->commit_term = reader_u64(in);
     message->vote = reader_u64(in);
     message->reject_hint = reader_u64(in);
     message->read.node = reader_u64(in);

@@ -53,6 +53,7 @@ struct message {
     uint64_t log_term; /* MSG_APP: term of the entry at `index`; MSG_VOTE: of the last entry */
     uint64_t index;
     uint64_t commit;
+    uint64_t commit_term; /* votes and their answers: of the entry at `commit`; 0: none is told */
     node_id vote;
     bool reject;
     uint64_t reject_hint;

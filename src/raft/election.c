@@ -9,6 +9,28 @@ static bool is_promotable(const struct raft *raft)
     return self != NULL && !self->is_learner && !raft->log.unstable.has_snapshot;
 }
 
+/* The option commit_hints; only what is asked about needs them. */
+static void add_commit_hint(const struct raft *raft, struct message *message)
+{
+    uint64_t committed = raft->log.committed;
+    uint64_t term = 0;
+    if (raft->config.commit_hints && raft_log_term(&raft->log, committed, &term) == OK) {
+        message->commit = committed;
+        message->commit_term = term;
+    }
+}
+
+void raft_learn_committed(struct raft *raft, struct raft_pos pos)
+{
+    bool is_news = raft->config.commit_hints && raft->role != RAFT_LEADER &&
+                   raft_log_maybe_commit(&raft->log, pos);
+    bool is_candidate = raft->role == RAFT_CANDIDATE || raft->role == RAFT_PRE_CANDIDATE;
+    if (is_news && is_candidate && raft_log_has_unapplied_conf_change(&raft->log)) {
+        /* Its votes were asked for by who is a voter no more, or of who is. */
+        raft_become_follower(raft, raft->term, 0);
+    }
+}
+
 static void request_votes(struct raft *raft, bool is_pre, bool is_transfer)
 {
     /* A pre-candidate asks about the term it would have. */
@@ -28,6 +50,7 @@ static void request_votes(struct raft *raft, bool is_pre, bool is_transfer)
             message.index = last.index;
             message.log_term = last.term;
             message.is_transfer = is_transfer;
+            add_commit_hint(raft, &message);
         }
         raft_send(raft, &message, NULL);
     }
@@ -76,6 +99,7 @@ void raft_handle_vote_request(struct raft *raft, const struct message *message)
         .term = grant ? message->term : raft->term,
         .reject = !grant,
     };
+    add_commit_hint(raft, &answer);
     raft_send(raft, &answer, NULL);
     if (grant && !is_pre) {
         raft->election_elapsed = 0;

@@ -111,6 +111,10 @@ err raft_step_follower(struct raft *raft, const struct message *message)
     } else if (message->type == MSG_TRANSFER_LEADER || message->type == MSG_READ_INDEX) {
         forward(raft, message);
     } else if (message->type == MSG_READ_INDEX_RESP) {
+        /* The leader had committed an entry of its own term when it took the request, so what was
+         * committed last is of that term. */
+        struct raft_pos pos = {.term = message->term, .index = message->index};
+        raft_learn_committed(raft, pos);
         raft_add_read_state(raft, message->index, message->read);
     } else if (message->type == MSG_TIMEOUT_NOW) {
         /* The leader wants us to follow it: no pre-vote, it would be refused while it leads. */

@@ -60,7 +60,7 @@ static bool is_envelope_valid(const struct raft *raft, const struct message *mes
     }
     if (message->term > NUMBER_MAX || message->log_term > NUMBER_MAX ||
         message->index > NUMBER_MAX || message->commit > NUMBER_MAX ||
-        message->term > raft->term + TERM_STEP_MAX) {
+        message->commit_term > message->term || message->term > raft->term + TERM_STEP_MAX) {
         return false;
     }
     if (message->entry_count > 0 && !has_rule(message, RULE_ENTRIES)) {

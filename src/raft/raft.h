@@ -108,6 +108,12 @@ struct raft_config {
                         */
     bool pre_vote;
     bool async_storage_writes; /* hand out committed entries only once they are durable here too */
+    /*
+     * Votes and their answers tell how far their sender knows the log to be committed, as those of
+     * raft-rs do, and the answer to a read tells it as well. Without it a change of members that
+     * those who stay do not know to be committed can leave them without a leader for ever.
+     */
+    bool commit_hints;
     bool disable_proposal_forwarding;
     bool disable_conf_change_validation;
     bool step_down_on_removal; /* a leader that is removed or demoted becomes a follower */

@@ -52,6 +52,16 @@ static void answer_lower_term(struct raft *raft, const struct message *message)
     }
 }
 
+/* Of any term: it does not get less true. */
+static void take_commit_hint(struct raft *raft, const struct message *message)
+{
+    if (is_vote_request(message) || message->type == MSG_VOTE_RESP ||
+        message->type == MSG_PRE_VOTE_RESP) {
+        struct raft_pos pos = {.term = message->commit_term, .index = message->commit};
+        raft_learn_committed(raft, pos);
+    }
+}
+
 static err step_role(struct raft *raft, const struct message *message)
 {
     switch (raft->role) {
@@ -72,6 +82,7 @@ err raft_step(struct raft *raft, const struct message *message)
     if (e != OK) {
         return e;
     }
+    take_commit_hint(raft, message);
     if (message->term > raft->term && !take_higher_term(raft, message)) {
         return OK;
     }

@@ -61,34 +61,34 @@ static void change_field(struct cluster *cluster, struct owned_message *owned)
     uint64_t *const numbers[] = {
         &message->to,          &message->term,       &message->log_term,  &message->index,
         &message->commit,      &message->vote,       &message->read.node, &message->read.sequence,
-        &message->reject_hint, &snapshot->pos.index, &snapshot->pos.term,
+        &message->reject_hint, &snapshot->pos.index, &snapshot->pos.term, &message->commit_term,
     };
     struct id_set *const sets[] = {&snapshot->conf.voters, &snapshot->conf.voters_outgoing,
                                    &snapshot->conf.learners, &snapshot->conf.learners_next};
     uint8_t choice = reader_u8(&cluster->in);
-    uint32_t which = choice % 24;
+    uint32_t which = choice % 25;
     if (which < ARRAY_COUNT(numbers)) {
         *numbers[which] = change_number(cluster, *numbers[which]);
-    } else if (which < 15) {
-        change_set(cluster, sets[which - 11]);
-    } else if (which < 18 && message->entry_count > 0) {
+    } else if (which < 16) {
+        change_set(cluster, sets[which - 12]);
+    } else if (which < 19 && message->entry_count > 0) {
         struct entry *entry = &owned->entries[reader_u8(&cluster->in) % message->entry_count];
-        if (which == 15) {
+        if (which == 16) {
             entry->pos.term = change_number(cluster, entry->pos.term);
-        } else if (which == 16) {
+        } else if (which == 17) {
             entry->pos.index = change_number(cluster, entry->pos.index);
         } else {
             entry->type = (enum entry_type)(reader_u8(&cluster->in) % 8);
         }
-    } else if (which == 18) {
-        message->type = (enum message_type)(reader_u8(&cluster->in) % (MSG_TYPE_COUNT + 2));
     } else if (which == 19) {
-        message->reject = !message->reject;
+        message->type = (enum message_type)(reader_u8(&cluster->in) % (MSG_TYPE_COUNT + 2));
     } else if (which == 20) {
-        message->is_transfer = !message->is_transfer;
+        message->reject = !message->reject;
     } else if (which == 21) {
-        message->snapshot = message->snapshot == NULL ? snapshot : NULL;
+        message->is_transfer = !message->is_transfer;
     } else if (which == 22) {
+        message->snapshot = message->snapshot == NULL ? snapshot : NULL;
+    } else if (which == 23) {
         snapshot->conf.auto_leave = !snapshot->conf.auto_leave;
     } else if (message->entry_count > 0) {
         buf_drop(&owned->entries[message->entry_count - 1].data);
@@ -377,6 +377,7 @@ static void begin(struct cluster *cluster)
         .pre_vote = (mode & 2) != 0,
         .check_quorum = (mode & 4) != 0,
         .async_storage_writes = (mode & 8) != 0,
+        .commit_hints = true, /* else a cluster may be left without a leader for ever */
         .read_mode = (mode & 20) == 20 ? RAFT_READ_LEASE : RAFT_READ_SAFE,
         .step_down_on_removal = (mode & 32) != 0,
         .disable_proposal_forwarding = (mode & 64) != 0,
@@ -452,29 +453,6 @@ static bool heal_round(struct cluster *cluster, uint32_t round)
 }
 
 /*
- * A leader that took itself out of the voters may have appended more behind that change. Where the
- * others do not know yet that the change is committed, and cannot do without its vote (two voters,
- * or a half of one), they do not get it: its log is the longer one, and it may not campaign. The
- * reference is the same; leadership is to be handed on before (src/raft/README.md).
- */
-static bool is_stranded(struct cluster *cluster)
-{
-    for (node_id id = 1; id <= cluster->count; id++) {
-        const struct node *node = &cluster->nodes[id];
-        bool has_tail = raft_log_last_index(&node->raft->log) > node->committed;
-        if (raft_conf_is_voter(&node->machine.conf, id) || !has_tail) {
-            continue;
-        }
-        for (node_id other = 1; other <= cluster->count; other++) {
-            if (raft_conf_is_voter(&cluster->nodes[other].machine.conf, id)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/*
  * Without pre_vote and check_quorum nobody answers messages of an earlier term, and who is in a
  * later one is heard only if it stands. A leader may need a voter that does not, being no voter by
  * what it has applied itself. The reference is the same (src/raft/README.md).
@@ -520,7 +498,7 @@ static void heal(struct cluster *cluster)
     for (uint32_t round = 0; round < HEAL_ROUNDS && !is_done && !cluster->is_over; round++) {
         is_done = heal_round(cluster, round);
     }
-    ASSERT(is_done || cluster->is_over || is_stranded(cluster) || has_unheard(cluster));
+    ASSERT(is_done || cluster->is_over || has_unheard(cluster));
 }
 
 static void end(struct cluster *cluster)

@@ -61,6 +61,7 @@ static void every_field_comes_back(void **state)
         .log_term = 4,
         .index = 5,
         .commit = 6,
+        .commit_term = 11,
         .vote = 7,
         .reject = true,
         .reject_hint = 8,
@@ -86,6 +87,7 @@ static void every_field_comes_back(void **state)
     assert_int_equal(first.message.log_term, 4);
     assert_int_equal(first.message.index, 5);
     assert_int_equal(first.message.commit, 6);
+    assert_int_equal(first.message.commit_term, 11);
     assert_int_equal(first.message.vote, 7);
     assert_int_equal(first.message.reject_hint, 8);
     assert_int_equal(first.message.read.node, 9);
@@ -136,7 +138,7 @@ static void appended_entries_must_follow_without_a_gap(void **state)
     struct message message = append_of(entries);
     struct writer out = {0};
     message_encode(&message, &out);
-    uint8_t *first = out.data + 88; /* term, index, type, size, "one" */
+    uint8_t *first = out.data + 96; /* term, index, type, size, "one" */
     uint8_t *second = first + 21 + 3;
     static const struct {
         uint64_t term;

@@ -156,6 +156,39 @@ static void a_pre_vote_keeps_a_returning_node_from_disturbing(void **state)
     group_free(group);
 }
 
+static void only_an_entry_of_the_same_term_is_learnt_to_be_committed(void **state)
+{
+    (void)state;
+    static const uint64_t terms[] = {1, 1, 2};
+    static const struct {
+        bool is_hinting;
+        struct raft_pos fact; /* of somebody else's log */
+        uint64_t committed;
+    } table[] = {
+        {true, {.term = 2, .index = 3}, 3},  {true, {.term = 1, .index = 2}, 2},
+        {true, {.term = 1, .index = 3}, 1},  {true, {.term = 2, .index = 2}, 1},
+        {true, {.term = 2, .index = 4}, 1},  {true, {.term = 0, .index = 3}, 1},
+        {false, {.term = 2, .index = 3}, 1},
+    };
+    for (uint32_t i = 0; i < ARRAY_COUNT(table); i++) {
+        struct raft_config config = default_config();
+        config.commit_hints = table[i].is_hinting;
+        struct solo solo;
+        solo_init(&solo, &config, 2, 1, terms, 3);
+        struct message vote = {
+            .type = MSG_PRE_VOTE,
+            .from = 2,
+            .to = 1,
+            .term = 3,
+            .commit = table[i].fact.index,
+            .commit_term = table[i].fact.term,
+        };
+        assert_int_equal(raft_step(solo.raft, &vote), OK);
+        assert_int_equal(solo.raft->log.committed, table[i].committed);
+        solo_deinit(&solo);
+    }
+}
+
 static void a_leader_that_hears_nobody_steps_down(void **state)
 {
     (void)state;
@@ -181,6 +214,7 @@ int main(void)
         cmocka_unit_test(learners_and_strangers_do_not_campaign),
         cmocka_unit_test(nobody_campaigns_before_a_committed_change_is_applied),
         cmocka_unit_test(a_pre_vote_keeps_a_returning_node_from_disturbing),
+        cmocka_unit_test(only_an_entry_of_the_same_term_is_learnt_to_be_committed),
         cmocka_unit_test(a_leader_that_hears_nobody_steps_down),
         cmocka_unit_test(nobody_campaigns_before_a_snapshot_is_installed),
     };

@@ -136,6 +136,20 @@ static void an_acknowledgement_beyond_the_log_is_refused(void **state)
     solo_deinit(&solo);
 }
 
+static void nobody_knows_of_commits_in_later_terms(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    config.commit_hints = true;
+    struct solo solo;
+    solo_init(&solo, &config, 2, 1, log_terms, 3);
+    struct message vote = {
+        .type = MSG_VOTE, .from = 2, .to = 1, .term = 3, .commit = 3, .commit_term = 4};
+    assert_int_equal(raft_step(solo.raft, &vote), ERR_MALFORMED);
+    assert_int_equal(solo.raft->term, 2);
+    solo_deinit(&solo);
+}
+
 static void a_heartbeat_cannot_commit_what_is_not_there(void **state)
 {
     (void)state;
@@ -265,6 +279,7 @@ int main(void)
         cmocka_unit_test(an_answer_of_a_stranger_is_not_found),
         cmocka_unit_test(entries_must_follow_each_other),
         cmocka_unit_test(an_acknowledgement_beyond_the_log_is_refused),
+        cmocka_unit_test(nobody_knows_of_commits_in_later_terms),
         cmocka_unit_test(a_heartbeat_cannot_commit_what_is_not_there),
         cmocka_unit_test(a_snapshot_needs_a_position_and_a_valid_configuration),
         cmocka_unit_test(random_messages_do_no_harm),
