@@ -5,16 +5,13 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "main/command.h"
 
-enum help_topic {
-    HELP_NONE, /* help is not what was asked for */
-    HELP_PROGRAM,
-    HELP_SERVE,
-};
-
-/* What the command line asks to be told, if anything. */
-enum help_topic main_help_topic(int count, char *const *arguments);
-void main_help_print(enum help_topic topic, FILE *out);
+/* Whether the command line asks for help; `out_command` (NULL: the program's) says which. */
+bool main_help_is_asked(int count, char *const *arguments, const struct command **out_command);
+/* `command` NULL: of the program. */
+void main_help_print(const struct command *command, FILE *out);
+void main_help_program(FILE *out);
 /* Sets the note for an unknown `command` ("": none), with the nearest one. */
 void main_help_refuse(const char *command, struct err_note *note);
 

@@ -1,0 +1,50 @@
+#include "main/command.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "main/help.h"
+
+static enum exit_status version(struct env *env, int count, char *const *arguments)
+{
+    (void)env;
+    (void)count;
+    (void)arguments;
+    (void)printf("pontoon %s\n", PONTOON_VERSION);
+    return EXIT_OK;
+}
+
+static enum exit_status help(struct env *env, int count, char *const *arguments)
+{
+    (void)env;
+    main_help_print(count > 0 ? main_command_find(arguments[0]) : NULL, stdout);
+    return EXIT_OK;
+}
+
+const struct command main_commands[] = {
+    {"serve", "run a node", main_cmd_serve_help, main_cmd_serve},
+    {"version", "print the version", main_help_program, version},
+    {"help", "print this, or the help of a command", main_help_program, help},
+    {NULL, NULL, NULL, NULL},
+};
+
+const struct command *main_command_find(const char *name)
+{
+    for (const struct command *command = main_commands; command->name != NULL; command++) {
+        if (strcmp(command->name, name) == 0) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+enum exit_status main_command_complain(const char *command, const struct err_note *note,
+                                       enum exit_status status)
+{
+    ASSERT(status != EXIT_OK);
+    (void)fprintf(stderr, "pontoon: %s\n", note->text);
+    if (status == EXIT_USAGE) {
+        (void)fprintf(stderr, "\"pontoon %s --help\" tells what there is.\n", command);
+    }
+    return status;
+}

@@ -1,0 +1,47 @@
+/*
+ * The commands of `pontoon NAME …`, one row each: the command line and the help know no others. A
+ * command's code is cmd_NAME.c.
+ */
+#ifndef MAIN_COMMAND_H
+#define MAIN_COMMAND_H
+
+#include <stdio.h>
+
+#include "env/env.h"
+
+/* What the process ends with. */
+enum exit_status {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,       /* called wrongly */
+    EXIT_UNAVAILABLE = 5, /* nobody answered, or nobody could: it was not done */
+    EXIT_UNKNOWN = 6,     /* it may have been done, or still be */
+};
+
+struct command {
+    const char *name;
+    const char *summary; /* a line of "pontoon help" */
+    void (*help)(FILE *out);
+    /* `arguments` come after the name, NULL-terminated. Borrows `env`. */
+    enum exit_status (*run)(struct env *env, int count, char *const *arguments);
+};
+
+/* All of them, in the order of the help; the last one has no name. Static storage. */
+extern const struct command main_commands[];
+
+/* NULL: there is none. */
+const struct command *main_command_find(const char *name);
+
+/* Tells on standard error what went wrong and, if `status` is EXIT_USAGE, where the help of
+ * `command` is. Returns `status`. */
+enum exit_status main_command_complain(const char *command, const struct err_note *note,
+                                       enum exit_status status);
+
+/* ---- the commands, and their help ---- */
+
+/* Runs a node until a signal ends it: EXIT_OK. */
+enum exit_status main_cmd_serve(struct env *env, int count, char *const *arguments);
+/* Examples first, then every setting. */
+void main_cmd_serve_help(FILE *out);
+
+#endif
