@@ -230,6 +230,8 @@ bool net_carries(enum frame_type type)
     case FRAME_LOG_FLOOR:
     case FRAME_SNAPSHOT:
     case FRAME_SNAPSHOT_ACK:
+    case FRAME_ADMIN:
+    case FRAME_ADMIN_RESULT:
         return true;
     case FRAME_HELLO:
     case FRAME_WELCOME:

@@ -301,6 +301,13 @@ static bool has_caught_up(const struct replica *replica, const struct raft_statu
     return false;
 }
 
+bool changes_has_caught_up(const struct replica *replica, node_id id)
+{
+    struct raft_status status;
+    raft_status(replica->raft, &status);
+    return has_caught_up(replica, &status, id, env_now_ms(replica->node->env));
+}
+
 /* One at a time: each is a change of its own. Lost with leadership, it is the next leader's. */
 static void promote(struct replica *replica, uint64_t now_ms)
 {

@@ -32,6 +32,9 @@ void changes_begin(struct replica *replica, struct node_change *change);
  * being asked already. */
 bool changes_hand_over(struct replica *replica);
 
+/* Of a leader: whether this member has nearly all of the log, and is there. */
+bool changes_has_caught_up(const struct replica *replica, node_id id);
+
 /*
  * The entry at `pos` is applied. `e`: what became of the change that stood there; ERR_BUSY: there
  * stood none.

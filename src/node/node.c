@@ -460,6 +460,13 @@ void node_change_membership(struct node *node, struct node_change *change)
     env_turn_wake(node->env);
 }
 
+void node_admin(struct node *node, struct node_admin *request)
+{
+    ASSERT(request->done != NULL && request->deadline_ms > 0);
+    admin_requests_begin(node->replica, request);
+    env_turn_wake(node->env);
+}
+
 err node_transfer_leader(struct node *node, node_id target)
 {
     ASSERT(target != 0);

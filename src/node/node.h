@@ -17,6 +17,7 @@
 #include "base/metrics.h"
 #include "env/env.h"
 #include "node/deadlines.h"
+#include "proto/admin.h"
 #include "proto/command.h"
 #include "proto/membership.h"
 #include "store/store.h"
@@ -46,6 +47,8 @@ struct node_options {
                                      node is closed */
     uint32_t member_count;
     const char *peer_listen;    /* HOST:PORT, or NULL: this node's own address among the members */
+    const char *peer_default;   /* where it will listen, and be reached, once it is not alone any
+                                   more, if nothing else was said; NULL: it stays alone */
     const char *client_address; /* where clients reach this node, told to peers and in /leader */
     uint32_t heartbeat_ms;      /* one tick of the core */
     uint32_t election_timeout_ms; /* at least; the real one is up to twice as long, at random */
@@ -162,6 +165,37 @@ struct node_change {
  * mention, or the id 0), ERR_OVERLOADED, ERR_DRAINING. Else ERR_OUTCOME_UNKNOWN.
  */
 void node_change_membership(struct node *node, struct node_change *change);
+
+/* What an operator asks; a field of its owner, which keeps it until `done`. */
+struct node_admin {
+    /* In: */
+    struct admin_spec spec;
+    uint64_t deadline_ms; /* env_now_ms at which it is answered at the latest */
+    /* `text` (borrowed; may be empty) says why not. */
+    void (*done)(struct node_admin *request, err e, struct slice text);
+    /* Out: */
+    node_id id; /* OK: of whom it was about */
+    /* The node's own: */
+    struct list link;
+    struct replica *replica;
+    struct node_change change;
+    uint64_t number;
+    node_id asked;     /* who has been asked, and not answered */
+    uint64_t again_ms; /* TRANSFER: when it is to be tried again */
+    err last;          /* why it waits */
+    uint8_t stage;
+    bool is_passed_on; /* it is a peer's: one attempt, here */
+};
+
+/*
+ * Carries out what an operator asks of the first region's members, on whatever node leads; tries
+ * again while another change or election is under way, until the deadline. `done` is called exactly
+ * once, also from within. OK: as node_change_membership; a TRANSFER: another node was seen to lead.
+ * ERR_BAD_REQUEST, ERR_NOT_FOUND, ERR_CONFLICT (it does not fit, is not safe, or another change was
+ * under way all the time), ERR_NO_LEADER, ERR_DRAINING, ERR_OVERLOADED: it was not done.
+ * ERR_OUTCOME_UNKNOWN.
+ */
+void node_admin(struct node *node, struct node_admin *request);
 
 /*
  * Starts to hand leadership of the first region to `target`, a voter, within an election timeout;

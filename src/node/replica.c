@@ -197,6 +197,7 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     /* Numbers of an earlier life must not be taken for ours: begin somewhere at random. */
     writes_init(&replica->writes, env_random(node->env));
     reads_init(&replica->reads, env_random(node->env));
+    admin_requests_init(&replica->requests, env_random(node->env));
     err e = recover(replica, founders, note);
     if (e != OK) {
         replica_free(replica, ERR_INTERNAL);
@@ -212,6 +213,7 @@ void replica_free(struct replica *replica, err refusal)
         return;
     }
     changes_close(replica);
+    admin_requests_close(&replica->requests);
     writes_close(&replica->writes, refusal);
     reads_close(&replica->reads, refusal);
     install_deinit(replica);
@@ -287,6 +289,7 @@ void replica_tick(struct replica *replica)
         changes_tick(replica, now_ms);
         snapshots_tick(replica, now_ms);
     }
+    admin_requests_tick(replica, now_ms);
     writes_tick(&replica->writes, now_ms);
     reads_tick(&replica->reads, now_ms);
 }
@@ -318,6 +321,7 @@ void replica_peer_down(struct replica *replica, node_id peer)
 {
     contact_lost(&replica->contact, peer);
     writes_peer_lost(&replica->writes, peer);
+    admin_requests_peer_lost(replica, peer);
     snapshots_peer_down(replica, peer);
     replica_peer_unreachable(replica, peer);
 }

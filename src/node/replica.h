@@ -12,6 +12,7 @@
 #ifndef NODE_REPLICA_H
 #define NODE_REPLICA_H
 
+#include "node/admin_requests.h"
 #include "node/changes.h"
 #include "node/contact.h"
 #include "node/install.h"
@@ -38,6 +39,7 @@ struct replica {
     struct membership membership; /* as applied */
     struct members members;
     struct changes changes;
+    struct admin_requests requests;
     struct install install;
     struct contact contact;
     struct persists persists;

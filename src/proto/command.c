@@ -94,12 +94,7 @@ err command_decode(struct slice bytes, struct command *out_command)
 
 /* ---- results ---- */
 
-/*
- * An error travels by its name: its number is its place in ERR_LIST, which another version of the
- * program may have in another order. A name that this version does not know says nothing about the
- * outcome, as ERR_INTERNAL does.
- */
-static void err_encode(err e, struct writer *out)
+void command_err_encode(err e, struct writer *out)
 {
     struct slice name = e == OK ? SLICE_EMPTY : slice_from_text(err_name(e));
     ASSERT(name.size <= UINT8_MAX);
@@ -107,7 +102,7 @@ static void err_encode(err e, struct writer *out)
     writer_bytes(out, name);
 }
 
-static err err_decode(struct reader *in)
+err command_err_decode(struct reader *in)
 {
     struct slice name = reader_bytes(in, reader_u8(in));
     if (name.size == 0) {
@@ -123,7 +118,7 @@ static err err_decode(struct reader *in)
 
 void command_result_encode(const struct command_result *result, struct writer *out)
 {
-    err_encode(result->e, out);
+    command_err_encode(result->e, out);
     writer_u8(out, result->existed);
     writer_u64(out, result->revision);
     writer_u64(out, result->create_revision);
@@ -134,7 +129,7 @@ void command_result_encode(const struct command_result *result, struct writer *o
 
 err command_result_decode(struct reader *in, struct command_result *out_result)
 {
-    struct command_result result = {.e = err_decode(in)};
+    struct command_result result = {.e = command_err_decode(in)};
     uint8_t existed = reader_u8(in);
     result.existed = existed == 1;
     result.revision = reader_u64(in);

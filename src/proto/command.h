@@ -43,6 +43,15 @@ struct command_result {
     uint64_t modified_ms;
 };
 
+/*
+ * An error travels by its name: its number is its place in ERR_LIST, which another version of the
+ * program may have in another order. A name that this version does not know says nothing about the
+ * outcome, as ERR_INTERNAL does; the reader tells if there is none at all.
+ */
+void command_err_encode(err e, struct writer *out);
+/* As above. */
+MUST_USE err command_err_decode(struct reader *in);
+
 /* Appends the encoding. */
 void command_result_encode(const struct command_result *result, struct writer *out);
 /*

@@ -38,7 +38,9 @@ enum frame_type {
     FRAME_LOG_FLOOR = 9, /* leader to members: u64 index up to which every member has the log */
     FRAME_SNAPSHOT = 10, /* leader to member: one chunk, struct frame_snapshot */
     FRAME_SNAPSHOT_ACK = 11, /* its answer: struct frame_snapshot_ack */
-    FRAME_TYPE_LAST = FRAME_SNAPSHOT_ACK,
+    FRAME_ADMIN = 12,        /* follower to leader: struct admin_request (proto/admin.h) */
+    FRAME_ADMIN_RESULT = 13, /* its answer: struct admin_result */
+    FRAME_TYPE_LAST = FRAME_ADMIN_RESULT,
 };
 
 enum frame_refusal {

@@ -5,10 +5,12 @@
 #include "base/assert.h"
 #include "proto/text.h"
 
-/* The second one has flags for each member. It is written only where there are any: so every
- * membership still has one encoding, and those without flags have kept theirs. */
+/* The second one has flags for each member, the third the highest id as well. They are written only
+ * where there is any flag, and where the highest id is no member's any more: so every membership
+ * still has one encoding, and those without have kept theirs. */
 #define MEMBERSHIP_FORMAT 1u
 #define MEMBERSHIP_FORMAT_FLAGS 2u
+#define MEMBERSHIP_FORMAT_ID_MAX 3u
 #define FLAG_WANTS_VOTE 1u
 
 _Static_assert(ADDRESS_SIZE_MAX <= UINT8_MAX, "the size of an address is one byte");
@@ -49,6 +51,9 @@ bool membership_put(struct membership *membership, const struct member *member)
         membership->member_count++;
     }
     membership->members[position] = copy;
+    if (copy.id > membership->id_max) {
+        membership->id_max = copy.id;
+    }
     return true;
 }
 
@@ -98,11 +103,26 @@ static bool has_flags(const struct membership *membership)
     return false;
 }
 
+static node_id highest_id(const struct membership *membership)
+{
+    uint32_t count = membership->member_count;
+    return count == 0 ? 0 : membership->members[count - 1].id;
+}
+
+static uint8_t format_of(const struct membership *membership)
+{
+    if (membership->id_max > highest_id(membership)) {
+        return MEMBERSHIP_FORMAT_ID_MAX;
+    }
+    return has_flags(membership) ? MEMBERSHIP_FORMAT_FLAGS : MEMBERSHIP_FORMAT;
+}
+
 void membership_encode(const struct membership *membership, struct writer *out)
 {
     ASSERT(membership->member_count <= MEMBERS_MAX);
-    bool with_flags = has_flags(membership);
-    writer_u8(out, with_flags ? MEMBERSHIP_FORMAT_FLAGS : MEMBERSHIP_FORMAT);
+    uint8_t format = format_of(membership);
+    bool with_flags = format != MEMBERSHIP_FORMAT;
+    writer_u8(out, format);
     conf_state_encode(&membership->conf, out);
     writer_u8(out, (uint8_t)membership->member_count);
     for (uint32_t i = 0; i < membership->member_count; i++) {
@@ -112,6 +132,9 @@ void membership_encode(const struct membership *membership, struct writer *out)
         if (with_flags) {
             writer_u8(out, member->wants_vote ? FLAG_WANTS_VOTE : 0);
         }
+    }
+    if (format == MEMBERSHIP_FORMAT_ID_MAX) {
+        writer_u64(out, membership->id_max);
     }
 }
 
@@ -142,7 +165,7 @@ static err decode_members(struct reader *in, bool with_flags, struct membership 
         }
         previous = member->id;
     }
-    return has_flags(membership) == with_flags ? OK : ERR_MALFORMED;
+    return OK;
 }
 
 err membership_decode(struct reader *in, struct membership *out_membership)
@@ -151,7 +174,7 @@ err membership_decode(struct reader *in, struct membership *out_membership)
     if (!reader_ok(in)) {
         return ERR_MALFORMED;
     }
-    if (format != MEMBERSHIP_FORMAT && format != MEMBERSHIP_FORMAT_FLAGS) {
+    if (format < MEMBERSHIP_FORMAT || format > MEMBERSHIP_FORMAT_ID_MAX) {
         return ERR_VERSION;
     }
     struct membership membership = {0};
@@ -163,9 +186,15 @@ err membership_decode(struct reader *in, struct membership *out_membership)
     if (!reader_ok(in) || membership.member_count > MEMBERS_MAX) {
         return ERR_MALFORMED;
     }
-    e = decode_members(in, format == MEMBERSHIP_FORMAT_FLAGS, &membership);
-    if (e == OK) {
-        *out_membership = membership;
+    e = decode_members(in, format != MEMBERSHIP_FORMAT, &membership);
+    if (e != OK) {
+        return e;
     }
-    return e;
+    membership.id_max =
+        format == MEMBERSHIP_FORMAT_ID_MAX ? reader_u64(in) : highest_id(&membership);
+    if (!reader_ok(in) || format_of(&membership) != format) {
+        return ERR_MALFORMED;
+    }
+    *out_membership = membership;
+    return OK;
 }

@@ -16,6 +16,7 @@ struct member {
 
 struct membership {
     struct conf_state conf;
+    node_id id_max; /* the highest id that a member ever had: ids are not given twice */
     uint32_t member_count;
     struct member members[MEMBERS_MAX]; /* sorted by id */
 };
@@ -24,7 +25,7 @@ struct membership {
 const struct member *membership_find(const struct membership *membership, node_id id);
 /* Adds or replaces; false if full. */
 MUST_USE bool membership_put(struct membership *membership, const struct member *member);
-/* Takes the member out; no-op if it is not there. The configuration is not touched. */
+/* Takes the member out; no-op if it is not there. Configuration and id_max are not touched. */
 void membership_remove(struct membership *membership, node_id id);
 /* Appends the encoding. */
 void membership_encode(const struct membership *membership, struct writer *out);

@@ -10,6 +10,7 @@
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "fuzz.h"
+#include "proto/admin.h"
 #include "proto/frame.h"
 
 #define PREFIX_SIZE 2u
@@ -26,6 +27,22 @@ static void try_snapshot(const struct frame_header *header, struct slice payload
     if (header->type == FRAME_SNAPSHOT_ACK && frame_snapshot_ack_decode(payload, &ack) == OK) {
         frame_snapshot_ack_encode(&ack, &out);
         ASSERT(slice_equal(writer_slice(&out), payload));
+    }
+    writer_deinit(&out);
+}
+
+static void try_admin(const struct frame_header *header, struct slice payload)
+{
+    struct admin_request request;
+    struct admin_result result;
+    struct writer out = {0};
+    if (header->type == FRAME_ADMIN && admin_request_decode(payload, &request) == OK) {
+        admin_request_encode(&request, &out);
+        ASSERT(slice_equal(writer_slice(&out), payload));
+    }
+    if (header->type == FRAME_ADMIN_RESULT && admin_result_decode(payload, &result) == OK) {
+        admin_result_encode(&result, &out); /* an unknown name of an error has become another */
+        ASSERT(out.size > 0);
     }
     writer_deinit(&out);
 }
@@ -52,6 +69,7 @@ static err on_frame(void *ctx, const struct frame_header *header, struct slice p
     ASSERT(header->payload_size == payload.size);
     try_handshake(header, payload);
     try_snapshot(header, payload);
+    try_admin(header, payload);
     struct buf *frame = frame_build(header, payload);
     writer_bytes(frames, buf_slice(frame));
     buf_unref(frame);

@@ -82,6 +82,32 @@ static void a_membership_comes_back_as_it_was_encoded(void **state)
     writer_deinit(&out);
 }
 
+static void the_highest_id_is_remembered_when_its_member_is_gone(void **state)
+{
+    (void)state;
+    struct membership membership = {0};
+    struct member member = {.id = 2};
+    struct membership back;
+    struct writer out = {0};
+    assert_true(membership_put(&membership, &member));
+    member.id = 7;
+    assert_true(membership_put(&membership, &member));
+    membership_encode(&membership, &out);
+    assert_int_equal(out.data[0], 1); /* it is a member's: nothing to be said */
+    membership_remove(&membership, 7);
+    writer_reset(&out);
+    membership_encode(&membership, &out);
+    assert_int_equal(out.data[0], 3);
+    struct reader in = reader_of(writer_slice(&out));
+    assert_int_equal(membership_decode(&in, &back), OK);
+    assert_int_equal(reader_finish(&in), OK);
+    assert_int_equal(back.id_max, 7);
+    assert_int_equal(back.member_count, 1);
+    store_u64(out.data + out.size - 8, 2); /* a second encoding of what format 1 says */
+    assert_int_equal(decode(writer_slice(&out)), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
 static void another_format_version_is_told_from_damage(void **state)
 {
     (void)state;
@@ -89,7 +115,7 @@ static void another_format_version_is_told_from_damage(void **state)
     struct writer out = {0};
     membership_encode(&membership, &out);
     assert_int_equal(decode(writer_slice(&out)), OK);
-    out.data[0] = 3;
+    out.data[0] = 4;
     assert_int_equal(decode(writer_slice(&out)), ERR_VERSION);
     writer_deinit(&out);
 }
@@ -162,6 +188,7 @@ int main(void)
         cmocka_unit_test(members_stay_sorted_and_are_found),
         cmocka_unit_test(a_full_membership_replaces_and_takes_no_more),
         cmocka_unit_test(a_membership_comes_back_as_it_was_encoded),
+        cmocka_unit_test(the_highest_id_is_remembered_when_its_member_is_gone),
         cmocka_unit_test(another_format_version_is_told_from_damage),
         cmocka_unit_test(a_node_alone_needs_no_address),
         cmocka_unit_test(a_member_that_wants_a_vote_has_its_own_format_and_no_second_one),

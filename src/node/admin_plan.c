@@ -1,0 +1,291 @@
+#include "node/admin_plan.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "env/address.h"
+
+static PRINTF_LIKE(3, 4) err refuse(struct admin_plan *plan, err e, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(plan->why, sizeof(plan->why), format, args);
+    va_end(args);
+    return e;
+}
+
+static err no_such_member(struct admin_plan *plan, node_id id)
+{
+    return refuse(plan, ERR_NOT_FOUND, "there is no member %" PRIu64, id);
+}
+
+static void add_single(struct admin_plan *plan, enum conf_change_type type, node_id id)
+{
+    ASSERT(plan->change.count < MEMBERS_MAX);
+    plan->change.changes[plan->change.count] = (struct conf_change_single){type, id};
+    plan->change.count++;
+}
+
+static void bring(struct admin_plan *plan, node_id id, const char *address, bool wants_vote)
+{
+    ASSERT(plan->member_count < ARRAY_COUNT(plan->members));
+    struct member *member = &plan->members[plan->member_count];
+    plan->member_count++;
+    *member = (struct member){.id = id, .wants_vote = wants_vote};
+    (void)snprintf(member->peer_address, sizeof(member->peer_address), "%s", address);
+}
+
+/* A member that was alone has no address yet: the first who comes has to be able to reach it. */
+static err bring_self(const struct admin_view *view, struct admin_plan *plan)
+{
+    const struct member *self = membership_find(view->membership, view->self);
+    if (self == NULL || self->peer_address[0] != '\0') {
+        return OK;
+    }
+    if (view->own_address == NULL) {
+        return refuse(plan, ERR_CONFLICT,
+                      "member %" PRIu64 " has no address for peers: start it with --peer-listen "
+                      "HOST:PORT first",
+                      view->self);
+    }
+    bring(plan, view->self, view->own_address, false);
+    add_single(plan, CONF_CHANGE_UPDATE, view->self);
+    return OK;
+}
+
+/* ---- what is there ---- */
+
+static const struct member *find_address(const struct membership *membership, const char *address)
+{
+    for (uint32_t i = 0; i < membership->member_count; i++) {
+        if (strcmp(membership->members[i].peer_address, address) == 0) {
+            return &membership->members[i];
+        }
+    }
+    return NULL;
+}
+
+static err check_address(const struct admin_spec *spec, struct admin_plan *plan)
+{
+    struct env_address address;
+    if (env_address_parse(spec->address, &address, NULL) != OK || address.port_number == 0) {
+        return refuse(plan, ERR_BAD_REQUEST,
+                      "\"%s\" is no address: give HOST:PORT, where the other members reach it",
+                      spec->address);
+    }
+    return OK;
+}
+
+/* A3, of the voters that are there, without `gone` (0: nobody), with `comes` more. */
+static err check_quorum(const struct admin_view *view, const struct admin_spec *spec, node_id gone,
+                        uint32_t comes, struct admin_plan *plan)
+{
+    const struct id_set *voters = &view->membership->conf.voters;
+    uint32_t total = comes;
+    uint32_t present = 0;
+    for (uint32_t i = 0; i < voters->count; i++) {
+        node_id id = voters->ids[i];
+        if (id == gone) {
+            continue;
+        }
+        total++;
+        bool is_here =
+            id == view->self || !contact_is_lost(view->contact, id, view->now_ms, view->window_ms);
+        present += is_here ? 1 : 0;
+    }
+    if (total == 0) {
+        return refuse(plan, ERR_CONFLICT, "it is the last voter: add another one first");
+    }
+    if (!spec->is_forced && present <= total / 2) {
+        return refuse(plan, ERR_CONFLICT,
+                      "of the %" PRIu32 " voters that there would be only %" PRIu32
+                      " are in contact: that is no majority; bring one back first, or force it",
+                      total, present);
+    }
+    return OK;
+}
+
+/* ---- each operation ---- */
+
+/* The id that who comes gets (A4), or why it does not. */
+static err choose_id(const struct admin_view *view, const struct admin_spec *spec,
+                     struct admin_plan *plan)
+{
+    const struct membership *membership = view->membership;
+    plan->id = spec->id == 0 ? membership->id_max + 1 : spec->id;
+    if (membership_find(membership, plan->id) != NULL) {
+        return refuse(plan, ERR_CONFLICT, "id %" PRIu64 " is another member's", plan->id);
+    }
+    if (plan->id <= membership->id_max) {
+        return refuse(plan, ERR_CONFLICT,
+                      "id %" PRIu64 " may have been a member's before, and ids are not used again: "
+                      "take one above %" PRIu64 ", or none",
+                      plan->id, membership->id_max);
+    }
+    if (membership->member_count == MEMBERS_MAX) {
+        return refuse(plan, ERR_CONFLICT, "there are %u members already, and no place for more",
+                      MEMBERS_MAX);
+    }
+    return OK;
+}
+
+/*
+ * The address is there already: who asks again may have it, and so may a node that asked and died
+ * before it heard the answer. But a node that was met under the id has lost its data if it has to
+ * ask who it is.
+ */
+static err take_known(const struct admin_view *view, const struct admin_spec *spec,
+                      const struct member *known, struct admin_plan *plan)
+{
+    plan->id = known->id;
+    bool is_same =
+        spec->id == known->id || spec->is_again ||
+        (spec->id == 0 && known->id != view->self && !view->was_met(view->ctx, known->id));
+    if (is_same) {
+        plan->is_done = true;
+        return OK;
+    }
+    return refuse(plan, ERR_CONFLICT,
+                  "the address is member %" PRIu64 "'s; if that node has lost its data, remove it "
+                  "first",
+                  known->id);
+}
+
+static err plan_add(const struct admin_view *view, const struct admin_spec *spec,
+                    struct admin_plan *plan)
+{
+    err e = check_address(spec, plan);
+    const struct member *known = find_address(view->membership, spec->address);
+    if (e == OK && known != NULL) {
+        return take_known(view, spec, known, plan);
+    }
+    if (e == OK) {
+        e = choose_id(view, spec, plan);
+    }
+    if (e == OK) {
+        bring(plan, plan->id, spec->address, !spec->is_learner);
+        add_single(plan, CONF_CHANGE_ADD_LEARNER, plan->id);
+        e = bring_self(view, plan);
+    }
+    return e;
+}
+
+static err plan_remove(const struct admin_view *view, const struct admin_spec *spec,
+                       struct admin_plan *plan)
+{
+    const struct membership *membership = view->membership;
+    plan->id = spec->id;
+    if (membership_find(membership, spec->id) == NULL) {
+        plan->is_done = spec->is_again && spec->id <= membership->id_max;
+        return plan->is_done ? OK : no_such_member(plan, spec->id);
+    }
+    if (id_set_has(&membership->conf.voters, spec->id)) {
+        err e = check_quorum(view, spec, spec->id, 0, plan);
+        if (e != OK) {
+            return e;
+        }
+    }
+    add_single(plan, CONF_CHANGE_REMOVE, spec->id);
+    return OK;
+}
+
+static err plan_move(const struct admin_view *view, const struct admin_spec *spec,
+                     struct admin_plan *plan)
+{
+    const struct member *member = membership_find(view->membership, spec->id);
+    if (member == NULL) {
+        return no_such_member(plan, spec->id);
+    }
+    err e = check_address(spec, plan);
+    const struct member *known = find_address(view->membership, spec->address);
+    if (e == OK && known != NULL && known != member) {
+        e = refuse(plan, ERR_CONFLICT, "the address is member %" PRIu64 "'s", known->id);
+    }
+    if (e == OK) {
+        plan->id = spec->id;
+        bring(plan, spec->id, spec->address, member->wants_vote);
+        plan->is_done = known == member;
+        add_single(plan, CONF_CHANGE_UPDATE, spec->id);
+    }
+    return e;
+}
+
+static err plan_promote(const struct admin_view *view, const struct admin_spec *spec,
+                        struct admin_plan *plan)
+{
+    const struct membership *membership = view->membership;
+    plan->id = spec->id;
+    if (membership_find(membership, spec->id) == NULL) {
+        return no_such_member(plan, spec->id);
+    }
+    if (id_set_has(&membership->conf.voters, spec->id)) {
+        plan->is_done = true;
+        return OK;
+    }
+    if (!spec->is_forced && !view->has_caught_up(view->ctx, spec->id)) {
+        return refuse(plan, ERR_CONFLICT,
+                      "member %" PRIu64 " has not caught up with the log yet: try again later, or "
+                      "force it",
+                      spec->id);
+    }
+    add_single(plan, CONF_CHANGE_ADD_VOTER, spec->id);
+    return OK;
+}
+
+static err plan_replace(const struct admin_view *view, const struct admin_spec *spec,
+                        struct admin_plan *plan)
+{
+    const struct membership *membership = view->membership;
+    const struct member *known = find_address(membership, spec->address);
+    const struct member *old = membership_find(membership, spec->old);
+    if (old == NULL && known != NULL && spec->is_again) {
+        plan->id = known->id;
+        plan->is_done = true;
+        return OK;
+    }
+    if (old == NULL) {
+        return no_such_member(plan, spec->old);
+    }
+    err e = check_address(spec, plan);
+    if (e == OK && known != NULL && known != old) {
+        e = refuse(plan, ERR_CONFLICT, "the address is member %" PRIu64 "'s", known->id);
+    }
+    if (e == OK) {
+        e = choose_id(view, spec, plan);
+    }
+    bool is_voter = id_set_has(&membership->conf.voters, spec->old);
+    if (e == OK && is_voter) {
+        e = check_quorum(view, spec, spec->old, 1, plan);
+    }
+    if (e == OK) {
+        bring(plan, plan->id, spec->address, false);
+        add_single(plan, is_voter ? CONF_CHANGE_ADD_VOTER : CONF_CHANGE_ADD_LEARNER, plan->id);
+        add_single(plan, CONF_CHANGE_REMOVE, spec->old);
+        e = spec->old == view->self ? OK : bring_self(view, plan);
+    }
+    return e;
+}
+
+err admin_plan(const struct admin_view *view, const struct admin_spec *spec,
+               struct admin_plan *out_plan)
+{
+    *out_plan = (struct admin_plan){.is_done = false};
+    switch (spec->op) {
+    case ADMIN_ADD:
+        return plan_add(view, spec, out_plan);
+    case ADMIN_REMOVE:
+        return plan_remove(view, spec, out_plan);
+    case ADMIN_MOVE:
+        return plan_move(view, spec, out_plan);
+    case ADMIN_PROMOTE:
+        return plan_promote(view, spec, out_plan);
+    case ADMIN_REPLACE:
+        return plan_replace(view, spec, out_plan);
+    case ADMIN_TRANSFER:
+        break;
+    }
+    UNREACHABLE();
+}

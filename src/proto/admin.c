@@ -1,0 +1,75 @@
+#include "proto/admin.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "proto/command.h"
+#include "proto/text.h"
+
+#define FLAG_LEARNER 1u
+#define FLAG_FORCED 2u
+#define FLAG_AGAIN 4u
+#define FLAGS_KNOWN (FLAG_LEARNER | FLAG_FORCED | FLAG_AGAIN)
+
+void admin_request_encode(const struct admin_request *request, struct writer *out)
+{
+    const struct admin_spec *spec = &request->spec;
+    ASSERT(spec->op >= ADMIN_ADD && spec->op <= ADMIN_OP_LAST);
+    writer_u64(out, request->number);
+    writer_u32(out, request->left_ms);
+    writer_u8(out, (uint8_t)spec->op);
+    writer_u8(out,
+              (uint8_t)((spec->is_learner ? FLAG_LEARNER : 0u) |
+                        (spec->is_forced ? FLAG_FORCED : 0u) | (spec->is_again ? FLAG_AGAIN : 0u)));
+    writer_u64(out, spec->id);
+    writer_u64(out, spec->old);
+    writer_bytes(out, slice_from_text(spec->address));
+}
+
+err admin_request_decode(struct slice bytes, struct admin_request *out_request)
+{
+    struct reader in = reader_of(bytes);
+    struct admin_request request = {.number = reader_u64(&in), .left_ms = reader_u32(&in)};
+    uint8_t op = reader_u8(&in);
+    uint8_t flags = reader_u8(&in);
+    request.spec.id = reader_u64(&in);
+    request.spec.old = reader_u64(&in);
+    struct slice address = reader_bytes(&in, in.size);
+    if (!reader_ok(&in) || op < ADMIN_ADD || op > ADMIN_OP_LAST || (flags & ~FLAGS_KNOWN) != 0 ||
+        address.size > ADDRESS_SIZE_MAX || !text_is_plain(address)) {
+        return ERR_MALFORMED;
+    }
+    request.spec.op = (enum admin_op)op;
+    request.spec.is_learner = (flags & FLAG_LEARNER) != 0;
+    request.spec.is_forced = (flags & FLAG_FORCED) != 0;
+    request.spec.is_again = (flags & FLAG_AGAIN) != 0;
+    if (address.size > 0) {
+        memcpy(request.spec.address, address.data, address.size);
+    }
+    *out_request = request;
+    return OK;
+}
+
+void admin_result_encode(const struct admin_result *result, struct writer *out)
+{
+    struct slice text = result->text;
+    text.size = text.size > ADMIN_TEXT_SIZE_MAX ? ADMIN_TEXT_SIZE_MAX : text.size;
+    writer_u64(out, result->number);
+    command_err_encode(result->e, out);
+    writer_u64(out, result->id);
+    writer_bytes(out, text);
+}
+
+err admin_result_decode(struct slice bytes, struct admin_result *out_result)
+{
+    struct reader in = reader_of(bytes);
+    struct admin_result result = {.number = reader_u64(&in)};
+    result.e = command_err_decode(&in);
+    result.id = reader_u64(&in);
+    result.text = reader_bytes(&in, in.size);
+    if (!reader_ok(&in) || result.text.size > ADMIN_TEXT_SIZE_MAX || !text_is_plain(result.text)) {
+        return ERR_MALFORMED;
+    }
+    *out_result = result;
+    return OK;
+}

@@ -1,0 +1,215 @@
+/* What an operator asks, of whole nodes: of any of them, whoever leads. */
+#include "node/node_int.h"
+#include "node_testing.h"
+
+struct asking {
+    struct node_admin request;
+    err e;
+    int answers;
+    char text[256];
+};
+
+static void asked(struct node_admin *request, err e, struct slice text)
+{
+    struct asking *asking = CONTAINER_OF(request, struct asking, request);
+    asking->e = e;
+    asking->answers++;
+    snprintf(asking->text, sizeof(asking->text), "%.*s", (int)text.size, (const char *)text.data);
+}
+
+static bool is_answered(void *ctx)
+{
+    return ((struct asking *)ctx)->answers > 0;
+}
+
+static void begin(struct cluster *cluster, uint32_t i, struct asking *asking,
+                  const struct admin_spec *spec, uint64_t timeout_ms)
+{
+    *asking = (struct asking){.answers = 0};
+    asking->request.spec = *spec;
+    asking->request.deadline_ms = env_now_ms(cluster->env) + timeout_ms;
+    asking->request.done = asked;
+    node_admin(cluster->nodes[i], &asking->request);
+}
+
+static err ask(struct cluster *cluster, uint32_t i, struct asking *asking,
+               const struct admin_spec *spec)
+{
+    begin(cluster, i, asking, spec, 15000);
+    assert_true(turn_until(cluster, is_answered, asking));
+    assert_int_equal(asking->answers, 1);
+    return asking->e;
+}
+
+static struct admin_spec add_of(struct cluster *cluster, uint32_t i)
+{
+    struct admin_spec spec = {.op = ADMIN_ADD};
+    snprintf(spec.address, sizeof(spec.address), "%s", cluster->members[i].peer_address);
+    return spec;
+}
+
+struct voter {
+    struct cluster *cluster;
+    uint32_t node;
+};
+
+static bool is_voter(void *ctx)
+{
+    const struct voter *voter = ctx;
+    struct node_status status;
+    node_status(voter->cluster->nodes[voter->node], &status);
+    return status.role == NODE_FOLLOWER && !status.is_joining;
+}
+
+static void any_node_takes_it_and_the_leader_may_remove_itself(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    learn_cluster_id(&cluster);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t follower = (leader + 1) % 3;
+    struct admin_spec spec = add_of(&cluster, 3);
+    assert_int_equal(ask(&cluster, follower, &asking, &spec), OK);
+    assert_int_equal(asking.request.id, 4);
+    assert_int_equal(ask(&cluster, leader, &asking, &spec), OK); /* it never came: it may ask */
+    assert_int_equal(asking.request.id, 4);
+    start_joining(&cluster, 3);
+    struct voter fourth = {&cluster, 3};
+    assert_true(turn_until(&cluster, is_voter, &fourth));
+    spec = (struct admin_spec){.op = ADMIN_REMOVE, .id = 9};
+    assert_int_equal(ask(&cluster, follower, &asking, &spec), ERR_NOT_FOUND);
+    assert_string_equal(asking.text, "there is no member 9");
+    /* By way of the leader itself, which has to hand over first. */
+    leader = leader_of(&cluster);
+    spec.id = leader + 1;
+    assert_int_equal(ask(&cluster, leader, &asking, &spec), OK);
+    assert_true(leader_of(&cluster) != leader);
+    put_at_least_once(&cluster, (leader + 1) % 3, "b", "2");
+    cluster_deinit(&cluster);
+}
+
+static void leadership_goes_to_whom_it_is_given(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    uint32_t leader = leader_of(&cluster);
+    uint32_t follower = (leader + 1) % 3;
+    uint32_t third = (leader + 2) % 3;
+    struct admin_spec spec = {.op = ADMIN_TRANSFER, .id = third + 1};
+    assert_int_equal(ask(&cluster, follower, &asking, &spec), OK);
+    assert_int_equal(asking.request.id, third + 1);
+    leader = leader_of(&cluster);
+    spec.id = 0; /* to anybody */
+    assert_int_equal(ask(&cluster, leader, &asking, &spec), OK);
+    assert_int_not_equal(asking.request.id, leader + 1);
+    spec.id = 7;
+    assert_int_equal(ask(&cluster, leader, &asking, &spec), ERR_NOT_FOUND);
+    cluster_deinit(&cluster);
+}
+
+static bool is_fourth_gone(void *ctx)
+{
+    const struct voter *voter = ctx;
+    const struct replica *replica = voter->cluster->nodes[voter->node]->replica;
+    return contact_is_lost(&replica->contact, 4, env_now_ms(voter->cluster->env), 1000000);
+}
+
+static void one_member_takes_the_place_of_another(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    learn_cluster_id(&cluster);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t dead = (leader + 1) % 3;
+    stop_node(&cluster, dead);
+    struct admin_spec spec = add_of(&cluster, 3);
+    spec.op = ADMIN_REPLACE;
+    spec.old = dead + 1;
+    begin(&cluster, leader, &asking, &spec, 15000);
+    start_joining(&cluster, 3);
+    assert_true(turn_until(&cluster, is_answered, &asking));
+    assert_int_equal(asking.e, OK);
+    assert_int_equal(asking.request.id, 4);
+    struct voter fourth = {&cluster, 3};
+    assert_true(turn_until(&cluster, is_voter, &fourth));
+    /* Two are left with it; another one cannot go while one of them is away. */
+    stop_node(&cluster, 3);
+    struct voter witness = {&cluster, leader};
+    assert_true(turn_until(&cluster, is_fourth_gone, &witness));
+    spec = (struct admin_spec){.op = ADMIN_REMOVE, .id = (leader + 2) % 3 + 1};
+    assert_int_equal(ask(&cluster, leader, &asking, &spec), ERR_CONFLICT);
+    assert_non_null(strstr(asking.text, "no majority"));
+    cluster_deinit(&cluster);
+}
+
+static void without_a_leader_it_waits_and_is_then_refused(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    stop_node(&cluster, 1);
+    stop_node(&cluster, 2);
+    struct admin_spec spec = add_of(&cluster, 3);
+    begin(&cluster, 0, &asking, &spec, 1500);
+    assert_true(turn_until(&cluster, is_answered, &asking));
+    assert_true(asking.e == ERR_NO_LEADER || asking.e == ERR_OUTCOME_UNKNOWN);
+    begin(&cluster, 0, &asking, &spec, 15000);
+    start_node(&cluster, 1); /* while it waits */
+    assert_true(turn_until(&cluster, is_answered, &asking));
+    assert_int_equal(asking.e, OK);
+    begin(&cluster, 0, &asking, &spec, 15000);
+    stop_node(&cluster, 0);
+    assert_int_equal(asking.answers, 1);
+    cluster_deinit(&cluster);
+}
+
+static void a_node_alone_takes_in_its_first_peer(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 1);
+    put_at_least_once(&cluster, 0, "a", "1");
+    learn_cluster_id(&cluster);
+    struct admin_spec spec = add_of(&cluster, 1);
+    assert_int_equal(ask(&cluster, 0, &asking, &spec), ERR_CONFLICT);
+    stop_node(&cluster, 0);
+    char address[ADDRESS_SIZE_MAX + 1];
+    free_address(address);
+    struct node_options options = options_of(&cluster, 0);
+    options.peer_default = address;
+    open_node(&cluster, 0, &options);
+    assert_int_equal(ask(&cluster, 0, &asking, &spec), OK);
+    assert_int_equal(asking.request.id, 2);
+    snprintf(cluster.members[0].peer_address, sizeof(cluster.members[0].peer_address), "%s",
+             address);
+    cluster.count = 2;
+    start_joining(&cluster, 1);
+    struct voter second = {&cluster, 1};
+    assert_true(turn_until(&cluster, is_voter, &second));
+    assert_value(&cluster, 1, "a", "1");
+    cluster_deinit(&cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_node_takes_it_and_the_leader_may_remove_itself),
+        cmocka_unit_test(leadership_goes_to_whom_it_is_given),
+        cmocka_unit_test(one_member_takes_the_place_of_another),
+        cmocka_unit_test(without_a_leader_it_waits_and_is_then_refused),
+        cmocka_unit_test(a_node_alone_takes_in_its_first_peer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,103 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "proto/admin.h"
+
+static void a_request_comes_back(void **state)
+{
+    (void)state;
+    for (unsigned flags = 0; flags < 8; flags++) {
+        struct admin_request request = {
+            .number = 1,
+            .left_ms = 2,
+            .spec = {.op = ADMIN_REPLACE,
+                     .id = 3,
+                     .old = 4,
+                     .is_learner = (flags & 1) != 0,
+                     .is_forced = (flags & 2) != 0,
+                     .is_again = (flags & 4) != 0,
+                     .address = "host:1"},
+        };
+        struct admin_request back;
+        struct writer out = {0};
+        admin_request_encode(&request, &out);
+        assert_int_equal(admin_request_decode(writer_slice(&out), &back), OK);
+        assert_int_equal(back.number, 1);
+        assert_int_equal(back.left_ms, 2);
+        assert_int_equal(back.spec.op, ADMIN_REPLACE);
+        assert_int_equal(back.spec.id, 3);
+        assert_int_equal(back.spec.old, 4);
+        assert_int_equal(back.spec.is_learner, (flags & 1) != 0);
+        assert_int_equal(back.spec.is_forced, (flags & 2) != 0);
+        assert_int_equal(back.spec.is_again, (flags & 4) != 0);
+        assert_string_equal(back.spec.address, "host:1");
+        writer_deinit(&out);
+    }
+}
+
+static void what_is_no_request_is_refused(void **state)
+{
+    (void)state;
+    struct admin_request request = {.spec = {.op = ADMIN_ADD, .address = "host:1"}};
+    struct writer out = {0};
+    admin_request_encode(&request, &out);
+    struct {
+        size_t at;
+        uint8_t byte;
+    } cases[] = {{12, 0}, {12, ADMIN_OP_LAST + 1}, {13, 8}, {out.size - 1, 10}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t before = out.data[cases[i].at];
+        out.data[cases[i].at] = cases[i].byte;
+        assert_int_equal(admin_request_decode(writer_slice(&out), &request), ERR_MALFORMED);
+        out.data[cases[i].at] = before;
+    }
+    assert_int_equal(admin_request_decode(writer_slice(&out), &request), OK);
+    struct slice cut = {out.data, 29};
+    assert_int_equal(admin_request_decode(cut, &request), ERR_MALFORMED);
+    for (size_t i = 0; i < ADDRESS_SIZE_MAX; i++) {
+        writer_u8(&out, 'x');
+    }
+    assert_int_equal(admin_request_decode(writer_slice(&out), &request), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
+static void a_result_comes_back_with_its_error_by_name(void **state)
+{
+    (void)state;
+    struct admin_result result = {
+        .number = 7, .e = ERR_CONFLICT, .id = 8, .text = SLICE_LITERAL("no")};
+    struct admin_result back;
+    struct writer out = {0};
+    admin_result_encode(&result, &out);
+    assert_int_equal(admin_result_decode(writer_slice(&out), &back), OK);
+    assert_int_equal(back.number, 7);
+    assert_int_equal(back.e, ERR_CONFLICT);
+    assert_int_equal(back.id, 8);
+    assert_true(slice_equal(back.text, SLICE_LITERAL("no")));
+    out.data[out.size - 1] = '\n';
+    assert_int_equal(admin_result_decode(writer_slice(&out), &back), ERR_MALFORMED);
+    struct slice cut = {out.data, out.size - 3};
+    assert_int_equal(admin_result_decode(cut, &back), ERR_MALFORMED);
+    uint8_t longer[ADMIN_TEXT_SIZE_MAX + 50];
+    memset(longer, 'x', sizeof(longer));
+    result.text = (struct slice){longer, sizeof(longer)};
+    writer_reset(&out);
+    admin_result_encode(&result, &out);
+    assert_int_equal(admin_result_decode(writer_slice(&out), &back), OK);
+    assert_int_equal(back.text.size, ADMIN_TEXT_SIZE_MAX);
+    writer_deinit(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_comes_back),
+        cmocka_unit_test(what_is_no_request_is_refused),
+        cmocka_unit_test(a_result_comes_back_with_its_error_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
