@@ -13,7 +13,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-#define BODY_IGNORED_BYTES_MAX 65536u /* of a body where none is needed: read and dropped */
+#define BODY_OTHER_BYTES_MAX 65536u /* of a body that is no value */
 
 static const struct route routes[] = {
     {.id = ROUTE_KV,
@@ -56,8 +56,39 @@ static const struct route routes[] = {
      .path = "/metrics",
      .methods = METHODS_READ,
      .answer = api_metrics_answer},
+    {.id = ROUTE_MEMBERS,
+     .path = "/admin/members",
+     .methods = METHODS_READ | METHOD(POST),
+     .prepare = api_members_prepare,
+     .answer = api_members_answer},
+    {.id = ROUTE_MEMBERS,
+     .path = "/admin/members/",
+     .is_prefix = true,
+     .methods = METHOD(POST) | METHOD(DELETE) | METHOD(PATCH),
+     .prepare = api_members_prepare,
+     .answer = api_members_answer},
+    {.id = ROUTE_ADMIN_LEADER,
+     .path = "/admin/leader",
+     .methods = METHOD(POST),
+     .prepare = api_admin_leader_prepare,
+     .answer = api_admin_leader_answer},
     {.id = ROUTE_SERVER, .path = "*"},
 };
+
+/* The two calls of etcd's raftexample: a number, right below the root. */
+static const struct route route_member = {
+    .id = ROUTE_MEMBER,
+    .path = "/",
+    .methods = METHOD(POST) | METHOD(DELETE),
+    .prepare = api_member_prepare,
+    .answer = api_member_answer,
+};
+
+static bool is_member_path(struct slice path)
+{
+    return path.size > 1 && path.data[0] == '/' && path.data[1] >= '0' && path.data[1] <= '9' &&
+           memchr(path.data + 1, '/', path.size - 1) == NULL;
+}
 
 static const struct route route_none = {.id = ROUTE_NONE, .path = ""};
 
@@ -75,7 +106,7 @@ static const struct route *find_route(struct slice path)
             return &routes[i];
         }
     }
-    return &route_none;
+    return is_member_path(path) ? &route_member : &route_none;
 }
 
 void api_route_allow(const struct route *route, char target[ALLOW_SIZE])
@@ -157,8 +188,9 @@ static void begin(void *ctx, struct http_request *request)
         api_exchange_respond_problem(x, &problem);
         return;
     }
-    bool takes_body = x->method == HTTP_METHOD_PUT || x->method == HTTP_METHOD_POST;
-    http_limit_body(request, takes_body ? api->options.value_bytes_max : BODY_IGNORED_BYTES_MAX);
+    bool is_value =
+        x->route->id == ROUTE_KV && (x->method == HTTP_METHOD_PUT || x->method == HTTP_METHOD_POST);
+    http_limit_body(request, is_value ? api->options.value_bytes_max : BODY_OTHER_BYTES_MAX);
 }
 
 static void ready(void *ctx, struct http_request *request)

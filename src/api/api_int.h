@@ -66,4 +66,12 @@ void api_livez_answer(struct exchange *x);
 MUST_USE err api_readyz_prepare(struct exchange *x, struct problem *problem);
 void api_readyz_answer(struct exchange *x);
 
+/* Who the members are, and changing that: route_admin.c. */
+MUST_USE err api_members_prepare(struct exchange *x, struct problem *problem);
+void api_members_answer(struct exchange *x);
+MUST_USE err api_admin_leader_prepare(struct exchange *x, struct problem *problem);
+void api_admin_leader_answer(struct exchange *x);
+MUST_USE err api_member_prepare(struct exchange *x, struct problem *problem);
+void api_member_answer(struct exchange *x);
+
 #endif

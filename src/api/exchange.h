@@ -43,6 +43,7 @@ struct exchange {
     union {
         struct node_write write;
         struct node_read read;
+        struct node_admin admin;
     } op;
     bool has_revision; /* `revision` is this answer's; else the node's at the time of the answer */
     uint64_t revision;

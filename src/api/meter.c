@@ -26,6 +26,9 @@ static const struct {
     [ROUTE_READYZ] = {"readyz", "route=\"readyz\""},
     [ROUTE_VERSION] = {"version", "route=\"version\""},
     [ROUTE_METRICS] = {"metrics", "route=\"metrics\""},
+    [ROUTE_MEMBERS] = {"members", "route=\"members\""},
+    [ROUTE_ADMIN_LEADER] = {"admin_leader", "route=\"admin_leader\""},
+    [ROUTE_MEMBER] = {"member", "route=\"member\""},
     [ROUTE_SERVER] = {"server", "route=\"server\""},
     [ROUTE_NONE] = {"none", "route=\"none\""},
 };

@@ -70,7 +70,7 @@ static err take_consistency(struct slice value, struct kv_params *params, struct
                            SLICE_ARGS(cut(value)));
 }
 
-static err take_timeout(struct slice value, struct kv_params *params, struct problem *problem)
+err api_params_take_timeout(struct slice value, uint64_t *out_ms, struct problem *problem)
 {
     uint64_t ms;
     if (api_units_parse_duration(value, &ms) != OK || ms < PARAMS_TIMEOUT_MS_MIN ||
@@ -80,8 +80,13 @@ static err take_timeout(struct slice value, struct kv_params *params, struct pro
                                "500ms or 5s, not \"%.*s\"",
                                SLICE_ARGS(cut(value)));
     }
-    params->timeout_ms = ms;
+    *out_ms = ms;
     return OK;
+}
+
+static err take_timeout(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    return api_params_take_timeout(value, &params->timeout_ms, problem);
 }
 
 /* ---- names ---- */

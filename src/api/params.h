@@ -27,4 +27,7 @@ struct kv_params {
 MUST_USE err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_params *params,
                                  struct problem *problem);
 
+/* The value of ?timeout. ERR_BAD_REQUEST, set in `problem`. */
+MUST_USE err api_params_take_timeout(struct slice value, uint64_t *out_ms, struct problem *problem);
+
 #endif

@@ -33,7 +33,7 @@ void api_root_answer(struct exchange *x)
     static const char *const links[][2] = {
         {"key", "/kv/{key}"},    {"stats", "/stats"},     {"leader", "/leader"},
         {"live", "/livez"},      {"ready", "/readyz"},    {"health", "/health"},
-        {"version", "/version"}, {"metrics", "/metrics"},
+        {"version", "/version"}, {"metrics", "/metrics"}, {"members", "/admin/members"},
     };
     const struct api_options *options = &x->api->options;
     struct node_status status;

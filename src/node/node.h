@@ -19,6 +19,7 @@
 #include "node/deadlines.h"
 #include "proto/admin.h"
 #include "proto/command.h"
+#include "proto/frame.h"
 #include "proto/membership.h"
 #include "store/store.h"
 
@@ -224,6 +225,7 @@ struct node_peer_status {
     node_id id;
     char peer_address[ADDRESS_SIZE_MAX + 1];
     char client_address[ADDRESS_SIZE_MAX + 1]; /* "" while unknown */
+    char version[FRAME_VERSION_SIZE_MAX + 1];  /* of its program; "" while unknown */
     bool is_voter;
     bool wants_vote; /* a learner that becomes a voter once it has caught up */
     bool is_connected;
@@ -242,6 +244,9 @@ struct node_status {
     enum node_role role;
     node_id leader; /* 0: none known */
     char leader_client_address[ADDRESS_SIZE_MAX + 1];
+    char peer_address[ADDRESS_SIZE_MAX + 1];   /* its own; "": it is alone */
+    char client_address[ADDRESS_SIZE_MAX + 1]; /* likewise */
+    bool is_voter;
     bool has_quorum; /* leader: heard from a quorum lately; others: a leader is known and reached */
     bool is_draining;
     bool is_joining;         /* not taken in yet, or not durably */

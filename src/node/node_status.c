@@ -61,6 +61,7 @@ static void fill_connection(const struct node *node, struct node_peer_status *pe
     struct net_peer_info info;
     if (node->net != NULL && net_peer_info(node->net, peer->id, &info)) {
         copy_text(peer->client_address, sizeof(peer->client_address), info.client_address);
+        copy_text(peer->version, sizeof(peer->version), info.version);
         peer->is_connected = info.is_up;
         peer->round_trip_us = info.rtt_us;
         peer->queued_bytes = info.queued_bytes;
@@ -116,6 +117,7 @@ void node_status(const struct node *node, struct node_status *out_status)
         .region = replica->region,
         .role = role_of(replica),
         .leader = replica->leader,
+        .is_voter = id_set_has(&replica->membership.conf.voters, node->identity.node),
         .is_draining = node->is_draining,
         .is_joining = node->identity.is_joining,
         .is_removed = replica->members.is_removed,
@@ -145,5 +147,8 @@ void node_status(const struct node *node, struct node_status *out_status)
         copy_text(out_status->leader_client_address, sizeof(out_status->leader_client_address),
                   node->options.client_address);
     }
+    copy_text(out_status->peer_address, sizeof(out_status->peer_address), node->peer_address);
+    copy_text(out_status->client_address, sizeof(out_status->client_address),
+              node->options.client_address);
     fill_peers(node, &raft, out_status);
 }

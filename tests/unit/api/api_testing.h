@@ -48,6 +48,9 @@ struct node {
     struct node_write *held; /* the last write, unanswered, while `holds` */
     bool holds;
     struct node_status status;
+    struct admin_spec spec;            /* the last request about members */
+    uint32_t admin_count;              /* how many there were */
+    const char *admin_text;            /* why not; NULL: nothing is said */
     const char *why_not_ready;         /* NULL: it is ready */
     enum read_consistency consistency; /* of the last read */
     uint64_t deadline_ms;              /* of the last request */
@@ -160,6 +163,16 @@ const char *node_role_name(enum node_role role)
 {
     static const char *const names[] = {"follower", "candidate", "leader", "learner"};
     return names[role];
+}
+
+void node_admin(struct node *node, struct node_admin *request)
+{
+    node->spec = request->spec;
+    node->deadline_ms = request->deadline_ms;
+    node->admin_count++;
+    request->id = request->spec.id == 0 ? 4 : request->spec.id;
+    const char *text = node->admin_text == NULL ? "" : node->admin_text;
+    request->done(request, node->e, slice_from_text(text));
 }
 
 void node_status(const struct node *node, struct node_status *out_status)

@@ -1,0 +1,346 @@
+/*
+ * Who the members are, and changing that (docs/api.md, section 10). Any node takes it; the leader
+ * does it.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/admin_body.h"
+#include "api/document.h"
+#include "api/exchange.h"
+#include "api/suggest.h"
+#include "base/assert.h"
+
+#define MEMBERS_PATH "/admin/members"
+#define TIMEOUT_MS 30000u /* without ?timeout: an election and a change may come first */
+
+/* ---- the query ---- */
+
+static err take_parameter(struct exchange *x, const struct http_parameter *parameter,
+                          struct problem *problem)
+{
+    struct admin_spec *spec = &x->op.admin.spec;
+    problem->parameter = parameter->name;
+    if (slice_equal(parameter->name, SLICE_LITERAL("timeout"))) {
+        return api_params_take_timeout(parameter->value, &x->params.timeout_ms, problem);
+    }
+    if (slice_equal(parameter->name, SLICE_LITERAL("force"))) {
+        spec->is_forced = true;
+        return parameter->value.size == 0 || slice_equal(parameter->value, SLICE_LITERAL("true"))
+                   ? OK
+                   : api_problem_set(problem, ERR_BAD_REQUEST, "?force takes no value, or true");
+    }
+    if (slice_equal(parameter->name, SLICE_LITERAL("to")) && spec->op == ADMIN_TRANSFER) {
+        return api_admin_parse_id(parameter->value, false, &spec->id, problem);
+    }
+    return api_problem_set(problem, ERR_BAD_REQUEST,
+                           "there are ?timeout, ?force and, for /admin/leader, ?to here");
+}
+
+static err take_query(struct exchange *x, struct problem *problem)
+{
+    struct slice text = http_query(x->request);
+    x->params.timeout_ms = TIMEOUT_MS;
+    if (text.size == 0) {
+        return OK;
+    }
+    struct http_query query = http_query_of(text, http_alloc(x->request, text.size));
+    struct http_parameter parameter;
+    while (http_query_next(&query, &parameter)) {
+        err e = take_parameter(x, &parameter, problem);
+        if (e != OK) {
+            return e;
+        }
+    }
+    problem->parameter = SLICE_EMPTY;
+    return http_query_finish(&query) == OK
+               ? OK
+               : api_problem_set(problem, ERR_BAD_REQUEST,
+                                 "the query is not percent-encoded correctly");
+}
+
+/* ---- the list ---- */
+
+struct member_row {
+    node_id id;
+    bool is_self;
+    const char *role;
+    const char *peer_address;
+    const char *client_address;
+    const char *version;
+    bool is_reachable;
+};
+
+static struct json_object *new_row(const struct member_row *row)
+{
+    struct json_object *document = json_object_new_object();
+    api_document_add_u64(document, "id", row->id);
+    api_document_add_text(document, "role", row->role);
+    api_document_add_bool(document, "is_self", row->is_self);
+    api_document_add_text(document, "peer_address", row->peer_address);
+    if (row->client_address[0] != '\0') {
+        char url[sizeof("http://") + ADDRESS_SIZE_MAX];
+        (void)snprintf(url, sizeof(url), "http://%s", row->client_address);
+        api_document_add_text(document, "client_address", url);
+    } else {
+        api_document_add_null(document, "client_address");
+    }
+    api_document_add_bool(document, "is_reachable", row->is_reachable);
+    api_document_add_text(document, "version", row->version);
+    return document;
+}
+
+static const char *role_of(const struct node_status *status, node_id id, bool is_voter)
+{
+    if (id == status->leader) {
+        return "leader";
+    }
+    return is_voter ? "follower" : "learner";
+}
+
+static struct json_object *own_row(const struct exchange *x, const struct node_status *status)
+{
+    struct json_object *row = new_row(&(struct member_row){
+        .id = status->id,
+        .is_self = true,
+        .role = role_of(status, status->id, status->is_voter),
+        .peer_address = status->peer_address,
+        .client_address = status->client_address,
+        .version = x->api->options.version,
+        .is_reachable = true,
+    });
+    api_document_add_u64(row, "match_index", status->last_index);
+    api_document_add_u64(
+        row, "lag_entries",
+        status->role == NODE_LEADER ? 0 : status->commit_index - status->applied_index);
+    return row;
+}
+
+/* How far a peer is, only the leader knows. */
+static struct json_object *peer_row(const struct node_status *status,
+                                    const struct node_peer_status *peer)
+{
+    struct json_object *row = new_row(&(struct member_row){
+        .id = peer->id,
+        .role = role_of(status, peer->id, peer->is_voter),
+        .peer_address = peer->peer_address,
+        .client_address = peer->client_address,
+        .version = peer->version,
+        .is_reachable = peer->is_connected,
+    });
+    if (status->role == NODE_LEADER) {
+        api_document_add_u64(row, "match_index", peer->match_index);
+        api_document_add_u64(
+            row, "lag_entries",
+            status->last_index > peer->match_index ? status->last_index - peer->match_index : 0);
+        api_document_add_text(row, "progress", peer->progress);
+    } else {
+        api_document_add_null(row, "match_index");
+        api_document_add_null(row, "lag_entries");
+    }
+    api_document_add_bool(row, "becomes_voter", peer->wants_vote);
+    api_document_add_u64(row, "round_trip_us", peer->round_trip_us);
+    return row;
+}
+
+static void add_members(struct json_object *document, const struct exchange *x)
+{
+    struct node_status status;
+    node_status(x->api->node, &status);
+    api_document_add_id(document, "cluster_id", status.cluster_id);
+    api_document_add_u64(document, "node_id", status.id);
+    api_document_add_u64(document, "leader_id", status.leader);
+    api_document_add_bool(document, "is_joint", status.is_joint);
+    struct json_object *members = json_object_new_array();
+    if (!status.is_removed && !status.is_joining) {
+        (void)json_object_array_add(members, own_row(x, &status));
+    }
+    for (uint32_t i = 0; i < status.peer_count; i++) {
+        (void)json_object_array_add(members, peer_row(&status, &status.peers[i]));
+    }
+    api_document_add(document, "members", members);
+}
+
+static void answer_list(struct exchange *x)
+{
+    struct json_object *document = json_object_new_object();
+    add_members(document, x);
+    api_exchange_respond_json(x, 200, document, true);
+}
+
+/* ---- doing it ---- */
+
+static const char *explain(err e)
+{
+    switch ((int)e) {
+    case ERR_NO_LEADER:
+        return "no leader with a quorum was there in time: nothing was changed, try again";
+    case ERR_DRAINING:
+        return "this node is shutting down: ask another member";
+    case ERR_OVERLOADED:
+        return "more is waiting than this node may hold: nothing was changed, try again later";
+    case ERR_OUTCOME_UNKNOWN:
+        return "it was begun, and its end was not seen in time: GET " MEMBERS_PATH " tells";
+    default:
+        return "it does not fit the members there are; GET " MEMBERS_PATH " lists them";
+    }
+}
+
+static void refuse(struct exchange *x, err e, struct slice text)
+{
+    struct problem problem = {.e = OK};
+    const char *prefix = "";
+    if (x->route->id == ROUTE_MEMBER && e == ERR_BAD_REQUEST) {
+        prefix = x->method == HTTP_METHOD_POST ? "Failed on POST: " : "Failed on DELETE: ";
+    }
+    struct slice why = text.size > 0 ? text : slice_from_text(explain(e));
+    err set = api_problem_set(&problem, e, "%s%.*s", prefix, (int)why.size, (const char *)why.data);
+    ASSERT(set == e);
+    api_exchange_respond_problem(x, &problem);
+}
+
+static void respond_added(struct exchange *x, node_id id)
+{
+    struct json_object *document = json_object_new_object();
+    api_document_add_u64(document, "id", id);
+    add_members(document, x);
+    size_t size = sizeof(MEMBERS_PATH "/") + TEXT_U64_SIZE_MAX;
+    char *location = http_alloc(x->request, size);
+    (void)snprintf(location, size, MEMBERS_PATH "/%" PRIu64, id);
+    api_exchange_field_text(x, "Location", location);
+    api_exchange_respond_json(x, 201, document, true);
+}
+
+static void done(struct node_admin *request, err e, struct slice text)
+{
+    struct exchange *x = CONTAINER_OF(request, struct exchange, op.admin);
+    enum admin_op op = request->spec.op;
+    if (e != OK) {
+        refuse(x, e, text);
+    } else if (x->route->id == ROUTE_MEMBERS && (op == ADMIN_ADD || op == ADMIN_REPLACE)) {
+        respond_added(x, request->id);
+    } else if (op == ADMIN_TRANSFER) {
+        struct json_object *document = json_object_new_object();
+        api_document_add_u64(document, "leader_id", request->id);
+        api_exchange_respond_json(x, 200, document, true);
+    } else {
+        api_exchange_respond(x, 204, NULL, SLICE_EMPTY);
+    }
+}
+
+static void begin(struct exchange *x)
+{
+    x->op.admin.deadline_ms = env_now_ms(x->api->options.env) + x->params.timeout_ms;
+    x->op.admin.done = done;
+    node_admin(x->api->node, &x->op.admin);
+}
+
+/* ---- /admin/members ---- */
+
+static err no_such_path(struct problem *problem)
+{
+    return api_problem_set(problem, ERR_NOT_FOUND,
+                           "there are " MEMBERS_PATH ", " MEMBERS_PATH "/ID, " MEMBERS_PATH
+                           "/ID/promote and " MEMBERS_PATH "/replace");
+}
+
+/* What the path asks for: `tail` is what comes after "/admin/members/". */
+static err take_tail(struct exchange *x, struct slice tail, struct problem *problem)
+{
+    struct admin_spec *spec = &x->op.admin.spec;
+    if (x->method == HTTP_METHOD_POST && slice_equal(tail, SLICE_LITERAL("replace"))) {
+        spec->op = ADMIN_REPLACE;
+        return OK;
+    }
+    struct slice id = api_text_split(&tail, '/');
+    if (x->method == HTTP_METHOD_POST && slice_equal(tail, SLICE_LITERAL("promote"))) {
+        spec->op = ADMIN_PROMOTE;
+    } else if (x->method != HTTP_METHOD_POST && tail.size == 0) {
+        spec->op = x->method == HTTP_METHOD_DELETE ? ADMIN_REMOVE : ADMIN_MOVE;
+    } else {
+        return no_such_path(problem);
+    }
+    return api_admin_parse_id(id, false, &spec->id, problem);
+}
+
+err api_members_prepare(struct exchange *x, struct problem *problem)
+{
+    struct slice path = http_path(x->request);
+    size_t prefix = strlen(MEMBERS_PATH "/");
+    err e = OK;
+    x->op.admin.spec.op = ADMIN_ADD;
+    if (path.size > prefix) {
+        e = take_tail(x, (struct slice){path.data + prefix, path.size - prefix}, problem);
+    }
+    return e == OK ? take_query(x, problem) : e;
+}
+
+void api_members_answer(struct exchange *x)
+{
+    struct admin_spec *spec = &x->op.admin.spec;
+    struct slice body = buf_slice(http_body(x->request));
+    struct problem problem = {.e = OK};
+    err e = OK;
+    if (!api_method_is_unsafe(x->method)) {
+        answer_list(x);
+        return;
+    }
+    if (spec->op == ADMIN_ADD) {
+        e = api_admin_parse_body(body, ADMIN_FIELD_ADDR | ADMIN_FIELD_ID | ADMIN_FIELD_LEARNER,
+                                 ADMIN_FIELD_ADDR, spec, &problem);
+    } else if (spec->op == ADMIN_MOVE) {
+        e = api_admin_parse_body(body, ADMIN_FIELD_ADDR, ADMIN_FIELD_ADDR, spec, &problem);
+    } else if (spec->op == ADMIN_REPLACE) {
+        e = api_admin_parse_body(body, ADMIN_FIELD_ADDR | ADMIN_FIELD_ID | ADMIN_FIELD_OLD,
+                                 ADMIN_FIELD_ADDR | ADMIN_FIELD_OLD, spec, &problem);
+    }
+    if (e != OK) {
+        api_exchange_respond_problem(x, &problem);
+        return;
+    }
+    begin(x);
+}
+
+/* ---- /admin/leader ---- */
+
+err api_admin_leader_prepare(struct exchange *x, struct problem *problem)
+{
+    x->op.admin.spec.op = ADMIN_TRANSFER;
+    return take_query(x, problem);
+}
+
+void api_admin_leader_answer(struct exchange *x)
+{
+    begin(x);
+}
+
+/* ---- as in etcd's raftexample: POST /4 with a URL, DELETE /3 ---- */
+
+err api_member_prepare(struct exchange *x, struct problem *problem)
+{
+    struct admin_spec *spec = &x->op.admin.spec;
+    struct slice path = http_path(x->request);
+    spec->op = x->method == HTTP_METHOD_POST ? ADMIN_ADD : ADMIN_REMOVE;
+    struct slice id = {path.data + 1, path.size - 1};
+    struct problem why = {.e = OK};
+    if (api_admin_parse_id(id, true, &spec->id, &why) != OK) {
+        return api_problem_set(problem, ERR_BAD_REQUEST, "Failed on %s: %s",
+                               http_method_name(x->method), why.detail);
+    }
+    return take_query(x, problem);
+}
+
+void api_member_answer(struct exchange *x)
+{
+    struct problem problem = {.e = OK};
+    err e = OK;
+    if (x->method == HTTP_METHOD_POST) {
+        e = api_admin_parse_address(buf_slice(http_body(x->request)), &x->op.admin.spec, &problem);
+    }
+    if (e != OK) {
+        refuse(x, e, slice_from_text(problem.detail));
+        return;
+    }
+    begin(x);
+}

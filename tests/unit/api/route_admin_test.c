@@ -1,0 +1,187 @@
+#include "api_testing.h"
+
+static void a_member_is_added_with_what_the_body_says(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "POST /admin/members", "", "{\"addr\":\"10.0.0.4:4000\"}\n");
+    assert_int_equal(f->status, 201);
+    assert_field(f, "Location", "/admin/members/4");
+    struct json_object *document = json_body(f);
+    assert_int_equal(json_u64(document, "id"), 4);
+    assert_string_equal(json_text(document, "cluster_id"), "0000000000000abc");
+    assert_non_null(json_object_object_get(document, "members"));
+    (void)json_object_put(document);
+    assert_int_equal(f->node.spec.op, ADMIN_ADD);
+    assert_int_equal(f->node.spec.id, 0);
+    assert_false(f->node.spec.is_learner);
+    assert_string_equal(f->node.spec.address, "10.0.0.4:4000");
+    request(f, "POST /admin/members?force&timeout=2s", "",
+            "{\"addr\":\"http://10.0.0.5:4000/\",\"id\":7,\"learner\":true}");
+    assert_int_equal(f->status, 201);
+    assert_int_equal(f->node.spec.id, 7);
+    assert_true(f->node.spec.is_learner);
+    assert_true(f->node.spec.is_forced);
+    assert_string_equal(f->node.spec.address, "10.0.0.5:4000");
+}
+
+static void the_other_changes_have_their_paths(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "DELETE /admin/members/3?force=true", "", NULL);
+    assert_int_equal(f->status, 204);
+    assert_int_equal(f->node.spec.op, ADMIN_REMOVE);
+    assert_int_equal(f->node.spec.id, 3);
+    assert_true(f->node.spec.is_forced);
+    request(f, "PATCH /admin/members/3", "", "{\"addr\":\"h:1\"}");
+    assert_int_equal(f->status, 204);
+    assert_int_equal(f->node.spec.op, ADMIN_MOVE);
+    assert_string_equal(f->node.spec.address, "h:1");
+    request(f, "POST /admin/members/5/promote", "", "");
+    assert_int_equal(f->status, 204);
+    assert_int_equal(f->node.spec.op, ADMIN_PROMOTE);
+    assert_int_equal(f->node.spec.id, 5);
+    request(f, "POST /admin/members/replace", "", "{\"old\":2,\"addr\":\"h:2\"}");
+    assert_int_equal(f->status, 201);
+    assert_int_equal(f->node.spec.op, ADMIN_REPLACE);
+    assert_int_equal(f->node.spec.old, 2);
+    request(f, "POST /admin/leader?to=2", "", "");
+    assert_int_equal(f->status, 200);
+    assert_body(f, "{\n  \"leader_id\": 2\n}\n");
+    assert_int_equal(f->node.spec.op, ADMIN_TRANSFER);
+    assert_int_equal(f->node.admin_count, 5);
+}
+
+static void what_is_wrong_is_told_and_not_done(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *start;
+        const char *body;
+        int status;
+        const char *detail;
+    } table[] = {
+        {"POST /admin/members", "", 400, "one JSON object"},
+        {"POST /admin/members", "[]", 400, "one JSON object"},
+        {"POST /admin/members", "{\"addr\":\"h:1\"} x", 400, "one JSON object"},
+        {"POST /admin/members", "{}", 400, "\"addr\" is missing"},
+        {"POST /admin/members", "{\"addr\":5}", 400, "\"addr\" is a text"},
+        {"POST /admin/members", "{\"addr\":\"\"}", 400, "an address is HOST:PORT"},
+        {"POST /admin/members", "{\"adr\":\"h:1\"}", 400, "did you mean \"addr\""},
+        {"POST /admin/members", "{\"old\":1,\"addr\":\"h:1\"}", 400, "unknown member \"old\""},
+        {"POST /admin/members", "{\"addr\":\"h:1\",\"id\":0}", 400, "\"id\" is a number"},
+        {"POST /admin/members", "{\"addr\":\"h:1\",\"learner\":1}", 400, "true or false"},
+        {"POST /admin/members?fore", "{\"addr\":\"h:1\"}", 400, "there are ?timeout, ?force"},
+        {"POST /admin/members?timeout=5", "{\"addr\":\"h:1\"}", 400, "timeout is a duration"},
+        {"POST /admin/members/3", "{}", 404, "/admin/members/ID/promote"},
+        {"DELETE /admin/members/3/promote", NULL, 404, "/admin/members/ID/promote"},
+        {"DELETE /admin/members/x", NULL, 400, "a member's id is a number"},
+        {"DELETE /admin/members/0", NULL, 400, "a member's id is a number"},
+        {"DELETE /admin/members/18446744073709551616", NULL, 400, "a member's id is a number"},
+        {"PATCH /admin/members/3", "{}", 400, "\"addr\" is missing"},
+        {"POST /admin/members/replace", "{\"addr\":\"h:1\"}", 400, "\"old\" is missing"},
+        {"POST /admin/leader?to=me", "", 400, "a member's id is a number"},
+        {"GET /admin/leader", NULL, 405, "not allowed"},
+        {"PUT /admin/members", "{}", 405, "not allowed"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+        request(f, table[i].start, "", table[i].body);
+        assert_int_equal(f->status, table[i].status);
+        struct json_object *document = json_body(f);
+        assert_non_null(strstr(json_text(document, "detail"), table[i].detail));
+        (void)json_object_put(document);
+    }
+    assert_int_equal(f->node.admin_count, 0);
+}
+
+static void a_refusal_has_the_leaders_words(void **state)
+{
+    struct fixture *f = *state;
+    f->node.e = ERR_CONFLICT;
+    f->node.admin_text = "it is the last voter";
+    request(f, "DELETE /admin/members/1", "", NULL);
+    assert_int_equal(f->status, 409);
+    assert_member(f, "detail", "it is the last voter");
+    f->node.e = ERR_OUTCOME_UNKNOWN;
+    f->node.admin_text = NULL;
+    request(f, "DELETE /admin/members/1", "", NULL);
+    assert_int_equal(f->status, 504);
+    assert_member(f, "outcome", "unknown");
+}
+
+static void the_calls_of_raftexample_work(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "POST /4", "", "http://127.0.0.1:42379");
+    assert_int_equal(f->status, 204);
+    assert_int_equal(f->node.spec.op, ADMIN_ADD);
+    assert_int_equal(f->node.spec.id, 4);
+    assert_string_equal(f->node.spec.address, "127.0.0.1:42379");
+    request(f, "DELETE /0x3", "", NULL);
+    assert_int_equal(f->status, 204);
+    assert_int_equal(f->node.spec.op, ADMIN_REMOVE);
+    assert_int_equal(f->node.spec.id, 3);
+    request(f, "POST /4x", "", "http://127.0.0.1:42379");
+    assert_int_equal(f->status, 400);
+    request(f, "POST /4", "", "");
+    assert_int_equal(f->status, 400);
+    struct json_object *document = json_body(f);
+    assert_int_equal(strncmp(json_text(document, "detail"), "Failed on POST: ", 16), 0);
+    (void)json_object_put(document);
+    request(f, "GET /4", "", NULL);
+    assert_int_equal(f->status, 405);
+    request(f, "DELETE /4/5", "", NULL);
+    assert_int_equal(f->status, 404);
+    assert_int_equal(f->node.admin_count, 2);
+}
+
+static void the_list_says_who_is_there_and_how_far(void **state)
+{
+    struct fixture *f = *state;
+    struct node_status *status = &f->node.status;
+    status->last_index = 100;
+    status->is_voter = true;
+    status->peer_count = 2;
+    status->peers[0] = (struct node_peer_status){.id = 2,
+                                                 .is_voter = true,
+                                                 .is_connected = true,
+                                                 .match_index = 90,
+                                                 .progress = "replicate",
+                                                 .version = "0.1.0"};
+    status->peers[1] = (struct node_peer_status){.id = 3, .wants_vote = true, .progress = "probe"};
+    for (int is_leader = 0; is_leader < 2; is_leader++) {
+        status->role = is_leader == 1 ? NODE_LEADER : NODE_FOLLOWER;
+        status->leader = is_leader == 1 ? 1 : 2;
+        request(f, "GET /admin/members", "", NULL);
+        assert_int_equal(f->status, 200);
+        struct json_object *document = json_body(f);
+        struct json_object *members = json_object_object_get(document, "members");
+        assert_int_equal(json_object_array_length(members), 3);
+        struct json_object *second = json_object_array_get_idx(members, 1);
+        struct json_object *third = json_object_array_get_idx(members, 2);
+        assert_string_equal(json_text(second, "role"), is_leader == 1 ? "follower" : "leader");
+        assert_string_equal(json_text(second, "version"), "0.1.0");
+        assert_string_equal(json_text(third, "role"), "learner");
+        assert_int_equal(json_object_get_boolean(json_object_object_get(second, "is_reachable")),
+                         1);
+        if (is_leader == 1) {
+            assert_int_equal(json_u64(second, "lag_entries"), 10);
+        } else {
+            assert_null(json_object_object_get(second, "lag_entries"));
+        }
+        (void)json_object_put(document);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
+    const struct CMUnitTest tests[] = {
+        TEST(a_member_is_added_with_what_the_body_says),
+        TEST(the_other_changes_have_their_paths),
+        TEST(what_is_wrong_is_told_and_not_done),
+        TEST(a_refusal_has_the_leaders_words),
+        TEST(the_calls_of_raftexample_work),
+        TEST(the_list_says_who_is_there_and_how_far),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
