@@ -16,6 +16,7 @@ dep(isal libisal)
 dep(xxhash libxxhash)
 dep(jsonc json-c)
 dep(inih inih)
+dep(curl libcurl)
 target_link_libraries(dep_uv INTERFACE Threads::Threads)
 
 # llhttp comes as C sources (package node-llhttp). Strict mode is not optional: Debian's own build

@@ -69,7 +69,7 @@ LIBRARIES = {
     "store": ["dep::lmdb"],
     "http": ["dep::uv", "dep::llhttp"],
     "api": ["dep::jsonc"],
-    "main": ["dep::uv", "dep::inih", "dep::jsonc"],
+    "main": ["dep::uv", "dep::inih", "dep::jsonc", "dep::curl"],
 }
 
 # ---- symbols -----------------------------------------------------------------------------------

@@ -13,9 +13,11 @@
 enum exit_status {
     EXIT_OK = 0,
     EXIT_FAILED = 1,
-    EXIT_USAGE = 2,       /* called wrongly */
-    EXIT_UNAVAILABLE = 5, /* nobody answered, or nobody could: it was not done */
-    EXIT_UNKNOWN = 6,     /* it may have been done, or still be */
+    EXIT_USAGE = 2, /* called wrongly */
+    EXIT_NOT_FOUND = 3,
+    EXIT_PRECONDITION = 4, /* what it was to be done under does not hold */
+    EXIT_UNAVAILABLE = 5,  /* nobody answered, or nobody could: it was not done */
+    EXIT_UNKNOWN = 6,      /* it may have been done, or still be */
 };
 
 struct command {

@@ -1,0 +1,348 @@
+#include "main/client.h"
+
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "main/client_text.h"
+#include "main/endpoints.h"
+
+#define CONNECT_TIMEOUT_MS_MAX 3000u
+#define TIMEOUT_MS_MAX (24u * 3600u * 1000u)
+#define ENVIRONMENT_NAME "PONTOON_ENDPOINTS="
+
+static const char *const outputs[] = {"text", "json", NULL};
+
+const struct flag main_client_flags[] = {
+    {"endpoints", 'e', FLAG_TEXT, offsetof(struct client_settings, endpoints), NULL, "A,B,C",
+     "nodes to ask, the next if one cannot (" ENDPOINTS_DEFAULT ")"},
+    {"output", 'o', FLAG_CHOICE, offsetof(struct client_settings, output), outputs, "text|json",
+     "for people, or for programs (text)"},
+    {"timeout", 0, FLAG_DURATION, offsetof(struct client_settings, timeout_ms), NULL, "TIME",
+     "how long a node may take to answer (10s)"},
+    {"show-curl", 0, FLAG_SWITCH, offsetof(struct client_settings, show_curl), NULL, NULL,
+     "tell on standard error how curl would do it"},
+    {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
+};
+
+struct client {
+    const struct client_settings *settings;
+    struct endpoints endpoints;
+    size_t first; /* Q3 */
+    CURL *curl;
+    char curl_error[CURL_ERROR_SIZE];
+    /* The request at work. */
+    const struct client_request *request;
+    bool is_handed_on; /* Q2 */
+    bool is_too_large;
+    bool is_stopped; /* by `piece` */
+    /* The last answer. */
+    int status;
+    struct writer url;
+    struct writer body;
+};
+
+/* ---- from open to close ---- */
+
+static const char *endpoints_of(const struct client_settings *settings, char *const *environment)
+{
+    if (settings->endpoints != NULL) {
+        return settings->endpoints;
+    }
+    for (; *environment != NULL; environment++) {
+        if (strncmp(*environment, ENVIRONMENT_NAME, strlen(ENVIRONMENT_NAME)) == 0) {
+            return *environment + strlen(ENVIRONMENT_NAME);
+        }
+    }
+    return ENDPOINTS_DEFAULT;
+}
+
+err main_client_open(struct client **out_client, const struct client_settings *settings,
+                     char *const *environment, struct err_note *note)
+{
+    if (settings->timeout_ms == 0 || settings->timeout_ms > TIMEOUT_MS_MAX) {
+        return err_note_set(note, ERR_BAD_REQUEST, "--timeout is 1ms to 24h");
+    }
+    struct client *client = mem_calloc(1, sizeof(*client));
+    client->settings = settings;
+    err e = main_endpoints_parse(endpoints_of(settings, environment), &client->endpoints, note);
+    if (e != OK) {
+        mem_free(client);
+        return e;
+    }
+    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    ASSERT(code == CURLE_OK);
+    client->curl = curl_easy_init();
+    ASSERT(client->curl != NULL);
+    *out_client = client;
+    return OK;
+}
+
+void main_client_close(struct client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    curl_easy_cleanup(client->curl);
+    curl_global_cleanup();
+    writer_deinit(&client->url);
+    writer_deinit(&client->body);
+    mem_free(client);
+}
+
+/* ---- one endpoint ---- */
+
+static int status_of(const struct client *client)
+{
+    long status = 0;
+    (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
+}
+
+static bool is_success(int status)
+{
+    return status >= 200 && status <= 299;
+}
+
+static size_t received(char *data, size_t one, size_t count, void *ctx)
+{
+    struct client *client = ctx;
+    const struct client_request *request = client->request;
+    struct slice bytes = {(const uint8_t *)data, one * count};
+    if (request->piece != NULL && is_success(status_of(client))) {
+        client->is_handed_on = true;
+        client->is_stopped = !request->piece(request->ctx, bytes);
+        return client->is_stopped ? 0 : bytes.size;
+    }
+    size_t size_max =
+        request->answer_size_max == 0 ? CLIENT_ANSWER_SIZE_MAX : request->answer_size_max;
+    if (bytes.size > size_max - client->body.size) {
+        client->is_too_large = true;
+        return 0;
+    }
+    writer_bytes(&client->body, bytes);
+    return bytes.size;
+}
+
+static void set_body(struct client *client, const struct client_request *request)
+{
+    bool is_head = strcmp(request->method, "HEAD") == 0;
+    (void)curl_easy_setopt(client->curl, CURLOPT_NOBODY, is_head ? 1L : 0L);
+    /* These have a length even when they have no body. */
+    if (request->body.data != NULL || request->method[0] == 'P') {
+        const void *bytes = request->body.data == NULL ? "" : (const void *)request->body.data;
+        (void)curl_easy_setopt(client->curl, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                               (curl_off_t)request->body.size);
+        (void)curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, bytes);
+    }
+}
+
+static void set_limits(struct client *client, const struct client_request *request)
+{
+    uint64_t timeout_ms = client->settings->timeout_ms;
+    uint64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
+    (void)curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    if (request->piece == NULL) {
+        (void)curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+        return;
+    }
+    (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_TIME, (long)(timeout_ms + 999) / 1000);
+}
+
+/* The caller frees the list, after the request. */
+static struct curl_slist *set_headers(struct client *client, const struct client_request *request)
+{
+    /* What curl would add to a body without being asked; an empty value takes it away. */
+    struct curl_slist *list = curl_slist_append(NULL, "Content-Type:");
+    for (const char *const *header = request->headers; header != NULL && *header != NULL;
+         header++) {
+        list = curl_slist_append(list, *header);
+    }
+    ASSERT(list != NULL);
+    (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, list);
+    return list;
+}
+
+static CURLcode ask_one(struct client *client, const struct client_request *request,
+                        const char *address)
+{
+    writer_reset(&client->url);
+    writer_reset(&client->body);
+    client->status = 0;
+    client->curl_error[0] = '\0';
+    writer_format(&client->url, "http://%s%s", address, request->path);
+    writer_u8(&client->url, '\0');
+    const char *url = (const char *)client->url.data;
+    if (client->settings->show_curl) {
+        struct writer line = {0};
+        main_client_text_curl(&line, request, url);
+        (void)fprintf(stderr, "%.*s\n", (int)line.size, (const char *)line.data);
+        writer_deinit(&line);
+    }
+    CURL *curl = client->curl;
+    curl_easy_reset(curl); /* options; connections stay */
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "pontoon/" PONTOON_VERSION);
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, client->curl_error);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, received);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
+    /* curl repeats what a kept connection breaks under, whatever the method: never keep one (Q1) */
+    (void)curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+    set_body(client, request);
+    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    set_limits(client, request);
+    struct curl_slist *headers = set_headers(client, request);
+    CURLcode code = curl_easy_perform(curl);
+    client->status = status_of(client);
+    /* The handle is read until the next request, but points to nothing that is gone. */
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+    return code;
+}
+
+/* ---- what it means ---- */
+
+/* Whether the request may have left: from then on it may have been done. */
+static bool was_sent(const struct client *client)
+{
+    curl_off_t before_us = 0;
+    (void)curl_easy_getinfo(client->curl, CURLINFO_PRETRANSFER_TIME_T, &before_us);
+    return before_us > 0;
+}
+
+static void explain_curl(const struct client *client, CURLcode code, struct writer *out)
+{
+    long os_error = 0;
+    (void)curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &os_error);
+    if (client->is_too_large) {
+        writer_format(out, "the answer is too large to be held");
+    } else if (code == CURLE_COULDNT_CONNECT && os_error > 0 && os_error < INT_MAX) {
+        writer_format(out, "%s", strerrordesc_np((int)os_error));
+    } else if (code == CURLE_OPERATION_TIMEDOUT) {
+        writer_format(out, "%s within %" PRIu64 " ms (--timeout)",
+                      was_sent(client) ? "no answer" : "no connection",
+                      client->settings->timeout_ms);
+    } else {
+        writer_format(out, "%s",
+                      client->curl_error[0] != '\0' ? client->curl_error
+                                                    : curl_easy_strerror(code));
+    }
+}
+
+/* How the attempt ended, and whether another one may follow. */
+struct verdict {
+    enum exit_status status;
+    bool may_ask_another;
+};
+
+static struct verdict judge_failure(const struct client *client, bool is_safe)
+{
+    if (!was_sent(client)) {
+        return (struct verdict){EXIT_UNAVAILABLE, true};
+    }
+    if (client->is_too_large || client->is_stopped) {
+        return (struct verdict){EXIT_FAILED, false};
+    }
+    return is_safe ? (struct verdict){EXIT_UNAVAILABLE, !client->is_handed_on}
+                   : (struct verdict){EXIT_UNKNOWN, false};
+}
+
+static struct verdict judge_answer(int status, bool is_safe, bool is_unknown)
+{
+    switch (status) {
+    case 404:
+        return (struct verdict){EXIT_NOT_FOUND, false};
+    case 412:
+        return (struct verdict){EXIT_PRECONDITION, false};
+    case 429:
+    case 503:
+        return (struct verdict){EXIT_UNAVAILABLE, true};
+    case 500:
+    case 502:
+        if (is_safe) {
+            return (struct verdict){EXIT_FAILED, true};
+        }
+        /* 502 is from something between us and the node. */
+        return (struct verdict){is_unknown || status == 502 ? EXIT_UNKNOWN : EXIT_FAILED, false};
+    case 504:
+        return is_safe ? (struct verdict){EXIT_UNAVAILABLE, true}
+                       : (struct verdict){EXIT_UNKNOWN, false};
+    default:
+        return (struct verdict){is_unknown ? EXIT_UNKNOWN : EXIT_FAILED, false};
+    }
+}
+
+/* Appends to `why` what went wrong. */
+static struct verdict judge(struct client *client, CURLcode code, bool is_safe, struct writer *why)
+{
+    if (code != CURLE_OK) {
+        explain_curl(client, code, why);
+        return judge_failure(client, is_safe);
+    }
+    if (is_success(client->status)) {
+        return (struct verdict){EXIT_OK, false};
+    }
+    struct client_answer answer = main_client_answer(client);
+    bool is_unknown;
+    main_client_text_problem(why, &answer, &is_unknown);
+    return judge_answer(client->status, is_safe, is_unknown);
+}
+
+enum exit_status main_client_ask(struct client *client, const struct client_request *request,
+                                 struct err_note *note)
+{
+    ASSERT(request->path[0] == '/');
+    bool is_safe = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+    size_t count = client->endpoints.count;
+    struct verdict verdict = {EXIT_UNAVAILABLE, true};
+    struct writer why = {0};
+    client->request = request;
+    client->is_handed_on = false;
+    client->is_too_large = false;
+    client->is_stopped = false;
+    for (size_t i = 0; i < count && verdict.may_ask_another; i++) {
+        size_t index = (client->first + i) % count;
+        const char *address = client->endpoints.addresses[index];
+        CURLcode code = ask_one(client, request, address);
+        writer_format(&why, "%s%s: ", i == 0 ? "" : "; ", address);
+        verdict = judge(client, code, is_safe, &why);
+        if (!verdict.may_ask_another) {
+            client->first = index;
+        }
+    }
+    if (verdict.status != EXIT_OK) {
+        (void)err_note_set(note, ERR_UNAVAILABLE, "%.*s", (int)why.size, (const char *)why.data);
+    }
+    writer_deinit(&why);
+    return verdict.status;
+}
+
+struct client_answer main_client_answer(const struct client *client)
+{
+    const char *content_type = NULL;
+    if (client->status != 0) {
+        (void)curl_easy_getinfo(client->curl, CURLINFO_CONTENT_TYPE, &content_type);
+    }
+    return (struct client_answer){
+        .status = client->status,
+        .url = client->url.data == NULL ? "" : (const char *)client->url.data,
+        .content_type = content_type == NULL ? "" : content_type,
+        .body = writer_slice(&client->body),
+    };
+}
+
+const char *main_client_header(const struct client *client, const char *name)
+{
+    struct curl_header *header = NULL;
+    CURLHcode code = curl_easy_header(client->curl, name, 0, CURLH_HEADER, -1, &header);
+    return code == CURLHE_OK ? header->value : NULL;
+}

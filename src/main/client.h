@@ -1,0 +1,82 @@
+/*
+ * What commands ask running nodes: one HTTP request at a time, waited for, on libcurl.
+ *
+ * Q1  Nothing is done twice. Another endpoint is asked only if the last one cannot have carried the
+ *     request out: no connection came about, or it says so (503, 429). A GET or HEAD changes
+ *     nothing, so there a broken connection, silence, 500, 502 and 504 are also reasons.
+ * Q2  Once a piece of the body has been handed on, no other endpoint is asked: it would begin anew.
+ * Q3  The next request goes first to the endpoint that answered the last one.
+ */
+#ifndef MAIN_CLIENT_H
+#define MAIN_CLIENT_H
+
+#include "base/buf.h"
+#include "main/command.h"
+#include "main/flags.h"
+
+#define CLIENT_ANSWER_SIZE_MAX (64u << 20)
+
+enum client_output {
+    CLIENT_OUTPUT_TEXT,
+    CLIENT_OUTPUT_JSON,
+};
+
+/* What main_client_flags sets; begin with CLIENT_SETTINGS_DEFAULT. */
+struct client_settings {
+    const char *endpoints; /* NULL: PONTOON_ENDPOINTS, else 127.0.0.1:3000 */
+    uint64_t timeout_ms;
+    bool show_curl;
+    uint64_t output; /* enum client_output */
+};
+
+#define CLIENT_SETTINGS_DEFAULT ((struct client_settings){.timeout_ms = 10000})
+
+/* -e, -o, --timeout, --show-curl: the flags that all commands of clients have. */
+extern const struct flag main_client_flags[];
+
+struct client;
+
+/*
+ * A client for `settings`; `environment` (NULL-terminated) is where PONTOON_ENDPOINTS may stand.
+ * Borrows both until closed. ERR_BAD_REQUEST, with a note: an endpoint or a timeout that cannot be.
+ */
+MUST_USE err main_client_open(struct client **out_client, const struct client_settings *settings,
+                              char *const *environment, struct err_note *note);
+/* NULL: no-op. */
+void main_client_close(struct client *client);
+
+struct client_request {
+    const char *method;         /* "GET" */
+    const char *path;           /* with the query, percent-encoded: "/kv/a%20b?timeout=2s" */
+    struct slice body;          /* of PUT, POST, PATCH; data NULL: none */
+    const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
+    size_t answer_size_max;     /* 0: CLIENT_ANSWER_SIZE_MAX; not for pieces */
+    /*
+     * Gets the body of a 2xx in pieces, which it borrows, instead of the answer; false: stop, which
+     * ends in EXIT_FAILED. The timeout is then on silence, not on the whole. NULL: not wanted.
+     */
+    bool (*piece)(void *ctx, struct slice bytes);
+    void *ctx;
+};
+
+/* The last answer, whatever its status; borrowed until the next request. */
+struct client_answer {
+    int status;               /* 0: nobody answered */
+    const char *url;          /* which was asked last */
+    const char *content_type; /* "" if none */
+    struct slice body;
+};
+
+/*
+ * Asks, with fail-over (Q1). EXIT_OK: a 2xx. Otherwise the note tells why, of each endpoint that
+ * was asked, and what it is:
+ * EXIT_NOT_FOUND (404), EXIT_PRECONDITION (412); EXIT_UNAVAILABLE: nobody could, nothing was done;
+ * EXIT_UNKNOWN: it may have been done; EXIT_FAILED: refused, or an answer that is too large.
+ */
+enum exit_status main_client_ask(struct client *client, const struct client_request *request,
+                                 struct err_note *note);
+struct client_answer main_client_answer(const struct client *client);
+/* The last answer's header, or NULL. Borrowed until the next request. */
+const char *main_client_header(const struct client *client, const char *name);
+
+#endif

@@ -1,0 +1,19 @@
+/* What a client says of a request: its curl line, and an error document as one line. */
+#ifndef MAIN_CLIENT_TEXT_H
+#define MAIN_CLIENT_TEXT_H
+
+#include "base/codec.h"
+#include "main/client.h"
+
+/* Appends a shell's line that does what `request` does at `url`. */
+void main_client_text_curl(struct writer *out, const struct client_request *request,
+                           const char *url);
+
+/*
+ * Appends "title: detail" of a problem document (RFC 9457), or what can be said without one. Never
+ * more than a line. `out_is_unknown`: the document says that the outcome is.
+ */
+void main_client_text_problem(struct writer *out, const struct client_answer *answer,
+                              bool *out_is_unknown);
+
+#endif
