@@ -21,16 +21,16 @@ static enum exit_status help(struct env *env, int count, char *const *arguments)
     return EXIT_OK;
 }
 
-const struct command main_commands[] = {
+const struct cli_command main_commands[] = {
     {"serve", "run a node", main_cmd_serve_help, main_cmd_serve},
     {"version", "print the version", main_help_program, version},
     {"help", "print this, or the help of a command", main_help_program, help},
     {NULL, NULL, NULL, NULL},
 };
 
-const struct command *main_command_find(const char *name)
+const struct cli_command *main_command_find(const char *name)
 {
-    for (const struct command *command = main_commands; command->name != NULL; command++) {
+    for (const struct cli_command *command = main_commands; command->name != NULL; command++) {
         if (strcmp(command->name, name) == 0) {
             return command;
         }

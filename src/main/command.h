@@ -20,7 +20,7 @@ enum exit_status {
     EXIT_UNKNOWN = 6,      /* it may have been done, or still be */
 };
 
-struct command {
+struct cli_command {
     const char *name;
     const char *summary; /* a line of "pontoon help" */
     void (*help)(FILE *out);
@@ -29,10 +29,10 @@ struct command {
 };
 
 /* All of them, in the order of the help; the last one has no name. Static storage. */
-extern const struct command main_commands[];
+extern const struct cli_command main_commands[];
 
 /* NULL: there is none. */
-const struct command *main_command_find(const char *name);
+const struct cli_command *main_command_find(const char *name);
 
 /* Tells on standard error what went wrong and, if `status` is EXIT_USAGE, where the help of
  * `command` is. Returns `status`. */

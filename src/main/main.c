@@ -8,7 +8,7 @@
 
 int main(int count, char **arguments)
 {
-    const struct command *command = NULL;
+    const struct cli_command *command = NULL;
     if (main_help_is_asked(count, arguments, &command)) {
         main_help_print(command, stdout);
         return EXIT_OK;

@@ -87,6 +87,13 @@ const char *main_options_file(const struct options *options)
     return options->sources[row - main_options_table].text;
 }
 
+bool main_options_is_given(const struct options *options, const char *name)
+{
+    const struct option_row *row = main_options_find(slice_from_text(name));
+    ASSERT(row != NULL);
+    return options->sources[row - main_options_table].origin != ORIGIN_DEFAULT;
+}
+
 /* ---- flags ---- */
 
 static err refuse_flag(struct slice name, struct err_note *note)

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "proto/membership.h"
 
-#define OPTION_COUNT 21u
+#define OPTION_COUNT 22u
 
 /* Where a setting comes from; a later one wins. */
 enum option_origin {
@@ -42,6 +42,7 @@ struct options {
     const char *advertise;
     const char *peer_listen;
     const char *cluster;
+    const char *join;
     const char *cluster_name;
     uint64_t max_value_bytes;
     uint64_t max_connections;
@@ -61,7 +62,9 @@ struct options {
     /* Worked out from them by main_options_finish. */
     struct member members[MEMBERS_MAX]; /* the first members, this node among them */
     uint32_t member_count;
-    bool is_loopback; /* --listen is */
+    char peer_default[ADDRESS_SIZE_MAX + 1]; /* where peers reach it if nothing else is said; "":
+                                                nowhere */
+    bool is_loopback;                        /* --listen is */
 
     struct option_source sources[OPTION_COUNT];
     char *file_name; /* of the file that was read, for messages */
@@ -90,6 +93,9 @@ MUST_USE err main_options_take_file(struct options *options, const char *name, s
 const char *main_options_file(const struct options *options);
 /* Once, after the sources: parses every setting and checks them against each other. Same error. */
 MUST_USE err main_options_finish(struct options *options, struct err_note *note);
+
+/* Whether the setting `name`, which there is, was given anywhere. */
+bool main_options_is_given(const struct options *options, const char *name);
 
 /* Prints the table, a line a setting, for --help. */
 void main_options_print(FILE *out);

@@ -184,6 +184,47 @@ static err resolve_members(struct options *options, struct err_note *note)
     return OK;
 }
 
+#define PEER_PORT_OFFSET 1000
+
+/* A port further than that of clients, on the same host: so a node that was alone, or that joins,
+ * needs no address for peers. */
+static void find_peer_default(struct options *options)
+{
+    const char *base = options->advertise[0] != '\0' ? options->advertise : options->listen;
+    struct env_address address;
+    if (options->peer_listen != NULL && !is_wildcard(options->peer_listen)) {
+        (void)snprintf(options->peer_default, sizeof(options->peer_default), "%s",
+                       options->peer_listen);
+    } else if (!is_wildcard(base) && env_address_parse(base, &address, NULL) == OK) {
+        int port = address.port_number + PEER_PORT_OFFSET;
+        port = port > UINT16_MAX ? address.port_number - PEER_PORT_OFFSET : port;
+        bool is_ipv6 = strchr(address.host, ':') != NULL;
+        int size = snprintf(options->peer_default, sizeof(options->peer_default),
+                            is_ipv6 ? "[%s]:%d" : "%s:%d", address.host, port);
+        if (size < 0 || (size_t)size >= sizeof(options->peer_default)) {
+            options->peer_default[0] = '\0';
+        }
+    }
+}
+
+static err check_join(struct options *options, struct err_note *note)
+{
+    if (options->join == NULL) {
+        return OK;
+    }
+    if (options->cluster != NULL) {
+        return refuse(options, "join", note,
+                      "--cluster names the first members of a new cluster, --join asks to be taken "
+                      "into one that is there: give one of them");
+    }
+    if (options->peer_default[0] == '\0') {
+        return refuse(options, "join", note,
+                      "the other members have to be told where they reach this node: add "
+                      "--peer-listen HOST:PORT, or --advertise");
+    }
+    return OK;
+}
+
 static err resolve_advertise(struct options *options, struct err_note *note)
 {
     if (options->advertise != NULL) {
@@ -226,6 +267,10 @@ err main_options_finish(struct options *options, struct err_note *note)
     }
     if (e == OK) {
         e = resolve_advertise(options, note);
+    }
+    if (e == OK) {
+        find_peer_default(options);
+        e = check_join(options, note);
     }
     if (e == OK) {
         options->is_loopback = api_guard_is_loopback_name(slice_from_text(options->listen));

@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/stderr_sink.h"
+#include "main/join.h"
 #include "main/members.h"
 #include "main/process.h"
 
@@ -24,6 +25,7 @@ _Static_assert(PROPOSALS_BYTES_MAX >= 2 * (uint64_t)VALUE_SIZE_CEILING,
 struct server {
     struct env *env;
     const struct options *options;
+    struct join_place place; /* with --join; else empty */
     struct env_stderr_sink *sink;
     struct log *log;
     struct metrics *metrics;
@@ -104,6 +106,29 @@ static err open_http(struct server *server, struct err_note *note)
     return OK;
 }
 
+static void on_removed(void *ctx);
+
+/* The members to begin with, and who it is: as --cluster says, or as --join was answered. */
+static err find_place(struct server *server, struct node_options *node_options,
+                      struct err_note *note)
+{
+    const struct options *options = server->options;
+    const struct join_place *place = &server->place;
+    if (options->join == NULL) {
+        return OK;
+    }
+    err e = main_join(server->env, server->log, options, &server->place, note);
+    node_options->id = place->id;
+    node_options->is_joining = place->is_joining;
+    node_options->cluster_id = place->cluster_id;
+    node_options->members = place->members;
+    node_options->member_count = place->member_count;
+    node_options->peer_listen =
+        options->peer_listen != NULL ? options->peer_listen : options->peer_default;
+    log_set_node_id(server->log, place->id);
+    return e;
+}
+
 /*
  * After the listener: a port that is taken must not leave a data directory behind that was just
  * made. Requests that come in meanwhile wait in their sockets, the loop does not turn yet.
@@ -111,7 +136,9 @@ static err open_http(struct server *server, struct err_note *note)
 static err open_node(struct server *server, struct err_note *note)
 {
     const struct options *options = server->options;
-    const struct node_options node_options = {
+    struct node_options node_options = {
+        .removed = on_removed,
+        .ctx = server,
         .env = server->env,
         .log = server->log,
         .metrics = server->metrics,
@@ -122,6 +149,7 @@ static err open_node(struct server *server, struct err_note *note)
         .members = options->members,
         .member_count = options->member_count,
         .peer_listen = options->peer_listen,
+        .peer_default = options->peer_default[0] != '\0' ? options->peer_default : NULL,
         .client_address = options->advertise,
         .heartbeat_ms = (uint32_t)options->heartbeat_interval_ms,
         .election_timeout_ms = (uint32_t)options->election_timeout_ms,
@@ -132,7 +160,10 @@ static err open_node(struct server *server, struct err_note *note)
         .log_keep_bytes_max = options->log_keep_bytes,
         .proposals_bytes_max = PROPOSALS_BYTES_MAX,
     };
-    err e = node_open(&server->node, &node_options, note);
+    err e = find_place(server, &node_options, note);
+    if (e == OK) {
+        e = node_open(&server->node, &node_options, note);
+    }
     if (e == OK) {
         api_serve(server->api, server->node);
     }
@@ -148,6 +179,13 @@ static void drained(void *ctx)
     env_uv_stop(server->env);
 }
 
+static void drain(struct server *server)
+{
+    server->is_draining = true;
+    node_drain(server->node);
+    http_server_drain(server->http, server->options->shutdown_timeout_ms, drained, server);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
@@ -155,12 +193,20 @@ static void on_signal(uv_signal_t *handle, int number)
         fatal(0, "a second signal (%s): ended before every request was answered",
               number == SIGTERM ? "SIGTERM" : "SIGINT");
     }
-    server->is_draining = true;
     LOG_INFO(server->log, "signal: finishing what is at work",
              LOG_TEXT("signal", number == SIGTERM ? "SIGTERM" : "SIGINT"),
              LOG_U64("timeout_ms", server->options->shutdown_timeout_ms));
-    node_drain(server->node);
-    http_server_drain(server->http, server->options->shutdown_timeout_ms, drained, server);
+    drain(server);
+}
+
+static void on_removed(void *ctx)
+{
+    struct server *server = ctx;
+    if (!server->is_draining) {
+        LOG_WARN(server->log, "this node has been removed from the cluster: shutting down; its "
+                              "data directory is of no use any more");
+        drain(server);
+    }
 }
 
 static void watch_signal(struct server *server, uv_signal_t *handle, int number)

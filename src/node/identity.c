@@ -18,11 +18,12 @@
 #define IDENTITY_TEXT_SIZE 4096
 #define PATH_SIZE 4096
 
-/* The words for the two flags. */
+/* The words for the flags. */
 #define STATE_NEW "new"
 #define STATE_FOUNDED "founded"
 #define STATE_JOINING "joining"
 #define STATE_ENTERING "entering" /* joining, and the log has begun */
+#define STATE_REMOVED "removed"
 
 _Static_assert(256 + MEMBERS_MAX * 64 < IDENTITY_TEXT_SIZE, "a line for each peer must fit");
 
@@ -43,6 +44,9 @@ static uint64_t founding_hash(const struct identity_claim *claim)
 
 static const char *state_name(const struct identity *identity)
 {
+    if (identity->is_removed) {
+        return STATE_REMOVED;
+    }
     if (identity->is_joining) {
         return identity->is_founded ? STATE_ENTERING : STATE_JOINING;
     }
@@ -97,7 +101,9 @@ static struct identity scan_identity(const char *text, int *out_format)
                  out_format, &identity.cluster_id, &identity.founding, &identity.node,
                  &identity.instance, state, &length);
     identity.is_joining = strcmp(state, STATE_JOINING) == 0 || strcmp(state, STATE_ENTERING) == 0;
-    identity.is_founded = strcmp(state, STATE_FOUNDED) == 0 || strcmp(state, STATE_ENTERING) == 0;
+    identity.is_removed = strcmp(state, STATE_REMOVED) == 0;
+    identity.is_founded = strcmp(state, STATE_FOUNDED) == 0 || strcmp(state, STATE_ENTERING) == 0 ||
+                          identity.is_removed;
     text += length;
     if (sscanf(text, "installing %20" SCNu64 " %20" SCNu64 " %20" SCNu64 "\n%n",
                &identity.installing_region, &identity.installing.term, &identity.installing.index,
@@ -157,6 +163,12 @@ static err check_identity(const struct identity *found, const struct identity_cl
                             "%s belongs to node %" PRIu64 ", this is node %" PRIu64
                             ": choose another --data, or --id %" PRIu64,
                             directory, found->node, claim->node, found->node);
+    }
+    if (found->is_removed) {
+        return err_note_set(note, ERR_IDENTITY,
+                            "node %" PRIu64 " was removed from its cluster, and %s is of no use "
+                            "any more: to come back, join with --join and an empty --data",
+                            found->node, directory);
     }
     if (claim->joins != 0) {
         return found->cluster_id == claim->joins ? OK : another_cluster(found, directory, note);
@@ -238,14 +250,20 @@ static err read_identity(struct env *env, const char *path, struct identity *out
     return parse_identity(text, size, path, out_identity, note);
 }
 
+err identity_read(struct env *env, const char *directory, struct identity *out_identity,
+                  struct err_note *note)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/identity", directory);
+    return read_identity(env, path, out_identity, note);
+}
+
 err identity_open(struct env *env, const char *directory, const struct identity_claim *claim,
                   struct identity *out_identity, struct err_note *note)
 {
     ASSERT(claim->node != 0);
-    char path[PATH_SIZE];
-    (void)snprintf(path, sizeof(path), "%s/identity", directory);
     struct identity identity = {0};
-    err e = read_identity(env, path, &identity, note);
+    err e = identity_read(env, directory, &identity, note);
     if (e == OK) {
         e = check_identity(&identity, claim, directory, note);
     } else if (e == ERR_NO_FILE) {

@@ -21,6 +21,7 @@ struct identity {
     node_id node;
     uint64_t instance; /* random, not 0: tells two directories with one id apart */
     bool is_founded;   /* the log has begun: from now on an empty one is a lost one */
+    bool is_removed;   /* it was a member, and will be none any more */
     bool is_joining;   /* not taken in yet, as far as its own disk knows: it has to be told whom to
                           ask at each start */
     region_id installing_region; /* 0: no snapshot is being installed (install.h) */
@@ -47,6 +48,10 @@ struct identity_claim {
  */
 MUST_USE err identity_open(struct env *env, const char *directory,
                            const struct identity_claim *claim, struct identity *out_identity,
+                           struct err_note *note);
+
+/* Reads it, if there is one; ERR_NO_FILE: there is none. Else as identity_open. */
+MUST_USE err identity_read(struct env *env, const char *directory, struct identity *out_identity,
                            struct err_note *note);
 
 /*

@@ -292,6 +292,21 @@ static void cut_off(struct replica *replica, uint64_t now_ms)
     (void)!raft_forget_leader(replica->raft); /* not refused: reads are not by lease */
 }
 
+/* M8 */
+static void let_go(struct replica *replica, uint64_t now_ms)
+{
+    struct node *node = replica->node;
+    if (!replica->members.is_removed || replica->members.is_let_go ||
+        node->options.removed == NULL ||
+        !contact_is_quiet(&replica->contact, now_ms, farewell_ms(replica))) {
+        return;
+    }
+    replica->members.is_let_go = true;
+    node->identity.is_removed = true;
+    node_save_identity(node);
+    node->options.removed(node->options.ctx);
+}
+
 void members_tick(struct replica *replica, uint64_t now_ms)
 {
     if (replica->members.replayed_index != 0 &&
@@ -302,6 +317,7 @@ void members_tick(struct replica *replica, uint64_t now_ms)
         end_farewells(replica, now_ms, 0);
     }
     cut_off(replica, now_ms);
+    let_go(replica, now_ms);
     settle(replica);
     if (replica->node->net == NULL && replica->membership.member_count > 1 &&
         replica->ticks % LISTEN_RETRY_TICKS == 0) {

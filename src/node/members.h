@@ -18,6 +18,8 @@
  *     the node has applied itself, as a member, it was removed in between: entries that are applied
  *     are the same everywhere. So it learns what M2 may be too short for. It is not written down:
  *     after a restart it is told again.
+ * M8  Who was removed is let go (node.h, `removed`) once nobody has spoken to it for a while: all
+ *     that it could speak to know that it is none of them. Only then is its directory marked.
  * M7  By which directory a peer was met is remembered from the meeting to the removal, and holds as
  *     soon as the peer is one again after a restart, be it by an entry that is replayed. Who is
  *     removed in a checkpoint alone is forgotten when the log has been replayed.
@@ -38,6 +40,7 @@ struct members_leaving {
 struct members {
     bool is_removed;         /* this node was a member, and is none any more */
     bool is_cut_off;         /* removed, and its connections are gone */
+    bool is_let_go;          /* M8 */
     uint64_t removed_index;  /* then: as of which entry */
     uint64_t joined_index;   /* the entry that made this node a member; 0: known from the start */
     uint64_t replayed_index; /* M7: up to it the log tells of what this node knew before it was

@@ -67,6 +67,22 @@ static void on_checkpointed(void *ctx)
 
 /* ---- opening ---- */
 
+err node_look_at(struct env *env, const char *data_directory, struct node_directory *out_directory,
+                 struct err_note *note)
+{
+    struct identity identity;
+    err e = identity_read(env, data_directory, &identity, note);
+    if (e == OK) {
+        *out_directory = (struct node_directory){
+            .id = identity.node,
+            .cluster_id = identity.cluster_id,
+            .has_joined = identity.founding == 0 && !identity.is_joining,
+            .is_joining = identity.is_joining,
+        };
+    }
+    return e;
+}
+
 static err open_directory(struct node *node, const struct membership *told, struct err_note *note)
 {
     const char *directory = node->options.data_directory;

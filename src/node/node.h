@@ -47,11 +47,15 @@ struct node_options {
     const struct member *members; /* the first members, this node among them; borrowed until the
                                      node is closed */
     uint32_t member_count;
-    const char *peer_listen;    /* HOST:PORT, or NULL: this node's own address among the members */
-    const char *peer_default;   /* where it will listen, and be reached, once it is not alone any
+    const char *peer_listen;  /* HOST:PORT, or NULL: this node's own address among the members */
+    const char *peer_default; /* where it will listen, and be reached, once it is not alone any
                                    more, if nothing else was said; NULL: it stays alone */
-    const char *client_address; /* where clients reach this node, told to peers and in /leader */
-    uint32_t heartbeat_ms;      /* one tick of the core */
+    /* This node was removed, and nobody counts on it any more: from now on its directory is
+     * refused. It is to be closed, later. NULL: it stays, and takes no part. */
+    void (*removed)(void *ctx);
+    void *ctx;
+    const char *client_address;   /* where clients reach this node, told to peers and in /leader */
+    uint32_t heartbeat_ms;        /* one tick of the core */
     uint32_t election_timeout_ms; /* at least; the real one is up to twice as long, at random */
     uint64_t tail_bytes_max;      /* as struct store_options */
     uint64_t checkpoint_age_ms_max;
@@ -62,6 +66,21 @@ struct node_options {
     uint32_t inflight_messages_max; /* unacknowledged, for each member; 0: 256 */
     uint64_t proposals_bytes_max; /* accepted and undecided; beyond it writes get ERR_OVERLOADED */
 };
+
+/* Whose a data directory is, as far as is known from outside. */
+struct node_directory {
+    node_id id;
+    uint64_t cluster_id;
+    bool has_joined; /* a cluster that was there: it needs to be told nobody any more */
+    bool is_joining; /* it does: it has not been taken in yet */
+};
+
+/*
+ * Looks at a data directory without taking it. ERR_NO_FILE: it is empty, or not there; ERR_VERSION,
+ * ERR_DAMAGED, ERR_IO, ERR_PERMISSION. With a note. Blocks: before a start.
+ */
+MUST_USE err node_look_at(struct env *env, const char *data_directory,
+                          struct node_directory *out_directory, struct err_note *note);
 
 /*
  * Takes the data directory (lock, identity), opens store and log, replays, connects to the peers

@@ -282,7 +282,8 @@ class Node:
         assert self.process is None, f"node {self.id} runs"
         given = {"id": self.id, "data": self.data, "listen": f"127.0.0.1:{self.port}"}
         given |= self.flags | flags
-        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+        arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()
+                     if value is not None]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command("serve", *arguments), stdin=subprocess.DEVNULL, stdout=log,
@@ -417,6 +418,7 @@ class Cluster:
 
     def __init__(self, size=1, name="cluster", **flags):
         self.directory = new_directory(name)
+        self.flags = dict(flags)
         self.nodes = [Node(number, self.directory, flags) for number in range(1, size + 1)]
         self.is_failed = False
         if size > 1:
@@ -435,6 +437,14 @@ class Cluster:
         for node in self.nodes:
             node.start()
         return self.wait_ready()
+
+    def joiner(self, number, by, **flags):
+        """One more node, not started: it will ask `by` who it is; `number` is for its files."""
+        node = Node(number, self.directory, self.flags)
+        node.flags.update(id=None, join=by.url, peer_listen=f"127.0.0.1:{ports.take()}")
+        node.flags.update(flags)
+        self.nodes.append(node)
+        return node
 
     def wait_ready(self, seconds=START_SECONDS):
         for node in self.nodes:

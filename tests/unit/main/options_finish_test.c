@@ -89,6 +89,49 @@ static void an_address_that_nobody_can_reach_is_not_advertised(void **state)
     outcome_deinit(&out);
 }
 
+static void peers_reach_a_node_a_thousand_ports_above_its_clients(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *flags[3];
+        const char *address;
+    } table[] = {
+        {{NULL}, "127.0.0.1:4000"},
+        {{"--listen=10.0.0.1:3000"}, "10.0.0.1:4000"},
+        {{"--listen=10.0.0.1:65000"}, "10.0.0.1:64000"},
+        {{"--listen=[::1]:3000"}, "[::1]:4000"},
+        {{"--listen=0.0.0.0:3000"}, ""},
+        {{"--listen=0.0.0.0:3000", "--advertise=kv.internal:80"}, "kv.internal:1080"},
+        {{"--peer-listen=10.0.0.1:7"}, "10.0.0.1:7"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+        struct outcome_of_options out;
+        struct given given = {.flags = {NULL}};
+        for (size_t j = 0; j < 3 && table[i].flags[j] != NULL; j++) {
+            given.flags[j] = table[i].flags[j];
+        }
+        load(&out, &given);
+        assert_int_equal(out.e, OK);
+        assert_string_equal(out.options.peer_default, table[i].address);
+        outcome_deinit(&out);
+    }
+}
+
+static void who_joins_is_no_first_member_and_can_be_reached(void **state)
+{
+    (void)state;
+    assert_refused(&(struct given){.flags = {"--cluster", THREE, "--join=a:1"}},
+                   "give one of them");
+    assert_refused(&(struct given){.flags = {"--listen=0.0.0.0:3000", "--join=a:1"}},
+                   "add --peer-listen HOST:PORT");
+    struct outcome_of_options out;
+    load(&out, &(struct given){.flags = {"--join=http://a:1,b:2", "--id=4"}});
+    assert_int_equal(out.e, OK);
+    assert_true(main_options_is_given(&out.options, "id"));
+    assert_false(main_options_is_given(&out.options, "data"));
+    outcome_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +140,8 @@ int main(void)
         cmocka_unit_test(bad_values_are_refused_with_their_place_and_what_would_do),
         cmocka_unit_test(an_election_waits_for_three_heartbeats),
         cmocka_unit_test(an_address_that_nobody_can_reach_is_not_advertised),
+        cmocka_unit_test(peers_reach_a_node_a_thousand_ports_above_its_clients),
+        cmocka_unit_test(who_joins_is_no_first_member_and_can_be_reached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

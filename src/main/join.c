@@ -1,0 +1,157 @@
+#include "main/join.h"
+
+#include <inttypes.h>
+#include <json-c/json_object.h>
+#include <json-c/json_tokener.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "main/client.h"
+#include "node/node.h"
+
+#define JOIN_TIMEOUT_MS 35000u /* the server's own is 30 s */
+
+/* ---- the answer ---- */
+
+static bool take_id(struct json_object *object, const char *name, uint64_t *out_id)
+{
+    struct json_object *value = json_object_object_get(object, name);
+    int64_t number = json_object_get_int64(value);
+    *out_id = number > 0 ? (uint64_t)number : 0;
+    return json_object_is_type(value, json_type_int) && number > 0;
+}
+
+static bool take_text(struct json_object *object, const char *name, char *target, size_t size)
+{
+    struct json_object *value = json_object_object_get(object, name);
+    const char *text = json_object_get_string(value);
+    if (!json_object_is_type(value, json_type_string) || strlen(text) >= size) {
+        return false;
+    }
+    (void)snprintf(target, size, "%s", text);
+    return true;
+}
+
+static bool take_member(struct json_object *object, struct join_place *place)
+{
+    struct member *member = &place->members[place->member_count];
+    *member = (struct member){.id = 0};
+    if (place->member_count == MEMBERS_MAX || !take_id(object, "id", &member->id) ||
+        !take_text(object, "peer_address", member->peer_address, sizeof(member->peer_address))) {
+        return false;
+    }
+    place->member_count += member->peer_address[0] != '\0' ? 1 : 0;
+    return true;
+}
+
+static bool take_answer(struct json_object *object, struct join_place *place)
+{
+    char cluster[17];
+    struct json_object *members = json_object_object_get(object, "members");
+    if (!json_object_is_type(object, json_type_object) || !take_id(object, "id", &place->id) ||
+        !take_text(object, "cluster_id", cluster, sizeof(cluster)) ||
+        sscanf(cluster, "%16" SCNx64, &place->cluster_id) != 1 || place->cluster_id == 0 ||
+        !json_object_is_type(members, json_type_array)) {
+        return false;
+    }
+    for (size_t i = 0; i < json_object_array_length(members); i++) {
+        if (!take_member(json_object_array_get_idx(members, i), place)) {
+            return false;
+        }
+    }
+    return place->member_count > 0;
+}
+
+err main_join_parse(struct slice answer, struct join_place *out_place, struct err_note *note)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    ASSERT(tokener != NULL && answer.size <= INT32_MAX);
+    struct json_object *object =
+        json_tokener_parse_ex(tokener, (const char *)answer.data, (int)answer.size);
+    *out_place = (struct join_place){.is_joining = true};
+    bool is_taken = take_answer(object, out_place);
+    (void)json_object_put(object);
+    json_tokener_free(tokener);
+    return is_taken ? OK
+                    : err_note_set(note, ERR_MALFORMED,
+                                   "what answered is no pontoon of this kind: look at the URL");
+}
+
+/* ---- asking ---- */
+
+static err error_of(enum exit_status status)
+{
+    return status == EXIT_UNAVAILABLE || status == EXIT_UNKNOWN ? ERR_NO_LEADER : ERR_CONFLICT;
+}
+
+/* `id` 0: the cluster chooses. */
+static err ask(const struct options *options, node_id id, struct join_place *out_place,
+               struct err_note *note)
+{
+    struct client_settings settings = CLIENT_SETTINGS_DEFAULT;
+    settings.endpoints = options->join;
+    settings.timeout_ms = JOIN_TIMEOUT_MS;
+    char *nothing[] = {NULL};
+    struct client *client = NULL;
+    struct writer body = {0};
+    err e = main_client_open(&client, &settings, nothing, note);
+    if (e != OK) {
+        return err_note_wrap(note, e, "--join");
+    }
+    writer_format(&body, "{\"addr\":\"%s\"", options->peer_default);
+    if (id != 0) {
+        writer_format(&body, ",\"id\":%" PRIu64, id);
+    }
+    writer_format(&body, "}");
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    struct client_request request = {
+        .method = "POST",
+        .path = "/admin/members",
+        .body = writer_slice(&body),
+        .headers = headers,
+    };
+    enum exit_status status = main_client_ask(client, &request, note);
+    e = status == EXIT_OK ? main_join_parse(main_client_answer(client).body, out_place, note)
+                          : error_of(status);
+    main_client_close(client);
+    writer_deinit(&body);
+    return e == OK ? OK : err_note_wrap(note, e, "join %s", options->join);
+}
+
+/* The number that --id gave, or 0: its default is for clusters that begin. */
+static node_id wanted_id(const struct options *options)
+{
+    return main_options_is_given(options, "id") ? options->id : 0;
+}
+
+err main_join(struct env *env, struct log *log, const struct options *options,
+              struct join_place *out_place, struct err_note *note)
+{
+    struct node_directory found = {.id = 0};
+    ASSERT(options->join != NULL);
+    err e = node_look_at(env, options->data, &found, note);
+    if (e != OK && e != ERR_NO_FILE) {
+        return e;
+    }
+    node_id id = e == OK ? found.id : wanted_id(options);
+    if (e == OK && !found.is_joining) {
+        *out_place = (struct join_place){.id = id, .member_count = 1}; /* J2 */
+        out_place->members[0].id = id;
+        if (!found.has_joined) {
+            return err_note_set(note, ERR_IDENTITY,
+                                "%s is a first member's of a cluster of its own: start it without "
+                                "--join, or choose another --data",
+                                options->data);
+        }
+        LOG_INFO(log, "this directory is a member's already: --join is not needed",
+                 LOG_U64("id", id));
+        return OK;
+    }
+    e = ask(options, id, out_place, note);
+    if (e == OK) {
+        LOG_INFO(log, "joining", LOG_U64("id", out_place->id),
+                 LOG_TEXT("address", options->peer_default),
+                 LOG_U64("members", out_place->member_count));
+    }
+    return e;
+}

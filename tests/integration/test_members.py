@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""The cluster changes under load: nodes join, leave, take each other's place; any node is asked."""
+
+import json
+import shutil
+import threading
+import time
+
+import harness
+from harness import wait_until
+
+CLIENTS = 4
+CHANGES = harness.pick(6, 20)
+
+
+class Load:
+    """Clients that write through any node that is there; a request may be repeated once."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.is_over = threading.Event()
+        self.gaps = [0.0]
+        self.written = [{} for _ in range(CLIENTS)]
+        self.failures = []
+        self.threads = [threading.Thread(target=self.run, args=(number,), daemon=True)
+                        for number in range(CLIENTS)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    def put(self, number, count):
+        """One write: two attempts, on two nodes."""
+        seen = []
+        for attempt in range(2):
+            running = [node for node in self.cluster if node.is_up()]
+            node = running[(number + count + attempt) % len(running)]
+            try:
+                response = node.put(f"/kv/{number}-{count}", str(count).encode())
+                if response.status in (200, 201):
+                    return
+                seen.append((node.id, response))
+            except (OSError, harness.Closed) as problem:
+                seen.append((node.id, problem))
+        raise AssertionError(f"write {number}-{count} failed twice: {seen}")
+
+    def run(self, number):
+        count, last = 0, time.monotonic()
+        try:
+            while not self.is_over.is_set():
+                count += 1
+                self.put(number, count)
+                now = time.monotonic()
+                self.gaps.append(now - last)
+                last = now
+                self.written[number][f"{number}-{count}"] = str(count).encode()
+        except Exception as problem:
+            self.failures.append(problem)
+
+    def check(self, node):
+        """Everything that was acknowledged is there."""
+        for written in self.written:
+            for key, response in node.read_many([key.encode() for key in written], query=""):
+                assert response.body == written[key.decode()], (key, response)
+
+
+def ask(node, method, target, document=None):
+    body = None if document is None else json.dumps(document).encode()
+    return node.request(method, target, body, seconds=60)
+
+
+def members(node):
+    return {row["id"]: row for row in ask(node, "GET", "/admin/members").json()["members"]}
+
+
+class Members(harness.TestCase):
+    def is_voter(self, node, number):
+        return members(node).get(number, {}).get("role") in ("leader", "follower")
+
+    def join(self, cluster, by, number, **flags):
+        """A node joins and becomes a voter by itself; returns it, with its id."""
+        node = cluster.joiner(number, by, **flags)
+        node.start()
+        node.wait_ready()
+        node.id = node.stats()["node_id"]
+        wait_until(lambda: self.is_voter(node, node.id), 30, f"node {node.id} is a voter")
+        return node
+
+    def remove(self, cluster, by, node):
+        """A member is removed, ends by itself with status 0, and its data is refused."""
+        response = ask(by, "DELETE", f"/admin/members/{node.id}")
+        self.assertEqual(response.status, 204, response)
+        node.end(0)
+        self.assertIn("has been removed from the cluster: shutting down", node.log())
+        self.assertNotIn(node.id, members(cluster.others(node)[0]))
+        node.start()
+        node.end(1)
+        self.assertIn("was removed from its cluster", node.log())
+        cluster.nodes.remove(node)
+
+    def test_a_node_alone_becomes_three_and_one_again(self):
+        cluster = self.cluster(1)
+        first = cluster[0]
+        first.put("/kv/key", b"value")
+        second = self.join(cluster, first, 2)
+        third = self.join(cluster, second, 3)
+        self.assertEqual([second.id, third.id], [2, 3])
+        self.assertEqual(third.get("/kv/key").body, b"value")
+        self.assertEqual({row["role"] for row in members(third).values()},
+                         {"leader", "follower"})
+        # Who has joined needs to be told nobody any more.
+        third.stop()
+        third.start(join=None, id=3, peer_listen=None)
+        third.wait_ready()
+        self.assertEqual(third.get("/kv/key").body, b"value")
+        self.remove(cluster, second, first)
+        self.remove(cluster, third, second)
+        self.assertEqual(third.put("/kv/key", b"alone").status, 200)
+        # Ids are not given twice.
+        self.assertEqual(self.join(cluster, third, 4).id, 4)
+
+    def test_members_come_and_go_under_load(self):
+        cluster = self.cluster(3)
+        with Load(cluster) as load:
+            newest = self.join(cluster, cluster[0], 4)
+            for change in range(CHANGES):
+                leader = cluster.leader()
+                # The leader itself goes every other time, asked by way of itself or of another.
+                gone = leader if change % 2 == 0 else cluster.others(leader, newest)[0]
+                self.remove(cluster, gone if change % 4 == 0 else newest, gone)
+                newest = self.join(cluster, newest, 5 + change)
+        self.assertEqual(load.failures, [])
+        for node in cluster:
+            load.check(node)
+        harness.say(f"{sum(map(len, load.written))} writes through {CHANGES} changes, "
+                    f"the longest took {max(load.gaps) * 1000:.0f} ms")
+
+    def test_a_dead_node_is_replaced_in_one_step(self):
+        cluster = self.cluster(3)
+        cluster[0].put("/kv/key", b"value")
+        dead = cluster.others(cluster.leader())[0]
+        dead.kill()
+        cluster.nodes.remove(dead)
+        address = f"127.0.0.1:{harness.ports.take()}"
+        response = ask(cluster[0], "POST", "/admin/members/replace",
+                       {"old": dead.id, "addr": address})
+        self.assertEqual(response.status, 201, response)
+        self.assertEqual(response.json()["id"], 4)
+        self.join(cluster, cluster[0], 4, peer_listen=address)
+        self.assertEqual(sorted(members(cluster[0])), sorted({1, 2, 3, 4} - {dead.id}))
+        dead.start()
+        dead.end(0, seconds=30)  # it is told, wherever it asks
+        self.assertIn("removed from the cluster", dead.log())
+
+    def test_the_two_calls_of_raftexample(self):
+        """etcd's raftexample: POST /4 with a URL, start node 4, DELETE /3."""
+        cluster = self.cluster(3)
+        address = f"127.0.0.1:{harness.ports.take()}"
+        added = harness.curl("-s", "-w", "%{http_code}", "-L", f"{cluster[0].url}/4", "-XPOST",
+                             "-d", f"http://{address}")
+        self.assertEqual(added[:2], (0, b"204"))
+        fourth = self.join(cluster, cluster[1], 4, id=4, peer_listen=address)
+        self.assertEqual(fourth.put("/kv/foo", b"bar").status, 201)
+        third = cluster[2]
+        removed = harness.curl("-s", "-w", "%{http_code}", "-L", f"{cluster[0].url}/3",
+                               "-XDELETE")
+        self.assertEqual(removed[:2], (0, b"204"))
+        third.end(0)
+        cluster.nodes.remove(third)
+        self.assertEqual(cluster[0].get("/kv/foo").body, b"bar")
+        for method in ("POST", "DELETE"):
+            response = ask(cluster[0], method, "/4x")
+            self.assertIn(f"Failed on {method}", self.assert_problem(response, 400,
+                                                                     "bad-request")["detail"])
+
+    def test_what_is_not_safe_is_refused(self):
+        cluster = self.cluster(3)
+        leader = cluster.leader()
+        one, other = cluster.others(leader)
+        other.kill()
+        wait_until(lambda: not members(leader)[other.id]["is_reachable"], 10, "it is missed")
+        response = ask(leader, "DELETE", f"/admin/members/{one.id}")
+        self.assertIn("no majority", self.assert_problem(response, 409, "conflict")["detail"])
+        for target, document, status, slug in (
+                ("/admin/members", {"addr": "nowhere"}, 400, "bad-request"),
+                ("/admin/members", {"addr": "127.0.0.1:1", "id": 2}, 409, "conflict"),
+                ("/admin/members/9/promote", None, 404, "not-found"),
+                ("/admin/leader?to=9", None, 404, "not-found")):
+            self.assert_problem(ask(one, "POST", target, document), status, slug)
+        self.assertEqual(ask(one, "DELETE", f"/admin/members/{other.id}").status, 204)
+        other.start()
+        other.end(0, seconds=30)
+        cluster.nodes.remove(other)
+        # A wiped node cannot come back as what it was.
+        one.kill()
+        shutil.rmtree(one.data)
+        one.start(cluster=None, id=None, join=leader.url,
+                  peer_listen=one.flags["cluster"].split(",")[one.id - 1].split("=")[1])
+        one.end(1)
+        self.assertIn("lost its data", one.log())
+        self.assertEqual(ask(leader, "DELETE", f"/admin/members/{one.id}?timeout=2s").status, 503)
+
+    def test_leadership_goes_where_it_is_told(self):
+        cluster = self.cluster(3)
+        for _ in range(3):
+            leader = cluster.leader()
+            target = cluster.others(leader)[0]
+            response = ask(cluster.others(target)[0], "POST", f"/admin/leader?to={target.id}")
+            self.assertEqual((response.status, response.json()), (200, {"leader_id": target.id}))
+            self.assertEqual(cluster.leader().id, target.id)
+
+
+if __name__ == "__main__":
+    harness.main()
