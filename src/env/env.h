@@ -152,7 +152,11 @@ void env_stream_write(struct env_stream *stream, struct buf *const *parts, size_
 size_t env_stream_queued(const struct env_stream *stream);
 /* The other side's address as text, for logs. Borrowed while the stream is open. */
 const char *env_stream_peer(const struct env_stream *stream);
-/* Closes at once; no callback comes after. The handle is gone. NULL: no-op. */
+/*
+ * Closes at once; no callback comes after. What is queued is offered to the kernel once, so that a
+ * last word leaves even if the process ends here; what it does not take is dropped. The handle is
+ * gone. NULL: no-op.
+ */
 void env_stream_close(struct env_stream *stream);
 
 struct env_listener;

@@ -9,6 +9,7 @@
  *     callback.
  * S4  `ended` or a failed `connected` is the last call of a handler; bytes queued after it are
  *     dropped.
+ * S5  A stream that its owner closes has offered its queue to the kernel before.
  *
  * A stream is dialled (resolving, then connecting, one address after the other) or accepted; then
  * open; then ended. There is no half-closed stream: peers speak both ways or not at all.
@@ -594,8 +595,12 @@ const char *env_stream_peer(const struct env_stream *stream)
 
 void env_stream_close(struct env_stream *stream)
 {
-    if (stream != NULL) {
-        stream_release(stream);
-        mem_free(stream);
+    if (stream == NULL) {
+        return;
     }
+    if (stream->state == STREAM_OPEN && stream->writing_bytes == 0) {
+        (void)stream_try_write(stream); /* what it refuses would have been lost anyhow */
+    }
+    stream_release(stream);
+    mem_free(stream);
 }

@@ -211,10 +211,10 @@ void net_peer_remove(struct net *net, node_id id)
     }
     struct net_peer *peer = net->peers[position];
     net->peers[position] = net->peers[--net->peer_count];
+    net_dial_deinit(peer); /* first: its last frames should be there before it sees an end */
     if (peer->inbound != NULL) {
         net_accept_close(peer->inbound);
     }
-    net_dial_deinit(peer);
     list_push_back(&net->dead_peers, &peer->grave);
     env_turn_wake(net->options.env);
 }

@@ -71,7 +71,10 @@ struct net_options {
 MUST_USE err net_open(struct net **out_net, const struct net_options *options,
                       const struct net_handler *handler, void *ctx, struct err_note *note);
 
-/* Closes every connection without calling back. Not from a callback. NULL: no-op. */
+/*
+ * Closes every connection without calling back; what was sent before is still offered to the
+ * kernel, and leaves unless a peer has stopped reading. Not from a callback. NULL: no-op.
+ */
 void net_close(struct net *net);
 
 /* The address that is listened on, "HOST:PORT". Borrowed for the net's life. */

@@ -516,6 +516,17 @@ static void the_end_of_one_side_ends_the_other(void **state)
     assert_int_equal(env_stream_queued(accepted.stream), 0);
 }
 
+static void what_was_queued_in_this_turn_leaves_before_its_owner_closes(void **state)
+{
+    (void)state;
+    connect_both();
+    send_text(&dialled, "last words");
+    env_stream_close(dialled.stream);
+    dialled.stream = NULL;
+    run_until(env, &accepted.is_ended);
+    assert_true(slice_equal(writer_slice(&accepted.received), SLICE_LITERAL("last words")));
+}
+
 static void a_reset_is_an_end(void **state)
 {
     (void)state;
@@ -689,6 +700,7 @@ int main(void)
         TEST(a_writer_that_waits_for_drained_keeps_going),
         TEST(a_close_gives_back_what_was_not_sent),
         TEST(the_end_of_one_side_ends_the_other),
+        TEST(what_was_queued_in_this_turn_leaves_before_its_owner_closes),
         TEST(a_reset_is_an_end),
         TEST(a_write_to_a_peer_that_has_gone_is_an_end),
         TEST(a_stream_may_be_closed_in_connected),

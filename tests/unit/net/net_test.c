@@ -243,6 +243,19 @@ static void three_nodes_reach_each_other_both_ways(void **state)
     }
 }
 
+static void what_was_sent_before_the_end_arrives(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    pair_open(env, &one, &two);
+    assert_int_equal(node_send(&one, 2, SLICE_LITERAL("last words")), OK);
+    node_close(&one);
+    AWAIT(env, two.downs == 1);
+    assert_true(slice_equal(writer_slice(&two.payload), SLICE_LITERAL("last words")));
+    node_close(&two);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +270,7 @@ int main(void)
         NET_TEST(a_peer_address_must_fit_and_members_are_bounded),
         NET_TEST(an_address_in_use_is_told_with_its_reason),
         NET_TEST(three_nodes_reach_each_other_both_ways),
+        NET_TEST(what_was_sent_before_the_end_arrives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
