@@ -22,6 +22,8 @@ static void on_restart(struct world_event *event)
     host_start(CONTAINER_OF(event, struct host, restart));
 }
 
+static void on_closing(struct world_event *event);
+
 struct host *host_new(struct sim *sim, uint32_t number)
 {
     ASSERT(number > 0 && number <= PLAN_HOSTS_MAX);
@@ -30,6 +32,7 @@ struct host *host_new(struct sim *sim, uint32_t number)
     host->number = number;
     host->disk = disk_new();
     host->restart.run = on_restart;
+    host->closing.run = on_closing;
     (void)snprintf(host->address, sizeof(host->address), "host-%u:4000", number);
     (void)snprintf(host->directory, sizeof(host->directory), "data-%u", number);
     world_chance(sim->world, host->address, &host->chance);
@@ -240,6 +243,8 @@ static void bury(struct host *host, bool is_power_cut)
     lmdb_calls_end(env);
     clients_life_ended(host->sim->clients, host);
     admin_life_ended(host->sim->admin, host);
+    world_cancel(host->sim->world, &host->closing);
+    host->is_stopping = false;
     host->env = NULL;
     host->node = NULL;
     host->log = NULL;
@@ -286,18 +291,14 @@ void host_life_ended(struct host *host, enum env_end end)
 static void close_node(void *ctx)
 {
     struct host *host = ctx;
-    node_drain(host->node);
     node_close(host->node);
     log_free(host->log);
 }
 
-void host_stop(struct host *host)
+static void on_closing(struct world_event *event)
 {
+    struct host *host = CONTAINER_OF(event, struct host, closing);
     struct sim *sim = host->sim;
-    if (!host_is_up(host)) {
-        return;
-    }
-    world_trace(sim->world, "stop", host->number, 0, 0);
     enum env_end end = env_sim_call(host->env, close_node, host);
     if (end != ENV_RUNS) {
         host_life_ended(host, end);
@@ -306,6 +307,33 @@ void host_stop(struct host *host)
     sim_count(sim, SIM_STOP_CLEAN, 1);
     bury(host, false);
     host_start_later(host, faults_down_ns(sim->faults));
+}
+
+/* The node may be in the middle of its turn: it is closed after that. */
+static void on_drained(void *ctx)
+{
+    struct host *host = ctx;
+    struct world *world = host->sim->world;
+    world_schedule(world, &host->closing, world_now_ns(world));
+}
+
+static void drain_node(void *ctx)
+{
+    struct host *host = ctx;
+    node_drain(host->node, on_drained, host);
+}
+
+void host_stop(struct host *host)
+{
+    if (!host_is_up(host) || host->is_stopping) {
+        return;
+    }
+    world_trace(host->sim->world, "stop", host->number, 0, 0);
+    host->is_stopping = true;
+    enum env_end end = env_sim_call(host->env, drain_node, host);
+    if (end != ENV_RUNS) {
+        host_life_ended(host, end);
+    }
 }
 
 void host_pause(struct host *host, uint64_t until_ns)

@@ -64,6 +64,8 @@ struct host {
     bool is_rotten;   /* bits were flipped on it: it may refuse to start, or stop */
 
     struct world_event restart;
+    struct world_event closing; /* it has drained */
+    bool is_stopping;
     char last_words[ERR_NOTE_SIZE]; /* why the last life ended by itself, or did not begin */
     char log_lines[HOST_LOG_LINES][HOST_LOG_LINE_SIZE]; /* a ring of what the node logged */
     uint64_t log_line_count;
@@ -81,7 +83,7 @@ void host_start_later(struct host *host, uint64_t delay_ns);
 void host_crash(struct host *host, enum disk_crash kind);
 /* ... by itself: its code was left early (H2). */
 void host_life_ended(struct host *host, enum env_end end);
-/* SIGTERM: drains, closes, ends; syncs. */
+/* SIGTERM: begins to drain; once that is over it closes, syncs and ends. */
 void host_stop(struct host *host);
 /* SIGSTOP until `until_ns`. */
 void host_pause(struct host *host, uint64_t until_ns);

@@ -1,4 +1,5 @@
 /* pontoon: the command line. How it ends: enum exit_status. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,5 +26,8 @@ int main(int count, char **arguments)
     struct env *env = env_uv_open();
     enum exit_status status = command->run(env, count - 2, arguments + 2);
     env_uv_close(env);
+    /* Nobody watches signals any more, and the outcome stands: one that comes now is too late. */
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
     return status;
 }

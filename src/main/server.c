@@ -34,10 +34,8 @@ struct server {
     struct http_server *http;
     struct gauge build_info;
     char build_labels[128];
-    bool has_signals;
     bool is_draining;
-    uv_signal_t terminate;
-    uv_signal_t interrupt;
+    bool is_drained; /* everything is answered */
 };
 
 /* ---- opening ---- */
@@ -176,19 +174,28 @@ static void drained(void *ctx)
 {
     struct server *server = ctx;
     LOG_INFO(server->log, "drained");
+    server->is_drained = true;
     env_uv_stop(server->env);
+}
+
+static void handed_over(void *ctx)
+{
+    struct server *server = ctx;
+    http_server_drain(server->http, server->options->shutdown_timeout_ms, drained, server);
 }
 
 static void drain(struct server *server)
 {
     server->is_draining = true;
-    node_drain(server->node);
-    http_server_drain(server->http, server->options->shutdown_timeout_ms, drained, server);
+    node_drain(server->node, handed_over, server);
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void on_signal(void *ctx, int number)
 {
-    struct server *server = handle->data;
+    struct server *server = ctx;
+    if (server->is_drained) {
+        return; /* it ends in this very turn, and with 0: there is nothing left to cut short */
+    }
     if (server->is_draining) {
         fatal(0, "a second signal (%s): ended before every request was answered",
               number == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -206,18 +213,6 @@ static void on_removed(void *ctx)
         LOG_WARN(server->log, "this node has been removed from the cluster: shutting down; its "
                               "data directory is of no use any more");
         drain(server);
-    }
-}
-
-static void watch_signal(struct server *server, uv_signal_t *handle, int number)
-{
-    int status = uv_signal_init(env_uv_loop(server->env), handle);
-    if (status == 0) {
-        handle->data = server;
-        status = uv_signal_start(handle, on_signal, number);
-    }
-    if (status != 0) {
-        fatal(-status, "watch signal %d", number);
     }
 }
 
@@ -288,9 +283,8 @@ err main_server_open(struct server **out_server, struct env *env, const struct o
         main_server_close(server);
         return e;
     }
-    watch_signal(server, &server->terminate, SIGTERM);
-    watch_signal(server, &server->interrupt, SIGINT);
-    server->has_signals = true;
+    env_uv_on_signal(env, SIGTERM, on_signal, server);
+    env_uv_on_signal(env, SIGINT, on_signal, server);
     greet(server);
     *out_server = server;
     return OK;
@@ -306,11 +300,6 @@ void main_server_close(struct server *server)
 {
     if (server == NULL) {
         return;
-    }
-    if (server->has_signals) {
-        uv_close((uv_handle_t *)&server->terminate, NULL);
-        uv_close((uv_handle_t *)&server->interrupt, NULL);
-        env_uv_run_once(server->env, false);
     }
     if (server->http != NULL) {
         http_server_close(server->http);

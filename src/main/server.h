@@ -2,8 +2,9 @@
  * A serving pontoon: everything that `pontoon serve` opens, runs and closes, in one place.
  *
  * V1  What is opened last is closed first; closing accepts whatever was opened so far.
- * V2  A first SIGTERM or SIGINT drains: requests at work are answered, within --shutdown-timeout. A
- *     second one ends the process at once.
+ * V2  A first SIGTERM or SIGINT drains: leadership goes to another node, then requests at work are
+ *     answered, within --shutdown-timeout. A second one ends the process at once, unless everything
+ *     is answered by then: it changes nothing any more.
  */
 #ifndef MAIN_SERVER_H
 #define MAIN_SERVER_H
@@ -15,7 +16,8 @@ struct server;
 
 /*
  * Opens everything on `env`: log, node (blocks while it recovers), listener. Borrows both until
- * closed. On an error, which the note explains, nothing is left open.
+ * closed, and watches signals on `env`, which may not turn between that and its own end. On an
+ * error, which the note explains, nothing is left open.
  */
 MUST_USE err main_server_open(struct server **out_server, struct env *env,
                               const struct options *options, struct err_note *note);

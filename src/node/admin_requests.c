@@ -242,7 +242,7 @@ void admin_requests_begin(struct replica *replica, struct node_admin *request)
     request->asked = 0;
     request->id = 0;
     list_push_back(&replica->requests.waiting, &request->link);
-    if (replica->node->is_draining && request->spec.op != ADMIN_TRANSFER) {
+    if (replica->node->drain.is_begun && request->spec.op != ADMIN_TRANSFER) {
         refuse(request, ERR_DRAINING, "this node is shutting down: ask another member");
         return;
     }

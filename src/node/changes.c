@@ -135,7 +135,7 @@ static err propose(struct replica *replica, const struct conf_change *change,
 /* OK, or why no change at all is taken here and now. */
 static err admit(const struct replica *replica)
 {
-    if (replica->node->is_draining) {
+    if (replica->node->drain.is_begun) {
         return ERR_DRAINING;
     }
     if (replica->raft == NULL || replica->role != RAFT_LEADER) {
@@ -158,14 +158,17 @@ static bool takes_vote_of(const struct conf_change *change, node_id id)
  * do); 0: there is none. */
 static node_id find_successor(const struct replica *replica, const struct conf_change *change)
 {
+    const struct node *node = replica->node;
     struct raft_status status;
     raft_status(replica->raft, &status);
     node_id successor = 0;
     uint64_t match = 0;
     for (uint32_t i = 0; i < status.member_count; i++) {
         const struct raft_member_status *member = &status.members[i];
-        if (member->id != status.id && !member->is_learner && member->recent_active &&
-            member->match > match && (change == NULL || !takes_vote_of(change, member->id))) {
+        bool is_there =
+            member->recent_active && node->net != NULL && net_is_up(node->net, member->id);
+        if (member->id != status.id && !member->is_learner && is_there && member->match > match &&
+            (change == NULL || !takes_vote_of(change, member->id))) {
             successor = member->id;
             match = member->match;
         }

@@ -56,6 +56,8 @@ static void forwarded_done(struct node_write *write, const struct command_result
 {
     struct forwarded *forwarded = CONTAINER_OF(write, struct forwarded, write);
     answer(forwarded->node, forwarded->from, forwarded->region, forwarded->id, result);
+    ASSERT(forwarded->node->forwarded_count > 0);
+    forwarded->node->forwarded_count--;
     mem_free(forwarded);
 }
 
@@ -86,6 +88,7 @@ void forward_receive(struct node *node, node_id from, region_id region, struct s
         return;
     }
     struct forwarded *forwarded = mem_calloc(1, sizeof(*forwarded));
+    node->forwarded_count++;
     forwarded->node = node;
     forwarded->region = region;
     forwarded->from = from;

@@ -36,6 +36,7 @@ static void on_turn(struct env_turn *turn)
     wal_flush(node->wal);
     outbox_flush(&node->outbox, node->net, batch_failed, node);
     store_turn(node->store);
+    drain_check(node);
 }
 
 static void on_tick(struct env_timer *timer)
@@ -376,9 +377,9 @@ err node_open(struct node **out_node, const struct node_options *options, struct
     return OK;
 }
 
-void node_drain(struct node *node)
+void node_drain(struct node *node, void (*done)(void *ctx), void *ctx)
 {
-    node->is_draining = true;
+    drain_begin(node, done, ctx);
 }
 
 void node_close(struct node *node)
@@ -415,7 +416,7 @@ struct replica *node_replica(struct node *node, region_id region)
 /* OK, or why a request that needs a quorum cannot even be queued. */
 static err admit(const struct node *node, const struct replica *replica)
 {
-    if (node->is_draining) {
+    if (node->drain.is_over) {
         return ERR_DRAINING;
     }
     return replica->members.is_removed ? ERR_NO_LEADER : OK;
@@ -519,7 +520,7 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
 {
     const struct replica *replica = node->replica;
     *out_why_not = NULL;
-    if (node->is_draining) {
+    if (node->drain.is_begun) {
         *out_why_not = "draining";
     } else if (replica->members.is_removed) {
         *out_why_not = "removed from the cluster";

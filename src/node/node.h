@@ -93,8 +93,14 @@ MUST_USE err node_look_at(struct env *env, const char *data_directory,
 MUST_USE err node_open(struct node **out_node, const struct node_options *options,
                        struct err_note *note);
 
-/* New requests are refused with ERR_DRAINING from now on; what is at work goes on. */
-void node_drain(struct node *node);
+/*
+ * Prepares the node's end: it hands over what it leads. Requests are taken until it knows who leads
+ * next, or an election timeout has passed; a node that has nobody to hand over to does not wait.
+ * From then on new ones are refused with ERR_DRAINING, what is at work goes on, and `done` is
+ * called, once, also from within this call; not if the node is closed before. `done` may call
+ * everything here but node_close. Once a node.
+ */
+void node_drain(struct node *node, void (*done)(void *ctx), void *ctx);
 
 /* Answers what is left (ERR_DRAINING or ERR_OUTCOME_UNKNOWN), syncs, closes everything. NULL:
  * no-op. */
@@ -267,7 +273,7 @@ struct node_status {
     char client_address[ADDRESS_SIZE_MAX + 1]; /* likewise */
     bool is_voter;
     bool has_quorum; /* leader: heard from a quorum lately; others: a leader is known and reached */
-    bool is_draining;
+    bool is_draining;        /* asked to; it may still take requests (node_drain) */
     bool is_joining;         /* not taken in yet, or not durably */
     bool is_removed;         /* was a member; takes no part any more */
     bool is_joint;           /* a change of several members is half done */

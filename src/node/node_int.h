@@ -3,6 +3,7 @@
 #define NODE_NODE_INT_H
 
 #include "net/net.h"
+#include "node/drain.h"
 #include "node/identity.h"
 #include "node/node.h"
 #include "node/outbox.h"
@@ -28,7 +29,8 @@ struct node {
     struct writer scratch;   /* one frame's payload at a time */
     struct env_timer tick;
     struct env_turn turn;
-    bool is_draining;
+    struct drain drain;
+    uint32_t forwarded_count; /* writes that peers gave and that are not answered yet */
 };
 
 /* ---- node.c ---- */

@@ -118,7 +118,7 @@ void node_status(const struct node *node, struct node_status *out_status)
         .role = role_of(replica),
         .leader = replica->leader,
         .is_voter = id_set_has(&replica->membership.conf.voters, node->identity.node),
-        .is_draining = node->is_draining,
+        .is_draining = node->drain.is_begun,
         .is_joining = node->identity.is_joining,
         .is_removed = replica->members.is_removed,
         .is_joint = replica->membership.conf.voters_outgoing.count > 0,

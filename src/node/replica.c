@@ -465,6 +465,7 @@ static void note_role(struct replica *replica, const struct raft_ready *ready)
     if (ready->leader != 0 && (ready->leader != replica->leader || term != replica->term)) {
         counter_add(&replica->elections, 1);
         reads_lost(&replica->reads);
+        writes_resume(&replica->writes);
         LOG_INFO(log, ready->role == RAFT_LEADER ? "elected leader" : "following leader",
                  LOG_U64("region", replica->region), LOG_U64("term", term),
                  LOG_U64("leader", ready->leader));

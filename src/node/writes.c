@@ -243,9 +243,14 @@ void writes_peer_lost(struct writes *writes, node_id peer)
     }
 }
 
-void writes_tick(struct writes *writes, uint64_t now_ms)
+void writes_resume(struct writes *writes)
 {
     list_splice_back(&writes->queued, &writes->deferred);
+}
+
+void writes_tick(struct writes *writes, uint64_t now_ms)
+{
+    writes_resume(writes);
     for (struct deadline *due = deadline_due(&writes->deadlines, now_ms); due != NULL;
          due = deadline_due(&writes->deadlines, now_ms)) {
         struct node_write *write = of_deadline(due);

@@ -22,7 +22,7 @@
 
 struct writes {
     struct list queued;
-    struct list deferred; /* QUEUED, but tried again only at the next tick */
+    struct list deferred; /* QUEUED, but tried again only at the next tick, or leader */
     struct list proposed;
     struct list orphaned;
     struct list forwarded;
@@ -77,6 +77,9 @@ void writes_forward_answer(struct writes *writes, node_id from, uint64_t forward
                            const struct command_result *result);
 /* The connection to `peer` is lost: what was forwarded to it has an unknown outcome. */
 void writes_peer_lost(struct writes *writes, node_id peer);
+
+/* There is another leader: DEFERRED need not wait for the next tick. */
+void writes_resume(struct writes *writes);
 
 /* Tries DEFERRED again and answers what is past its deadline. Every tick. */
 void writes_tick(struct writes *writes, uint64_t now_ms);

@@ -61,6 +61,39 @@ static void a_signal_ends_it_and_it_starts_again(void **state)
     }
 }
 
+struct late_signal {
+    struct env_turn turn; /* behind all those of the server: "drained" comes in the second */
+    int turns;
+};
+
+static void raise_late(struct env_turn *turn)
+{
+    struct late_signal *late = CONTAINER_OF(turn, struct late_signal, turn);
+    late->turns++;
+    if (late->turns == 2) {
+        assert_int_equal(raise(SIGINT), 0);
+    }
+}
+
+static void a_second_signal_after_the_last_answer_changes_nothing(void **state)
+{
+    struct outcome_of_options out;
+    struct server *server = NULL;
+    struct late_signal late = {.turn.run = raise_late};
+    load_small(&out, *state, "127.0.0.1:0");
+    struct env *env = env_uv_open();
+    assert_int_equal(main_server_open(&server, env, &out.options, &out.note), OK);
+    env_turn_add(env, &late.turn);
+    assert_int_equal(raise(SIGTERM), 0);
+    main_server_run(server);
+    assert_true(late.turns >= 2);
+    env_turn_remove(env, &late.turn);
+    assert_int_equal(raise(SIGINT), 0); /* and now that nothing runs any more */
+    main_server_close(server);
+    env_uv_close(env);
+    outcome_deinit(&out);
+}
+
 static void a_port_that_is_taken_is_named(void **state)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -89,6 +122,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
     const struct CMUnitTest tests[] = {
         TEST(a_signal_ends_it_and_it_starts_again),
+        TEST(a_second_signal_after_the_last_answer_changes_nothing),
         TEST(a_port_that_is_taken_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -545,6 +545,12 @@ static inline bool is_removed(void *ctx)
     return status.is_removed;
 }
 
+/* What node_drain is told in tests. */
+static inline void count_call(void *ctx)
+{
+    (*(int *)ctx)++;
+}
+
 static inline bool leads(void *ctx)
 {
     struct wait *wait = ctx;

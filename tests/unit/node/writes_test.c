@@ -139,6 +139,31 @@ static void an_orphan_that_was_committed_after_all_is_answered(void **state)
     assert_int_equal(old.answers, 1);
 }
 
+static void what_the_leader_did_not_take_is_tried_at_the_next_tick_or_leader(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probe;
+    struct command_result refusal = {.e = ERR_NOT_LEADER};
+    writes_init(&writes, 1);
+    probe_add(&writes, &probe, 50);
+    for (int i = 0; i < 2; i++) {
+        struct node_write *write = writes_next(&writes);
+        writes_forwarding(&writes, write, 3);
+        writes_forward_answer(&writes, 3, write->forward_id, &refusal);
+        assert_null(writes_next(&writes)); /* not at once: it would go round and round */
+        if (i == 0) {
+            writes_tick(&writes, 1);
+        } else {
+            writes_resume(&writes);
+        }
+    }
+    assert_ptr_equal(writes_next(&writes), &probe.write);
+    writes_unproposed(&writes, &probe.write);
+    writes_close(&writes, ERR_DRAINING);
+    assert_int_equal(probe.answers, 1);
+}
+
 static void a_deadline_is_a_refusal_only_while_nothing_was_proposed(void **state)
 {
     (void)state;
@@ -239,6 +264,7 @@ int main(void)
         cmocka_unit_test(orphans_of_several_leaderships_are_settled_in_order),
         cmocka_unit_test(forwarded_bytes_are_counted_until_the_answer),
         cmocka_unit_test(an_orphan_that_was_committed_after_all_is_answered),
+        cmocka_unit_test(what_the_leader_did_not_take_is_tried_at_the_next_tick_or_leader),
         cmocka_unit_test(a_deadline_is_a_refusal_only_while_nothing_was_proposed),
         cmocka_unit_test(a_forwarded_write_is_tried_again_only_if_it_cannot_have_happened),
         cmocka_unit_test(a_write_that_was_not_taken_keeps_its_place),

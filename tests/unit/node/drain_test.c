@@ -1,0 +1,154 @@
+/* Handing over before the end: nobody who writes notices much of it. */
+#include "node/node_int.h"
+#include "node_testing.h"
+
+struct draining {
+    struct cluster *cluster;
+    uint32_t node;
+    int done;
+};
+
+static bool is_drained(void *ctx)
+{
+    return ((struct draining *)ctx)->done > 0;
+}
+
+static void begin_drain(struct draining *draining, struct cluster *cluster, uint32_t node)
+{
+    *draining = (struct draining){.cluster = cluster, .node = node};
+    node_drain(cluster->nodes[node], count_call, &draining->done);
+}
+
+static struct node_status status_of(const struct cluster *cluster, uint32_t node)
+{
+    struct node_status status;
+    node_status(cluster->nodes[node], &status);
+    return status;
+}
+
+static void a_leader_hands_over_and_takes_writes_until_another_one_leads(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining;
+    struct writing own;
+    struct writing forwarded;
+    struct writing late;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    put_at_least_once(&cluster, leader, "a", "1");
+    uint64_t term = status_of(&cluster, leader).term;
+    begin_drain(&draining, &cluster, leader);
+    assert_int_equal(draining.done, 0);
+    assert_true(status_of(&cluster, leader).is_draining);
+    begin_put(&cluster, leader, &own, "b", "2", 10000);
+    begin_put(&cluster, (leader + 1) % 3, &forwarded, "c", "3", 10000);
+    assert_int_equal(own.answers, 0);
+    assert_true(turn_until(&cluster, is_drained, &draining));
+    struct node_status after = status_of(&cluster, leader);
+    assert_int_equal(after.role, NODE_FOLLOWER);
+    assert_int_not_equal(after.leader, 0);
+    assert_int_equal(after.term, term + 1);
+    begin_put(&cluster, leader, &late, "d", "4", 10000);
+    assert_int_equal(late.result.e, ERR_DRAINING);
+    assert_true(turn_until(&cluster, is_written, &own));
+    assert_true(turn_until(&cluster, is_written, &forwarded));
+    assert_int_equal(own.result.e, OK);
+    assert_int_equal(forwarded.result.e, OK);
+    assert_int_equal(draining.done, 1);
+    cluster_deinit(&cluster);
+}
+
+static void a_follower_does_not_wait(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    begin_drain(&draining, &cluster, (leader + 1) % 3);
+    assert_int_equal(draining.done, 1);
+    assert_int_equal(find_leader(&cluster), leader);
+    cluster_deinit(&cluster);
+}
+
+static bool has_lost_its_quorum(void *ctx)
+{
+    const struct draining *draining = ctx;
+    return !node_is_leader(draining->cluster->nodes[draining->node]);
+}
+
+static void a_leader_without_a_quorum_does_not_wait(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    struct draining draining = {.cluster = &cluster, .node = leader_of(&cluster)};
+    stop_node(&cluster, (draining.node + 1) % 3);
+    stop_node(&cluster, (draining.node + 2) % 3);
+    assert_true(turn_until(&cluster, has_lost_its_quorum, &draining));
+    begin_drain(&draining, &cluster, draining.node);
+    assert_int_equal(draining.done, 1);
+    cluster_deinit(&cluster);
+}
+
+/* As if the one that was asked to lead could not. */
+static void a_handover_that_does_not_happen_is_waited_for_no_longer_than_an_election(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    struct node *node = cluster.nodes[leader];
+    node->forwarded_count++; /* a peer's write whose answer never comes */
+    uint64_t begin_ms = env_now_ms(cluster.env);
+    begin_drain(&draining, &cluster, leader);
+    assert_true(turn_until(&cluster, is_drained, &draining));
+    assert_true(env_now_ms(cluster.env) - begin_ms >= ELECTION_TIMEOUT_MS);
+    node->forwarded_count--;
+    cluster_deinit(&cluster);
+}
+
+/* Somebody else than wait->node leads, in a term of its own. */
+static bool has_passed_on(void *ctx)
+{
+    const struct wait *wait = ctx;
+    uint32_t leader = find_leader(wait->cluster);
+    return leader < NODES_MAX && leader != wait->node &&
+           status_of(wait->cluster, leader).term >= wait->least;
+}
+
+static void who_is_elected_while_it_drains_hands_over_again(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    uint32_t follower = (leader + 1) % 3;
+    begin_drain(&draining, &cluster, follower);
+    assert_int_equal(node_transfer_leader(cluster.nodes[leader], follower + 1), OK);
+    uint64_t term = status_of(&cluster, leader).term;
+    struct wait wait = {&cluster, follower, term + 2};
+    assert_true(turn_until(&cluster, has_passed_on, &wait));
+    assert_int_equal(draining.done, 1);
+    cluster_deinit(&cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_leader_hands_over_and_takes_writes_until_another_one_leads),
+        cmocka_unit_test(a_follower_does_not_wait),
+        cmocka_unit_test(a_leader_without_a_quorum_does_not_wait),
+        cmocka_unit_test(a_handover_that_does_not_happen_is_waited_for_no_longer_than_an_election),
+        cmocka_unit_test(who_is_elected_while_it_drains_hands_over_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
