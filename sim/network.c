@@ -382,7 +382,7 @@ static void on_arrival(struct world_event *event)
             world_cancel(conn->network->sim->world, &conn->patience[unit->to]);
             stream->handler->connected(stream->ctx, stream, OK);
         } else if (unit->kind == UNIT_REFUSED && !stream->is_open) {
-            stream->handler->connected(stream->ctx, stream, ERR_CLOSED);
+            stream->handler->connected(stream->ctx, stream, ERR_REFUSED);
         } else if (unit->kind == UNIT_BYTES && stream->is_open) {
             deliver_bytes(stream, unit);
         } else if (unit->kind == UNIT_END) {

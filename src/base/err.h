@@ -49,6 +49,7 @@
     X(ERR_BUSY, 500, "internal", "In use by another process", UNKNOWN)                             \
     X(ERR_ADDRESS, 500, "internal", "Address cannot be used", UNKNOWN)                             \
     X(ERR_CLOSED, 500, "internal", "Closed", UNKNOWN)                                              \
+    X(ERR_REFUSED, 500, "internal", "Connection refused", UNKNOWN)                                 \
     X(ERR_MAP_FULL, 500, "internal", "Storage map is full", UNKNOWN)                               \
     X(ERR_COMPACTED, 500, "internal", "Log entries are compacted", UNKNOWN)                        \
     X(ERR_UNAVAILABLE, 500, "internal", "Not available yet", UNKNOWN)                              \

@@ -129,7 +129,8 @@ void env_lock_release(struct env_lock *lock);
 struct env_stream;
 
 struct env_stream_handler {
-    /* A dialled stream is connected, or not: then `e` is not OK and the stream is to be closed. */
+    /* A dialled stream is connected, or not: then `e` is not OK and the stream is to be closed.
+     * ERR_REFUSED: the machine is there, and nobody listens at the address. */
     void (*connected)(void *ctx, struct env_stream *stream, err e);
     /* Bytes came in: borrows them until it returns. */
     void (*received)(void *ctx, struct env_stream *stream, struct slice bytes);

@@ -32,6 +32,7 @@ err env_err_of_errno(int errno_value)
     case EAFNOSUPPORT:
         return ERR_ADDRESS;
     case ECONNREFUSED:
+        return ERR_REFUSED;
     case ECONNRESET:
     case ECONNABORTED:
     case ECANCELED:

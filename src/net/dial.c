@@ -38,9 +38,20 @@ static uint64_t shortened_by_chance(struct net_peer *peer, uint32_t delay_ms)
     return delay_ms - env_random(peer->net->options.env) % (delay_ms / 2 + 1);
 }
 
-/* The next attempt's delay, which doubles until a connection has held for a while (on_pong). */
+/* Our connection was up, and not only for a moment. */
+static bool has_held(const struct net_peer *peer)
+{
+    uint64_t up_ns = env_now_ns(peer->net->options.env) - peer->up_since_ns;
+    return peer->state == NET_DIAL_UP && up_ns >= NET_HELD_MS * UINT64_C(1000000);
+}
+
+/* The next attempt's delay, which doubles until a PONG comes. But behind a connection that has held
+ * the first attempt comes soon: it tells a peer that has died from a cut. */
 static uint64_t next_delay(struct net_peer *peer)
 {
+    if (has_held(peer)) {
+        return shortened_by_chance(peer, NET_RETRY_FIRST_MS);
+    }
     uint32_t delay_ms = peer->retry_delay_ms;
     uint32_t doubled_ms = delay_ms * 2;
     peer->retry_delay_ms = doubled_ms < NET_RETRY_MAX_MS ? doubled_ms : NET_RETRY_MAX_MS;
@@ -177,7 +188,11 @@ static void on_connected(void *ctx, struct env_stream *stream, err e)
     struct net_peer *peer = ctx;
     ASSERT(stream == peer->link.stream);
     if (e != OK) {
+        struct net *net = peer->net;
         fail(peer, err_name(e));
+        if (e == ERR_REFUSED && peer->inbound == NULL && net->handler->gone != NULL) {
+            net->handler->gone(net->ctx, peer->id);
+        }
         return;
     }
     move(peer, NET_DIAL_GREETING);

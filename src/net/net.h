@@ -33,6 +33,9 @@ struct net_handler {
     void (*up)(void *ctx, node_id peer);
     /* It is lost: frames sent since `up` may not have arrived. */
     void (*down)(void *ctx, node_id peer);
+    /* The peer's process is gone, as far as can be seen: it has no connection to us any more, and
+     * the machine at its address refuses ours. Each time that it does so. May be NULL. */
+    void (*gone)(void *ctx, node_id peer);
     /* The peer was met for the first time, by this instance: to be remembered for net_peer_expect.
      * May be NULL. Calls nothing here. */
     void (*met)(void *ctx, node_id peer, uint64_t instance);

@@ -10,6 +10,8 @@
 #include "net/net.h"
 
 /* Delays in milliseconds; every one is shortened by up to a half, by chance. */
+#define NET_HELD_MS 100u /* a connection that was up for so long is first dialled anew after */
+#define NET_RETRY_FIRST_MS 10u
 #define NET_RETRY_MIN_MS 50u
 #define NET_RETRY_MAX_MS 1000u
 #define NET_REFUSED_RETRY_MS 8000u

@@ -116,6 +116,12 @@ static void on_down(void *ctx, node_id peer)
     replica_peer_down(node->replica, peer);
 }
 
+static void on_gone(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    replica_peer_gone(node->replica, peer);
+}
+
 static void on_met(void *ctx, node_id peer, uint64_t instance)
 {
     struct node *node = ctx;
@@ -143,6 +149,7 @@ const struct net_handler node_net_handler = {
     .frame = on_frame,
     .up = on_up,
     .down = on_down,
+    .gone = on_gone,
     .met = on_met,
     .stranger = on_stranger,
     .unknown = on_unknown,

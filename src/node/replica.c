@@ -198,6 +198,7 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     writes_init(&replica->writes, env_random(node->env));
     reads_init(&replica->reads, env_random(node->env));
     admin_requests_init(&replica->requests, env_random(node->env));
+    suspicion_init(replica);
     err e = recover(replica, founders, note);
     if (e != OK) {
         replica_free(replica, ERR_INTERNAL);
@@ -212,6 +213,7 @@ void replica_free(struct replica *replica, err refusal)
     if (replica == NULL) {
         return;
     }
+    suspicion_deinit(replica);
     changes_close(replica);
     admin_requests_close(&replica->requests);
     writes_close(&replica->writes, refusal);
@@ -324,6 +326,13 @@ void replica_peer_down(struct replica *replica, node_id peer)
     admin_requests_peer_lost(replica, peer);
     snapshots_peer_down(replica, peer);
     replica_peer_unreachable(replica, peer);
+}
+
+void replica_peer_gone(struct replica *replica, node_id peer)
+{
+    if (replica->raft != NULL && replica->leader == peer) {
+        suspicion_begin(replica);
+    }
 }
 
 void replica_report_snapshot(struct replica *replica, node_id peer, bool ok)

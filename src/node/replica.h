@@ -20,6 +20,7 @@
 #include "node/node.h"
 #include "node/persists.h"
 #include "node/reads.h"
+#include "node/suspicion.h"
 #include "node/writes.h"
 
 struct replica {
@@ -42,6 +43,7 @@ struct replica {
     struct admin_requests requests;
     struct install install;
     struct contact contact;
+    struct suspicion suspicion;
     struct persists persists;
     struct writes writes;
     struct reads reads;
@@ -77,6 +79,9 @@ void replica_turn(struct replica *replica);
 void replica_peer_unreachable(struct replica *replica, node_id peer);
 /* The connection to `peer` is lost. */
 void replica_peer_down(struct replica *replica, node_id peer);
+
+/* Its process is gone, as far as can be seen. */
+void replica_peer_gone(struct replica *replica, node_id peer);
 
 /* The snapshot for `peer` was delivered, or not (snapshots.h). */
 void replica_report_snapshot(struct replica *replica, node_id peer, bool ok);

@@ -179,8 +179,9 @@ class Crash(harness.TestCase):
 
 
 class Failover(harness.TestCase):
-    ROUNDS = harness.pick(5, 20)
-    MEDIAN_MAX_MS = 600
+    ROUNDS = harness.pick(5, 100)
+    MEDIAN_MAX_MS = 300
+    WORST_MAX_MS = 1000
 
     def first_write(self, nodes, label):
         """Milliseconds until one of `nodes` has acknowledged a write; each is asked without end."""
@@ -224,8 +225,9 @@ class Failover(harness.TestCase):
                     f"max {max(gaps):.0f} ms, of {len(gaps)}")
         if harness.SCALE == "full" and not harness.is_sanitized():
             self.assertLessEqual(median, self.MEDIAN_MAX_MS, gaps)
+            self.assertLessEqual(max(gaps), self.WORST_MAX_MS, gaps)
         else:  # few rounds on a machine that does other things too
-            self.assertLessEqual(median, 3 * self.MEDIAN_MAX_MS, gaps)
+            self.assertLessEqual(median, 2 * self.MEDIAN_MAX_MS, gaps)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ static void errnos_have_the_err_that_callers_can_act_on(void **state)
         {EWOULDBLOCK, ERR_BUSY},
         {EADDRINUSE, ERR_ADDRESS},
         {EADDRNOTAVAIL, ERR_ADDRESS},
-        {ECONNREFUSED, ERR_CLOSED},
+        {ECONNREFUSED, ERR_REFUSED},
         {ECONNRESET, ERR_CLOSED},
         {EPIPE, ERR_CLOSED},
         {ETIMEDOUT, ERR_CLOSED},

@@ -229,7 +229,7 @@ static void a_dial_fails_once_after_its_last_address(void **state)
     (void)state;
     dial("two.test:1");
     run_until(env, &dialled.has_failed);
-    assert_int_equal(dialled.dial_error, ERR_CLOSED);
+    assert_int_equal(dialled.dial_error, ERR_REFUSED);
     assert_false(dialled.is_connected);
 }
 
@@ -257,7 +257,7 @@ static void a_refused_dial_fails_later_by_its_callback(void **state)
     assert_false(dialled.has_failed);
     send_text(&dialled, "dropped");
     run_until(env, &dialled.has_failed);
-    assert_int_equal(dialled.dial_error, ERR_CLOSED);
+    assert_int_equal(dialled.dial_error, ERR_REFUSED);
     assert_int_equal(env_stream_queued(dialled.stream), 0);
     send_text(&dialled, "dropped, too");
     assert_int_equal(env_stream_queued(dialled.stream), 0);

@@ -30,6 +30,75 @@ static void a_peer_that_restarts_is_reached_again(void **state)
     node_close(&two);
 }
 
+static void a_peer_whose_process_has_ended_is_gone(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    pair_open(env, &one, &two);
+    assert_int_equal(one.goings, 0);
+    node_close(&two);
+    AWAIT(env, one.goings > 0);
+    assert_int_equal(one.downs, 1);
+    node_close(&one);
+}
+
+static void a_peer_that_refuses_us_and_still_speaks_to_us_is_not_gone(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    node_open(&one, node_options(env, 1));
+    node_open(&two, node_options(env, 2));
+    node_knows(&one, 2, "127.0.0.1:1"); /* where nobody listens */
+    node_knows(&two, 1, net_address(one.net));
+    AWAIT(env, node_info(&one, 2).is_heard);
+    unsigned goings = one.goings; /* before it was heard */
+    struct net_peer *peer = net_peer_find(one.net, 2);
+    peer->retry_delay_ms = NET_RETRY_MIN_MS;
+    AWAIT(env, peer->retry_delay_ms == NET_RETRY_MAX_MS); /* after some more attempts */
+    assert_int_equal(one.goings, goings);
+    node_close(&one);
+    node_close(&two);
+}
+
+static void a_peer_that_cannot_be_dialled_at_all_is_not_gone(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, "nowhere");
+    AWAIT(env, node_has_logged(&one, "cannot be reached"));
+    assert_int_equal(one.goings, 0);
+    node_close(&one);
+}
+
+static void a_connection_that_has_held_is_dialled_again_soon_and_once(void **state)
+{
+    struct env *env = *state;
+    struct raw_listener listener;
+    struct node one = {0};
+    node_open(&one, node_options(env, 1));
+    node_knows(&one, 2, raw_listen(&listener, env));
+    AWAIT(env, raw_has(&listener.raw, FRAME_HELLO));
+    raw_greet(&listener.raw, FRAME_WELCOME, 2, 1, 9);
+    struct net_peer *peer = net_peer_find(one.net, 2);
+    AWAIT(env, one.ups == 1);
+    peer->up_since_ns -= NET_HELD_MS * UINT64_C(1000000); /* as if that had been a while ago */
+    raw_close(&listener.raw);
+    AWAIT(env, one.downs == 1);
+    assert_int_equal(peer->retry_delay_ms, NET_RETRY_MIN_MS); /* not one of those that double */
+    AWAIT(env, raw_has(&listener.raw, FRAME_HELLO));
+    raw_greet(&listener.raw, FRAME_WELCOME, 2, 1, 9);
+    AWAIT(env, one.ups == 2);
+    peer->up_since_ns = env_now_ns(env); /* whatever stalled this test */
+    raw_close(&listener.raw);
+    AWAIT(env, one.downs == 2);
+    assert_int_equal(peer->retry_delay_ms, 2 * NET_RETRY_MIN_MS);
+    node_close(&one);
+    raw_listener_close(&listener);
+}
+
 static void another_data_directory_behind_a_known_id_is_not_taken_for_the_peer(void **state)
 {
     struct env *env = *state;
@@ -309,6 +378,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NET_TEST(a_peer_that_restarts_is_reached_again),
+        NET_TEST(a_peer_whose_process_has_ended_is_gone),
+        NET_TEST(a_peer_that_refuses_us_and_still_speaks_to_us_is_not_gone),
+        NET_TEST(a_peer_that_cannot_be_dialled_at_all_is_not_gone),
+        NET_TEST(a_connection_that_has_held_is_dialled_again_soon_and_once),
         NET_TEST(another_data_directory_behind_a_known_id_is_not_taken_for_the_peer),
         NET_TEST(an_outage_is_logged_once_while_attempts_go_on),
         NET_TEST(attempts_come_slower_and_slower),

@@ -43,6 +43,7 @@ struct node {
     struct writer lines; /* all of the log, NUL-terminated by node_has_logged */
     unsigned ups;
     unsigned downs;
+    unsigned goings; /* handler->gone */
     unsigned frames;
     node_id from; /* of the last frame */
     enum frame_type type;
@@ -98,6 +99,13 @@ static inline void node_down(void *ctx, node_id peer)
     }
 }
 
+static inline void node_gone(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    (void)peer;
+    node->goings++;
+}
+
 static inline void node_met(void *ctx, node_id peer, uint64_t instance)
 {
     struct node *node = ctx;
@@ -148,6 +156,7 @@ static inline const struct net_handler *node_handler(void)
     static const struct net_handler handler = {.frame = node_frame,
                                                .up = node_up,
                                                .down = node_down,
+                                               .gone = node_gone,
                                                .met = node_met,
                                                .stranger = node_stranger,
                                                .unknown = node_unknown};

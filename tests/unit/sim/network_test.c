@@ -228,7 +228,7 @@ static void a_host_without_a_listener_refuses(void **state)
     host_down(&pair, 2, false);
     testing_run_for(pair.sim, SIM_MS);
     assert_int_equal(pair.dialled.connected, 1);
-    assert_int_equal(pair.dialled.outcome, ERR_CLOSED);
+    assert_int_equal(pair.dialled.outcome, ERR_REFUSED);
     close_side(&pair.dialled);
     testing_run_for(pair.sim, 30 * SIM_SECOND);
     assert_int_equal(pair.accepted_count, 0);
