@@ -23,6 +23,7 @@ static enum exit_status help(struct env *env, int count, char *const *arguments)
 
 const struct cli_command main_commands[] = {
     {"serve", "run a node", main_cmd_serve_help, main_cmd_serve},
+    {"cluster", "who the members are, and changing that", main_cmd_cluster_help, main_cmd_cluster},
     {"version", "print the version", main_help_program, version},
     {"help", "print this, or the help of a command", main_help_program, help},
     {NULL, NULL, NULL, NULL},

@@ -46,4 +46,9 @@ enum exit_status main_cmd_serve(struct env *env, int count, char *const *argumen
 /* Examples first, then every setting. */
 void main_cmd_serve_help(FILE *out);
 
+/* Asks any node about the members, or to change them. */
+enum exit_status main_cmd_cluster(struct env *env, int count, char *const *arguments);
+/* As above. */
+void main_cmd_cluster_help(FILE *out);
+
 #endif

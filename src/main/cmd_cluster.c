@@ -1,0 +1,435 @@
+/* pontoon cluster: who the members are, and changing that, from a shell. */
+#include <inttypes.h>
+#include <json-c/json_object.h>
+#include <json-c/json_tokener.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/units.h"
+#include "base/assert.h"
+#include "base/codec.h"
+#include "env/uv.h"
+#include "main/client.h"
+
+#define TIMEOUT_MS                                                                                 \
+    35000u /* a node takes up to 30 s: an election and other changes may come first */
+#define WAIT_PAUSE_MS 200u
+#define MEMBERS_PATH "/admin/members"
+
+static const char text[] =
+    "pontoon cluster tells who the members are, and changes that. Any node may be asked.\n"
+    "\n"
+    "  pontoon cluster status                    who is there, and how far\n"
+    "  pontoon cluster add 10.0.0.4:4000         a learner, a voter once it has caught up\n"
+    "  pontoon cluster remove 3                  it is told, and ends\n"
+    "  pontoon cluster replace 3 --with 10.0.0.4:4000    in one step\n"
+    "  pontoon cluster move 3 10.0.0.9:4000      it has another address for peers\n"
+    "  pontoon cluster promote 4                 a learner that stayed one becomes a voter\n"
+    "  pontoon cluster transfer [2]              leadership, to that one or whoever can\n"
+    "  pontoon cluster wait                      until all are voters, reached, and level\n"
+    "\n"
+    "Refused is what could cost the majority (--force does it), an id or address that is\n"
+    "taken, and an id that was used before. A node that starts with --join needs no add.\n"
+    "\n"
+    "Flags:\n";
+
+struct cluster_settings {
+    const char *with;
+    uint64_t id;
+    bool is_learner;
+    bool is_forced;
+};
+
+static const struct flag cluster_flags[] = {
+    {"with", 0, FLAG_TEXT, offsetof(struct cluster_settings, with), NULL, "HOST:PORT",
+     "replace: where peers reach the new one"},
+    {"id", 0, FLAG_U64, offsetof(struct cluster_settings, id), NULL, "N",
+     "add, replace: its number (the next that is free)"},
+    {"learner", 0, FLAG_SWITCH, offsetof(struct cluster_settings, is_learner), NULL, NULL,
+     "add: it stays a learner until it is promoted"},
+    {"force", 0, FLAG_SWITCH, offsetof(struct cluster_settings, is_forced), NULL, NULL,
+     "also if the majority could be lost"},
+    {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
+};
+
+/* What a command is given, and what comes of it. */
+struct call {
+    const char *verb;
+    const char *first; /* words behind the verb; NULL: none */
+    const char *second;
+    const struct cluster_settings *settings;
+    const struct client_settings *client_settings;
+    struct client *client;
+    struct env *env;
+    struct err_note *note;
+};
+
+void main_cmd_cluster_help(FILE *out)
+{
+    (void)fputs(text, out);
+    main_flags_print(cluster_flags, out);
+    main_flags_print(main_client_flags, out);
+}
+
+/* ---- asking ---- */
+
+static enum exit_status ask(const struct call *call, const char *method, const char *path,
+                            struct slice body)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    const struct client_request request = {
+        .method = method,
+        .path = path,
+        .body = body,
+        .headers = body.data != NULL ? json : NULL,
+    };
+    return main_client_ask(call->client, &request, call->note);
+}
+
+/* The answer as JSON, to be put; NULL, with a note: it is none. */
+static struct json_object *answer_of(const struct call *call)
+{
+    struct slice body = main_client_answer(call->client).body;
+    struct json_tokener *tokener = json_tokener_new();
+    ASSERT(tokener != NULL && body.size <= INT32_MAX);
+    struct json_object *document =
+        json_tokener_parse_ex(tokener, (const char *)body.data, (int)body.size);
+    json_tokener_free(tokener);
+    if (document == NULL) {
+        (void)err_note_set(call->note, ERR_MALFORMED, "what answered is no pontoon of this kind");
+    }
+    return document;
+}
+
+static void print_answer(const struct call *call)
+{
+    struct slice body = main_client_answer(call->client).body;
+    (void)fwrite(body.data, 1, body.size, stdout);
+}
+
+/* ---- the list ---- */
+
+static const char *text_of(struct json_object *row, const char *name)
+{
+    const char *value = json_object_get_string(json_object_object_get(row, name));
+    return value == NULL || value[0] == '\0' ? "-" : value;
+}
+
+static bool flag_of(struct json_object *row, const char *name)
+{
+    return json_object_get_boolean(json_object_object_get(row, name)) != 0;
+}
+
+static void print_row(struct json_object *row)
+{
+    (void)printf("%-5s %-9s %-22s %-28s %-10s %-8s %s\n", text_of(row, "id"),
+                 flag_of(row, "becomes_voter") ? "joining" : text_of(row, "role"),
+                 text_of(row, "peer_address"), text_of(row, "client_address"),
+                 flag_of(row, "is_reachable") ? "yes" : "NO", text_of(row, "lag_entries"),
+                 text_of(row, "version"));
+}
+
+/* Only the leader knows how far the others are: asks it, if whoever was asked is not it. */
+static enum exit_status ask_leader(const struct call *call)
+{
+    enum exit_status status = ask(call, "GET", MEMBERS_PATH, SLICE_EMPTY);
+    struct json_object *document = status == EXIT_OK ? answer_of(call) : NULL;
+    struct json_object *members = json_object_object_get(document, "members");
+    const char *leader = NULL;
+    for (size_t i = 0; members != NULL && i < json_object_array_length(members); i++) {
+        struct json_object *row = json_object_array_get_idx(members, i);
+        if (strcmp(text_of(row, "role"), "leader") == 0 && !flag_of(row, "is_self")) {
+            leader = json_object_get_string(json_object_object_get(row, "client_address"));
+        }
+    }
+    struct client_settings settings = *call->client_settings;
+    settings.endpoints = leader;
+    struct client *client = NULL;
+    struct err_note why;
+    if (leader != NULL && main_client_open(&client, &settings, environ, &why) == OK) {
+        struct call other = *call;
+        other.client = client;
+        other.note = &why;
+        if (ask(&other, "GET", MEMBERS_PATH, SLICE_EMPTY) == EXIT_OK) {
+            (void)json_object_put(document);
+            document = answer_of(&other);
+        }
+        main_client_close(client);
+    }
+    if (status == EXIT_OK && document == NULL) {
+        return EXIT_FAILED;
+    }
+    if (status != EXIT_OK) {
+        return status;
+    }
+    if (call->client_settings->output == CLIENT_OUTPUT_JSON) {
+        (void)printf("%s\n", json_object_to_json_string_ext(
+                                 document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                               JSON_C_TO_STRING_NOSLASHESCAPE));
+    } else {
+        (void)printf("%-5s %-9s %-22s %-28s %-10s %-8s %s\n", "ID", "ROLE", "PEERS", "CLIENTS",
+                     "REACHABLE", "LAG", "VERSION");
+        members = json_object_object_get(document, "members");
+        for (size_t i = 0; i < json_object_array_length(members); i++) {
+            print_row(json_object_array_get_idx(members, i));
+        }
+    }
+    (void)json_object_put(document);
+    return EXIT_OK;
+}
+
+/* ---- changes ---- */
+
+static enum exit_status usage(const struct call *call, const char *form)
+{
+    (void)err_note_set(call->note, ERR_BAD_REQUEST, "\"pontoon cluster %s\"", form);
+    return EXIT_USAGE;
+}
+
+/* A member's number, as it goes into a path. */
+static bool is_id(const char *word)
+{
+    uint64_t id = 0;
+    return word != NULL && api_units_parse_u64(slice_from_text(word), &id) == OK && id != 0;
+}
+
+static void format_query(const struct call *call, char *target, size_t size)
+{
+    (void)snprintf(target, size, "%s", call->settings->is_forced ? "?force" : "");
+}
+
+/* The body of add and replace. */
+static void write_body(const struct call *call, const char *address, const char *old,
+                       struct writer *out)
+{
+    struct json_object *document = json_object_new_object();
+    (void)json_object_object_add(document, "addr", json_object_new_string(address));
+    if (old != NULL) {
+        uint64_t id = 0;
+        err e = api_units_parse_u64(slice_from_text(old), &id);
+        ASSERT(e == OK); /* is_id */
+        (void)json_object_object_add(document, "old", json_object_new_int64((int64_t)id));
+    }
+    if (call->settings->id != 0) {
+        (void)json_object_object_add(document, "id",
+                                     json_object_new_int64((int64_t)call->settings->id));
+    }
+    if (call->settings->is_learner) {
+        (void)json_object_object_add(document, "learner", json_object_new_boolean(1));
+    }
+    writer_bytes(out, slice_from_text(json_object_to_json_string_ext(
+                          document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
+    (void)json_object_put(document);
+}
+
+static enum exit_status come(const struct call *call, const char *path, const char *address,
+                             const char *old)
+{
+    struct writer body = {0};
+    write_body(call, address, old, &body);
+    enum exit_status status = ask(call, "POST", path, writer_slice(&body));
+    writer_deinit(&body);
+    if (status != EXIT_OK) {
+        return status;
+    }
+    if (call->client_settings->output == CLIENT_OUTPUT_JSON) {
+        print_answer(call);
+        return EXIT_OK;
+    }
+    struct json_object *document = answer_of(call);
+    if (document == NULL) {
+        return EXIT_FAILED;
+    }
+    (void)printf("member %s: start it with  pontoon serve --join %s --peer-listen %s\n",
+                 text_of(document, "id"), main_client_answer(call->client).url, address);
+    (void)json_object_put(document);
+    return EXIT_OK;
+}
+
+static enum exit_status add(const struct call *call)
+{
+    if (call->first == NULL || call->second != NULL) {
+        return usage(call, "add HOST:PORT");
+    }
+    return come(call, MEMBERS_PATH, call->first, NULL);
+}
+
+static enum exit_status replace(const struct call *call)
+{
+    if (!is_id(call->first) || call->second != NULL || call->settings->with == NULL) {
+        return usage(call, "replace ID --with HOST:PORT");
+    }
+    char path[64] = MEMBERS_PATH "/replace";
+    format_query(call, path + strlen(path), sizeof(path) - strlen(path));
+    return come(call, path, call->settings->with, call->first);
+}
+
+/* METHOD /admin/members/ID and `tail`. */
+static enum exit_status change(const struct call *call, const char *method, const char *tail,
+                               struct slice body)
+{
+    char path[96];
+    (void)snprintf(path, sizeof(path), MEMBERS_PATH "/%s%s", call->first, tail);
+    format_query(call, path + strlen(path), sizeof(path) - strlen(path));
+    return ask(call, method, path, body);
+}
+
+static enum exit_status cut(const struct call *call)
+{
+    return is_id(call->first) && call->second == NULL ? change(call, "DELETE", "", SLICE_EMPTY)
+                                                      : usage(call, "remove ID");
+}
+
+static enum exit_status promote(const struct call *call)
+{
+    return is_id(call->first) && call->second == NULL
+               ? change(call, "POST", "/promote", SLICE_EMPTY)
+               : usage(call, "promote ID");
+}
+
+static enum exit_status move(const struct call *call)
+{
+    if (!is_id(call->first) || call->second == NULL) {
+        return usage(call, "move ID HOST:PORT");
+    }
+    struct writer body = {0};
+    write_body(call, call->second, NULL, &body);
+    enum exit_status status = change(call, "PATCH", "", writer_slice(&body));
+    writer_deinit(&body);
+    return status;
+}
+
+static enum exit_status transfer(const struct call *call)
+{
+    if ((call->first != NULL && !is_id(call->first)) || call->second != NULL) {
+        return usage(call, "transfer [ID]");
+    }
+    char path[64] = "/admin/leader";
+    if (call->first != NULL) {
+        (void)snprintf(path, sizeof(path), "/admin/leader?to=%s", call->first);
+    }
+    enum exit_status status = ask(call, "POST", path, SLICE_EMPTY);
+    struct json_object *document = status == EXIT_OK ? answer_of(call) : NULL;
+    if (document != NULL) {
+        (void)printf("member %s leads\n", text_of(document, "leader_id"));
+        (void)json_object_put(document);
+    }
+    return status;
+}
+
+/* ---- waiting ---- */
+
+/* All of them are voters, or meant to stay learners, in contact, and a leader is known. */
+static bool is_settled(struct json_object *document)
+{
+    struct json_object *members = json_object_object_get(document, "members");
+    bool has_leader = false;
+    for (size_t i = 0; members != NULL && i < json_object_array_length(members); i++) {
+        struct json_object *row = json_object_array_get_idx(members, i);
+        has_leader = has_leader || strcmp(text_of(row, "role"), "leader") == 0;
+        if (!flag_of(row, "is_reachable") || flag_of(row, "becomes_voter")) {
+            return false;
+        }
+    }
+    return has_leader && !flag_of(document, "is_joint");
+}
+
+struct pause {
+    struct env_timer timer;
+    bool is_over;
+};
+
+static void on_pause_over(struct env_timer *timer)
+{
+    CONTAINER_OF(timer, struct pause, timer)->is_over = true;
+}
+
+static void pause_for(struct env *env, uint64_t ms)
+{
+    struct pause pause = {.is_over = false};
+    env_timer_init(env, &pause.timer, on_pause_over);
+    env_timer_start(&pause.timer, ms, 0);
+    while (!pause.is_over) {
+        env_uv_run_once(env, true);
+    }
+    env_timer_deinit(&pause.timer);
+}
+
+static enum exit_status wait(const struct call *call)
+{
+    uint64_t end_ms = env_now_ms(call->env) + call->client_settings->timeout_ms;
+    for (;;) {
+        enum exit_status status = ask(call, "GET", MEMBERS_PATH, SLICE_EMPTY);
+        struct json_object *document = status == EXIT_OK ? answer_of(call) : NULL;
+        bool is_done = document != NULL && is_settled(document);
+        (void)json_object_put(document);
+        if (is_done) {
+            return EXIT_OK;
+        }
+        if (env_now_ms(call->env) >= end_ms) {
+            if (status == EXIT_OK) {
+                (void)err_note_set(call->note, ERR_UNAVAILABLE,
+                                   "a member is not reached, has not caught up, or nobody leads: "
+                                   "\"pontoon cluster status\" tells which");
+            }
+            return EXIT_UNAVAILABLE;
+        }
+        pause_for(call->env, WAIT_PAUSE_MS);
+    }
+}
+
+/* ---- the command ---- */
+
+static const struct {
+    const char *verb;
+    enum exit_status (*run)(const struct call *call);
+} verbs[] = {
+    {"status", ask_leader}, {"add", add},         {"remove", cut},        {"replace", replace},
+    {"move", move},         {"promote", promote}, {"transfer", transfer}, {"wait", wait},
+};
+
+static enum exit_status run(struct call *call)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        if (strcmp(verbs[i].verb, call->verb) != 0) {
+            continue;
+        }
+        if (main_client_open(&call->client, call->client_settings, environ, call->note) != OK) {
+            return EXIT_USAGE;
+        }
+        enum exit_status status = verbs[i].run(call);
+        main_client_close(call->client);
+        return status;
+    }
+    (void)err_note_set(call->note, ERR_BAD_REQUEST,
+                       "cluster \"%s\": there are status, add, remove, replace, move, promote, "
+                       "transfer and wait",
+                       call->verb);
+    return EXIT_USAGE;
+}
+
+enum exit_status main_cmd_cluster(struct env *env, int count, char *const *arguments)
+{
+    struct client_settings client_settings = CLIENT_SETTINGS_DEFAULT;
+    struct cluster_settings settings = {.id = 0};
+    client_settings.timeout_ms = TIMEOUT_MS;
+    const struct flag_group groups[] = {
+        {cluster_flags, &settings}, {main_client_flags, &client_settings}, {NULL, NULL}};
+    struct flag_words words;
+    struct err_note note = {""};
+    enum exit_status status = EXIT_USAGE;
+    if (main_flags_parse(groups, count, arguments, 3, &words, &note) == OK) {
+        struct call call = {
+            .verb = words.count > 0 ? words.items[0] : "",
+            .first = words.count > 1 ? words.items[1] : NULL,
+            .second = words.count > 2 ? words.items[2] : NULL,
+            .settings = &settings,
+            .client_settings = &client_settings,
+            .env = env,
+            .note = &note,
+        };
+        status = run(&call);
+    }
+    return status == EXIT_OK ? EXIT_OK : main_command_complain("cluster", &note, status);
+}

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""pontoon cluster: the members from a shell, with exit statuses that scripts can go by."""
+
+import json
+
+import harness
+from harness import wait_until
+
+USAGE, FAILED, NOT_FOUND, UNAVAILABLE = 2, 1, 3, 5
+
+
+class ClusterCommand(harness.TestCase):
+    def run_cluster(self, *words, nodes=None, status=0):
+        endpoints = ",".join(node.url for node in nodes or self.nodes)
+        found = harness.run("cluster", *words, "-e", endpoints, seconds=60)
+        self.assertEqual(found[0], status, found)
+        return found[1:]
+
+    def setUp(self):
+        self.nodes = self.cluster(3)
+
+    def rows(self):
+        return json.loads(self.run_cluster("status", "-o", "json")[0])["members"]
+
+    def test_members_from_a_shell(self):
+        self.run_cluster("wait")
+        table = self.run_cluster("status")[0].splitlines()
+        self.assertEqual(table[0].split()[:2], ["ID", "ROLE"])
+        self.assertEqual(sorted(line.split()[0] for line in table[1:]), ["1", "2", "3"])
+        # Whoever is asked, the lag is told: it is the leader that knows.
+        self.assertTrue(all(isinstance(row["lag_entries"], int) for row in self.rows()))
+        address = f"127.0.0.1:{harness.ports.take()}"
+        out = self.run_cluster("add", address, "--learner")[0]
+        self.assertIn("member 4: start it with", out)
+        self.assertIn(f"--peer-listen {address}", out)
+        fourth = self.nodes.joiner(4, self.nodes[0], peer_listen=address)
+        fourth.start().wait_ready()
+        self.assertEqual([row["role"] for row in self.rows() if row["id"] == 4], ["learner"])
+        def is_promoted():
+            found = harness.run("cluster", "promote", "4", "-e", self.nodes[0].url)
+            return found[0] == 0
+        wait_until(is_promoted, 20, "it has caught up and is promoted")
+        self.run_cluster("wait")
+        self.assertEqual(self.run_cluster("transfer", "2")[0], "member 2 leads\n")
+        moved = f"127.0.0.1:{harness.ports.take()}"
+        fourth.stop()
+        self.run_cluster("move", "4", moved)
+        fourth.start(join=None, id=4, peer_listen=moved)
+        fourth.wait_ready()
+        self.run_cluster("wait")
+        self.run_cluster("remove", "4")
+        fourth.end(0)
+        self.nodes.nodes.remove(fourth)
+        self.assertEqual(len(self.rows()), 3)
+
+    def test_what_is_wrong_has_its_status_and_its_words(self):
+        for words in ((), ("frobnicate",), ("add",), ("remove", "x"), ("replace", "1"),
+                      ("move", "1"), ("transfer", "one"), ("remove", "1", "2"),
+                      ("status", "--frce")):
+            _, err = self.run_cluster(*words, status=USAGE)
+            self.assertIn("pontoon cluster --help", err)
+        _, err = self.run_cluster("remove", "9", status=NOT_FOUND)
+        self.assertIn("there is no member 9", err)
+        _, err = self.run_cluster("add", "nowhere", status=FAILED)
+        self.assertIn("is no address", err)
+        self.nodes[2].kill()
+        wait_until(lambda: not all(row["is_reachable"] for row in self.rows()), 10, "it is missed")
+        _, err = self.run_cluster("wait", "--timeout", "1s", status=UNAVAILABLE)
+        self.assertIn("cluster status", err)
+        _, err = self.run_cluster("remove", "1", status=FAILED)
+        self.assertIn("no majority", err)
+        # The first endpoint is dead: the next one is asked.
+        self.run_cluster("status", nodes=[self.nodes[2], self.nodes[0]])
+        _, err = self.run_cluster("status", nodes=[self.nodes[2]], status=UNAVAILABLE)
+        self.assertIn(str(self.nodes[2].port), err)
+        self.nodes[2].start().wait_ready()
+
+
+if __name__ == "__main__":
+    harness.main()
