@@ -25,6 +25,7 @@
 struct node;
 struct replica;
 
+#define SNAPSHOTS_OUT_MAX 2u
 #define SNAPSHOT_WINDOW 2u
 #define SNAPSHOT_CHUNK_SIZE (256u << 10)
 #define SNAPSHOT_SILENCE_MS 15000u  /* without a word from the other side: it ends */
@@ -66,13 +67,13 @@ struct snapshot_past {
 };
 
 struct snapshots {
-    struct snapshot_out out[STORE_SNAPSHOTS_MAX];
+    struct snapshot_out out[SNAPSHOTS_OUT_MAX];
     struct snapshot_past past[MEMBERS_MAX];
     struct snapshot_in in;
     uint64_t next_transfer;
 };
 
-_Static_assert(MEMBERS_MAX >= STORE_SNAPSHOTS_MAX, "every one that ends can be remembered");
+_Static_assert(MEMBERS_MAX >= SNAPSHOTS_OUT_MAX, "every one that ends can be remembered");
 
 /* None; transfers are numbered from `first_transfer` on (0 is left out). */
 void snapshots_init(struct snapshots *snapshots, uint64_t first_transfer);

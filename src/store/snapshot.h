@@ -30,7 +30,7 @@
  * meanwhile): whoever opens one also bounds its age, and closes it when it is too old. What a map
  * that has to grow does to it: P6 in checkpoint.h.
  */
-#define STORE_SNAPSHOTS_MAX 2u
+#define STORE_SNAPSHOTS_MAX 3u
 
 /* No chunk is larger: it holds one record at least. */
 #define STORE_SNAPSHOT_CHUNK_MAX (VALUE_SIZE_CEILING + 1024u)
@@ -52,6 +52,8 @@ void store_snapshot_close(struct store_snapshot *snapshot); /* NULL: no-op */
 struct raft_pos store_snapshot_pos(const struct store_snapshot *snapshot);
 /* Borrowed while it is open. */
 const struct membership *store_snapshot_membership(const struct store_snapshot *snapshot);
+/* All of its region's state, membership included. Borrowed while it is open. */
+const struct store_region *store_snapshot_state(const struct store_snapshot *snapshot);
 
 /*
  * Appends the next chunk to `out`: about `size_max` bytes, more where a record is larger, at most

@@ -72,6 +72,11 @@ const struct membership *store_snapshot_membership(const struct store_snapshot *
     return &snapshot->region.membership;
 }
 
+const struct store_region *store_snapshot_state(const struct store_snapshot *snapshot)
+{
+    return &snapshot->region;
+}
+
 /*
  * Appends records to the chunk that begins at `begin`, while it stays within `size_max`, and one in
  * any case. N2: each is verified first. ERR_NOT_FOUND: there is none left.
