@@ -37,6 +37,7 @@ static void on_turn(struct env_turn *turn)
     outbox_flush(&node->outbox, node->net, batch_failed, node);
     store_turn(node->store);
     drain_check(node);
+    backups_turn(node);
 }
 
 static void on_tick(struct env_timer *timer)
@@ -398,6 +399,7 @@ void node_close(struct node *node)
     replica_free(replica, ERR_DRAINING);
     net_close(node->net);
     snapshots_deinit(&node->snapshots);
+    backups_close(node);
     wal_close(node->wal);
     store_close(node->store);
     outbox_deinit(&node->outbox);

@@ -234,6 +234,43 @@ void node_forget_leader(struct node *node);
 /* Starts an election. ERR_FORBIDDEN: this node may not lead now, or does not yet run. */
 MUST_USE err node_campaign(struct node *node);
 
+/* ---- backups ---- */
+
+struct store_snapshot;
+
+/* One backup on its way; a field of its owner, which keeps it until it is refused, cut or closed. */
+struct node_backup {
+    /* In: */
+    void (*opened)(struct node_backup *backup, err e);
+    void (*cut)(struct node_backup *backup);
+    /* Out, while it is open: what it is of. */
+    const struct store_region *state;
+    /* The node's own: */
+    struct node *node;
+    struct store_snapshot *source; /* NULL: it waits, or has ended */
+    uint64_t wanted_index;
+    uint64_t begun_ms;
+    uint64_t read_bytes;
+    bool is_whole;
+};
+
+/*
+ * Opens the first region's state, with all that this node has applied, to be read in pieces
+ * (store/backup.h). `opened` is called once, also from within: OK: it is open until the caller
+ * closes it, or `cut` says that it is closed as it was read too slowly (or the node ends). Else:
+ * ERR_BUSY (another one is on its way), ERR_DRAINING, ERR_UNAVAILABLE (no checkpoint could be made
+ * in time), ERR_CORRUPT.
+ */
+void node_backup_open(struct node *node, struct node_backup *backup);
+/*
+ * Appends the next piece, about 256 KiB or one record, to `out`; not after the last one. Errors are
+ * final; the caller then closes it: ERR_CORRUPT, ERR_UNAVAILABLE (the store had to grow: begin
+ * again).
+ */
+MUST_USE err node_backup_read(struct node_backup *backup, struct writer *out, bool *out_is_last);
+/* It has ended, whole if the last piece was read. */
+void node_backup_close(struct node_backup *backup);
+
 /* ---- what it is doing ---- */
 
 enum node_role {

@@ -3,6 +3,7 @@
 #define NODE_NODE_INT_H
 
 #include "net/net.h"
+#include "node/backups.h"
 #include "node/drain.h"
 #include "node/identity.h"
 #include "node/node.h"
@@ -24,6 +25,7 @@ struct node {
     struct net *net;                         /* NULL: this node is alone and listens for no peers */
     struct outbox outbox;
     struct snapshots snapshots; /* on their way to peers, and the one from a peer */
+    struct backups backups;
     struct router router;
     struct replica *replica; /* the first region's; more of them will hang on the router */
     struct writer scratch;   /* one frame's payload at a time */

@@ -99,6 +99,11 @@ static double read_checkpoint_failures(void *ctx)
     return (double)store_stats(of_ctx(ctx)->store)->checkpoint_failures;
 }
 
+static double read_backup_time(void *ctx)
+{
+    return (double)of_ctx(ctx)->backups.completed_at_ms / 1000;
+}
+
 static double read_corrupt(void *ctx)
 {
     return (double)store_stats(of_ctx(ctx)->store)->corrupt_records;
@@ -216,6 +221,21 @@ static const struct {
     {METRIC("peers_connected"), "Peers that this node reaches.", false, read_peers_connected},
 };
 
+static void register_backups(struct node *node)
+{
+    struct metrics *metrics = node->options.metrics;
+    const struct backups *backups = &node->backups;
+    metrics_add_counter(metrics, METRIC("backups_total"), "Backups handed out whole.", NULL,
+                        &backups->completed);
+    metrics_add_counter(metrics, METRIC("backup_failures_total"),
+                        "Backups that did not begin, or were broken off.", NULL, &backups->failed);
+    metrics_add_counter(metrics, METRIC("backup_bytes_total"), "Bytes of backups handed out.", NULL,
+                        &backups->bytes);
+    metrics_add_read(metrics, METRIC("backup_last_success_timestamp_seconds"),
+                     "When this node last handed out a whole backup; 0: not since it runs.", false,
+                     read_backup_time, node);
+}
+
 void node_register_metrics(struct node *node)
 {
     struct metrics *metrics = node->options.metrics;
@@ -247,4 +267,5 @@ void node_register_metrics(struct node *node)
                           &wal_stats(node->wal)->batch_entries, 1);
     metrics_add_histogram(metrics, METRIC("store_checkpoint_seconds"), "One checkpoint.", NULL,
                           &store_stats(node->store)->checkpoint_us, 1e-6);
+    register_backups(node);
 }

@@ -1,0 +1,177 @@
+#include "node/backups.h"
+#include "node/node_int.h"
+#include "node_testing.h"
+#include "store/backup.h"
+
+/* A client of one backup. */
+struct taking {
+    struct node_backup backup;
+    bool is_answered;
+    err e;
+    unsigned cuts;
+    struct writer bytes;
+};
+
+static void opened(struct node_backup *backup, err e)
+{
+    struct taking *taking = CONTAINER_OF(backup, struct taking, backup);
+    assert_false(taking->is_answered);
+    taking->is_answered = true;
+    taking->e = e;
+}
+
+static void was_cut(struct node_backup *backup)
+{
+    CONTAINER_OF(backup, struct taking, backup)->cuts++;
+}
+
+static bool is_answered(void *ctx)
+{
+    return ((const struct taking *)ctx)->is_answered;
+}
+
+static void begin(struct cluster *cluster, struct taking *taking)
+{
+    *taking = (struct taking){.backup = {.opened = opened, .cut = was_cut}};
+    node_backup_open(cluster->nodes[0], &taking->backup);
+}
+
+static void begin_well(struct cluster *cluster, struct taking *taking)
+{
+    begin(cluster, taking);
+    assert_true(turn_until(cluster, is_answered, taking));
+    assert_int_equal(taking->e, OK);
+}
+
+static void read_all(struct taking *taking)
+{
+    bool is_last = false;
+    while (!is_last) {
+        assert_int_equal(node_backup_read(&taking->backup, &taking->bytes, &is_last), OK);
+    }
+}
+
+/* What it was, checked. */
+static struct store_backup finish(struct taking *taking)
+{
+    struct store_backup_check check = {.size_bytes = 0};
+    struct store_backup backup;
+    node_backup_close(&taking->backup);
+    assert_int_equal(store_backup_take(&check, writer_slice(&taking->bytes)), OK);
+    assert_int_equal(store_backup_finish(&check, &backup), OK);
+    store_backup_check_deinit(&check);
+    writer_deinit(&taking->bytes);
+    return backup;
+}
+
+static void it_has_what_was_applied_when_it_was_asked_for(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct taking taking;
+    cluster_init(&cluster, 1);
+    put(&cluster, leader_of(&cluster), "key", "value"); /* in the tail: no checkpoint has it */
+    struct node_status status;
+    node_status(cluster.nodes[0], &status);
+    struct store_region before = *status.state;
+    begin_well(&cluster, &taking);
+    put(&cluster, 0, "later", "value");
+    read_all(&taking);
+    struct store_backup backup = finish(&taking);
+    assert_int_equal(backup.state.keys, 1);
+    assert_int_equal(backup.state.revision, before.revision);
+    assert_true(hash128_equal(backup.state.state_hash, before.state_hash));
+    const struct backups *backups = &cluster.nodes[0]->backups;
+    assert_int_equal(backups->completed.value, 1);
+    assert_int_equal(backups->failed.value, 0);
+    assert_int_equal(backups->bytes.value, backup.size_bytes);
+    assert_true(backups->completed_at_ms > 0);
+    cluster_deinit(&cluster);
+}
+
+static void only_one_is_made_at_a_time(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct taking first;
+    struct taking second;
+    cluster_init(&cluster, 1);
+    begin_well(&cluster, &first);
+    begin(&cluster, &second);
+    assert_int_equal(second.e, ERR_BUSY);
+    node_backup_close(&first.backup);
+    assert_int_equal(cluster.nodes[0]->backups.failed.value, 1); /* it was not read to its end */
+    begin_well(&cluster, &second);
+    node_backup_close(&second.backup);
+    cluster_deinit(&cluster);
+}
+
+static void one_that_is_read_too_slowly_is_cut(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct taking taking;
+    cluster_init(&cluster, 1);
+    begin_well(&cluster, &taking);
+    taking.backup.begun_ms -= BACKUP_GRACE_MS - 20000;
+    backups_turn(cluster.nodes[0]);
+    assert_int_equal(taking.cuts, 0);
+    taking.backup.begun_ms -= 20001;
+    taking.backup.read_bytes = BACKUP_RATE_MIN; /* a second more */
+    backups_turn(cluster.nodes[0]);
+    assert_int_equal(taking.cuts, 0);
+    taking.backup.begun_ms -= 1000;
+    backups_turn(cluster.nodes[0]);
+    assert_int_equal(taking.cuts, 1);
+    assert_null(cluster.nodes[0]->backups.current);
+    cluster_deinit(&cluster);
+}
+
+static void one_whose_checkpoint_does_not_come_is_refused(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct taking taking;
+    cluster_init(&cluster, 1);
+    put(&cluster, leader_of(&cluster), "key", "value");
+    begin(&cluster, &taking);
+    assert_false(taking.is_answered);
+    taking.backup.begun_ms -= BACKUP_WAIT_MS_MAX + 1;
+    backups_turn(cluster.nodes[0]);
+    assert_int_equal(taking.e, ERR_UNAVAILABLE);
+    assert_null(cluster.nodes[0]->backups.current);
+    cluster_deinit(&cluster);
+}
+
+static void a_node_that_ends_ends_them(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct taking taking;
+    cluster_init(&cluster, 1);
+    begin_well(&cluster, &taking);
+    stop_node(&cluster, 0);
+    assert_int_equal(taking.cuts, 1);
+    start_node(&cluster, 0);
+    put(&cluster, leader_of(&cluster), "key", "value");
+    begin(&cluster, &taking);
+    stop_node(&cluster, 0);
+    assert_int_equal(taking.e, ERR_DRAINING);
+    start_node(&cluster, 0);
+    node_drain(cluster.nodes[0]);
+    begin(&cluster, &taking);
+    assert_int_equal(taking.e, ERR_DRAINING);
+    cluster_deinit(&cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_has_what_was_applied_when_it_was_asked_for),
+        cmocka_unit_test(only_one_is_made_at_a_time),
+        cmocka_unit_test(one_that_is_read_too_slowly_is_cut),
+        cmocka_unit_test(one_whose_checkpoint_does_not_come_is_refused),
+        cmocka_unit_test(a_node_that_ends_ends_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
