@@ -72,6 +72,10 @@ static const struct route routes[] = {
      .methods = METHOD(POST),
      .prepare = api_admin_leader_prepare,
      .answer = api_admin_leader_answer},
+    {.id = ROUTE_SNAPSHOT,
+     .path = "/admin/snapshot",
+     .methods = METHOD(GET),
+     .answer = api_snapshot_answer},
     {.id = ROUTE_SERVER, .path = "*"},
 };
 

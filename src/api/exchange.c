@@ -112,7 +112,8 @@ static void log_request(const struct exchange *x, int status, size_t size, uint6
     }
 }
 
-void api_exchange_respond(struct exchange *x, int status, struct buf *body, struct slice content)
+/* X2: what every answer has and leaves behind. `size`: of the content, where it is known. */
+static struct http_response begin_response(struct exchange *x, int status, size_t size)
 {
     struct api *api = x->api;
     ASSERT(status >= 200);
@@ -124,16 +125,29 @@ void api_exchange_respond(struct exchange *x, int status, struct buf *body, stru
                            x->has_revision ? x->revision : node_revision(api->node));
     api_exchange_field(x, "KV-Request-Id", x->request_id);
     api_meter_count(&api->meter, x->route->id, x->method, status, duration_us);
-    log_request(x, status, content.size, duration_us);
-    const struct http_response response = {
+    log_request(x, status, size, duration_us);
+    return (struct http_response){
         .status = status,
         .fields = x->fields,
         .field_count = x->field_count,
-        .body = body,
-        .content = content,
-        .head_length = content.size,
+        .head_length = size,
     };
+}
+
+void api_exchange_respond(struct exchange *x, int status, struct buf *body, struct slice content)
+{
+    struct http_response response = begin_response(x, status, content.size);
+    response.body = body;
+    response.content = content;
     http_respond(x->request, &response);
+}
+
+struct http_stream *api_exchange_respond_stream(struct exchange *x,
+                                                const struct http_stream_handler *handler,
+                                                void *ctx)
+{
+    const struct http_response response = begin_response(x, 200, 0);
+    return http_respond_stream(x->request, &response, handler, ctx);
 }
 
 void api_exchange_respond_json(struct exchange *x, int status, struct json_object *document,

@@ -71,6 +71,13 @@ char *api_exchange_text(struct exchange *x, size_t size);
 
 /* `content` lies in `body`, which is shared; or `body` is NULL and `content` is copied. */
 void api_exchange_respond(struct exchange *x, int status, struct buf *body, struct slice content);
+/*
+ * Status 200 and a body in pieces; its length is not known. As http_respond_stream, whose result it
+ * returns: NULL: the connection is gone.
+ */
+struct http_stream *api_exchange_respond_stream(struct exchange *x,
+                                                const struct http_stream_handler *handler,
+                                                void *ctx);
 /* Takes `document`. With line breaks and indentation if `is_pretty`: for people. */
 void api_exchange_respond_json(struct exchange *x, int status, struct json_object *document,
                                bool is_pretty);

@@ -238,7 +238,7 @@ MUST_USE err node_campaign(struct node *node);
 
 struct store_snapshot;
 
-/* One backup on its way; a field of its owner, which keeps it until it is refused, cut or closed. */
+/* One backup on its way; a field of its owner, which keeps it until it is refused, cut, closed. */
 struct node_backup {
     /* In: */
     void (*opened)(struct node_backup *backup, err e);

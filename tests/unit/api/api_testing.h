@@ -56,7 +56,13 @@ struct node {
     uint64_t deadline_ms;              /* of the last request */
     struct wal_stats wal;
     struct store_stats store;
+    struct store_region backup_state;
+    struct node_backup *backup; /* that is open */
+    unsigned backup_pieces;     /* left of it; each has BACKUP_PIECE_BYTES */
+    unsigned backups_closed;
 };
+
+#define BACKUP_PIECE_BYTES 100000u
 
 static struct fake_record *fake_find(struct node *node, struct slice key)
 {
@@ -157,6 +163,36 @@ void node_read(struct node *node, struct node_read *read)
     record.value = buf_slice(found->value);
     record.content_type = buf_slice(found->content_type);
     read->done(read, OK, &record);
+}
+
+void node_backup_open(struct node *node, struct node_backup *backup)
+{
+    backup->node = node;
+    if (node->e != OK) {
+        backup->opened(backup, node->e);
+        return;
+    }
+    node->backup = backup;
+    backup->state = &node->backup_state;
+    backup->opened(backup, OK);
+}
+
+err node_backup_read(struct node_backup *backup, struct writer *out, bool *out_is_last)
+{
+    struct node *node = backup->node;
+    if (node->e != OK) {
+        return node->e;
+    }
+    node->backup_pieces--;
+    memset(writer_extend(out, BACKUP_PIECE_BYTES), 'b', BACKUP_PIECE_BYTES);
+    *out_is_last = node->backup_pieces == 0;
+    return OK;
+}
+
+void node_backup_close(struct node_backup *backup)
+{
+    backup->node->backup = NULL;
+    backup->node->backups_closed++;
 }
 
 const char *node_role_name(enum node_role role)

@@ -1,0 +1,138 @@
+/*
+ * /admin/snapshot: a backup of this member's applied state, in pieces as the client takes them. The
+ * memory it takes is bounded by the largest record: the next piece is read out of the store when
+ * the connection has room for it. Whoever takes too long is cut off (node/backups.h, and the HTTP
+ * layer's timeout of a write that stalls), and sees that the answer has no end. There is no HEAD:
+ * it would cost a checkpoint to tell less than /stats does.
+ */
+#include <string.h>
+
+#include "api/exchange.h"
+#include "base/assert.h"
+#include "base/mem.h"
+
+/* One answer, from the request to the end of its stream. */
+struct download {
+    struct node_backup backup;
+    struct exchange *exchange;  /* until it is answered */
+    struct http_stream *stream; /* from then on; NULL: it has ended */
+};
+
+/* Ends answer and backup. */
+static void finish(struct download *download, bool ok)
+{
+    http_stream_end(download->stream, ok);
+    node_backup_close(&download->backup);
+    mem_free(download);
+}
+
+/* Writes pieces until the connection has no room; with the last one the download ends. */
+static void pump(struct download *download)
+{
+    bool has_room = true;
+    while (has_room) {
+        struct writer bytes = {0};
+        bool is_last = false;
+        err e = node_backup_read(&download->backup, &bytes, &is_last);
+        if (e == OK) {
+            struct buf *piece = writer_to_buf(&bytes);
+            has_room = http_stream_write(download->stream, piece);
+            buf_unref(piece);
+        }
+        writer_deinit(&bytes);
+        if (e != OK || is_last) {
+            finish(download, e == OK);
+            return;
+        }
+    }
+}
+
+static void writable(void *ctx, struct http_stream *stream)
+{
+    struct download *download = ctx;
+    ASSERT(download->stream == stream);
+    pump(download);
+}
+
+static void closed(void *ctx, struct http_stream *stream)
+{
+    struct download *download = ctx;
+    ASSERT(download->stream == stream);
+    node_backup_close(&download->backup);
+    mem_free(download);
+}
+
+static void cut(struct node_backup *backup)
+{
+    struct download *download = CONTAINER_OF(backup, struct download, backup);
+    http_stream_end(download->stream, false);
+    mem_free(download);
+}
+
+/* "INDEX-STATEHASH": the state of one place in the log has the same bytes on every member. */
+static void add_etag(struct exchange *x, const struct store_region *state)
+{
+    char digits[TEXT_U64_SIZE_MAX];
+    size_t size = api_text_u64(digits, state->applied.index);
+    size_t whole = size + 2 * TEXT_HEX64_SIZE + 3;
+    char *text = api_exchange_text(x, whole);
+    text[0] = '"';
+    memcpy(text + 1, digits, size);
+    text[size + 1] = '-';
+    api_text_hex64(text + size + 2, state->state_hash.high);
+    api_text_hex64(text + size + 2 + TEXT_HEX64_SIZE, state->state_hash.low);
+    text[whole - 1] = '"';
+    api_exchange_field(x, "ETag", (struct slice){(const uint8_t *)text, whole});
+}
+
+static void refuse(struct exchange *x, err e)
+{
+    if (e == ERR_BUSY) {
+        api_exchange_refuse(x, ERR_OVERLOADED,
+                            "another backup is on its way from this member: ask another one, or "
+                            "again later");
+    } else if (e == ERR_UNAVAILABLE) {
+        api_exchange_refuse(x, ERR_OVERLOADED,
+                            "no checkpoint could be made in time: the log of this member says why");
+    } else if (e == ERR_DRAINING) {
+        api_exchange_refuse(x, e, "this member is about to stop: ask another one");
+    } else {
+        api_exchange_refuse(x, ERR_CORRUPT,
+                            "the store of this member is damaged: take the backup from another "
+                            "one, and replace this one");
+    }
+}
+
+static void opened(struct node_backup *backup, err e)
+{
+    static const struct http_stream_handler handler = {writable, closed};
+    struct download *download = CONTAINER_OF(backup, struct download, backup);
+    struct exchange *x = download->exchange;
+    if (e != OK) {
+        mem_free(download);
+        refuse(x, e);
+        return;
+    }
+    x->has_revision = true;
+    x->revision = backup->state->revision;
+    api_exchange_field_text(x, "Content-Type", "application/vnd.pontoon.snapshot");
+    api_exchange_field_text(x, "Cache-Control", "no-store");
+    add_etag(x, backup->state);
+    download->exchange = NULL;
+    download->stream = api_exchange_respond_stream(x, &handler, download);
+    if (download->stream == NULL) {
+        node_backup_close(backup);
+        mem_free(download);
+    } else {
+        pump(download);
+    }
+}
+
+void api_snapshot_answer(struct exchange *x)
+{
+    struct download *download = mem_calloc(1, sizeof(*download));
+    download->backup.opened = opened;
+    download->backup.cut = cut;
+    download->exchange = x;
+    node_backup_open(x->api->node, &download->backup);
+}
