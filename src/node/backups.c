@@ -58,7 +58,7 @@ static void try_opening(struct node_backup *backup)
 void node_backup_open(struct node *node, struct node_backup *backup)
 {
     const struct store_region *state = store_region(node->store, REGION_FIRST);
-    err e = node->is_draining ? ERR_DRAINING : node->backups.current != NULL ? ERR_BUSY : OK;
+    err e = node->drain.is_begun ? ERR_DRAINING : node->backups.current != NULL ? ERR_BUSY : OK;
     backup->node = node;
     backup->source = NULL;
     backup->state = NULL;

@@ -24,6 +24,7 @@
 #define STATE_JOINING "joining"
 #define STATE_ENTERING "entering" /* joining, and the log has begun */
 #define STATE_REMOVED "removed"
+#define STATE_RESTORING "restoring"
 
 _Static_assert(256 + MEMBERS_MAX * 64 < IDENTITY_TEXT_SIZE, "a line for each peer must fit");
 
@@ -46,6 +47,9 @@ static const char *state_name(const struct identity *identity)
 {
     if (identity->is_removed) {
         return STATE_REMOVED;
+    }
+    if (identity->is_restoring) {
+        return STATE_RESTORING;
     }
     if (identity->is_joining) {
         return identity->is_founded ? STATE_ENTERING : STATE_JOINING;
@@ -92,14 +96,15 @@ static void format_identity(const struct identity *identity, char text[IDENTITY_
 static struct identity scan_identity(const char *text, int *out_format)
 {
     struct identity identity = {0};
-    char state[9] = "";
+    char state[10] = "";
     int length = 0;
     /* NOLINTBEGIN(cert-err34-c): see above */
     (void)sscanf(text,
                  "pontoon-data %4d\ncluster %16" SCNx64 "\nfounding %16" SCNx64 "\nnode %20" SCNu64
-                 "\ninstance %16" SCNx64 "\nstate %8s\n%n",
+                 "\ninstance %16" SCNx64 "\nstate %9s\n%n",
                  out_format, &identity.cluster_id, &identity.founding, &identity.node,
                  &identity.instance, state, &length);
+    identity.is_restoring = strcmp(state, STATE_RESTORING) == 0;
     identity.is_joining = strcmp(state, STATE_JOINING) == 0 || strcmp(state, STATE_ENTERING) == 0;
     identity.is_removed = strcmp(state, STATE_REMOVED) == 0;
     identity.is_founded = strcmp(state, STATE_FOUNDED) == 0 || strcmp(state, STATE_ENTERING) == 0 ||
@@ -158,6 +163,12 @@ static err another_cluster(const struct identity *found, const char *directory,
 static err check_identity(const struct identity *found, const struct identity_claim *claim,
                           const char *directory, struct err_note *note)
 {
+    if (found->is_restoring) {
+        return err_note_set(note, ERR_IDENTITY,
+                            "%s holds a restore that was not finished: remove it, and restore the "
+                            "backup again",
+                            directory);
+    }
     if (found->node != claim->node) {
         return err_note_set(note, ERR_IDENTITY,
                             "%s belongs to node %" PRIu64 ", this is node %" PRIu64
@@ -198,6 +209,22 @@ static struct identity make_identity(struct env *env, const struct identity_clai
         identity.founding = founding_hash(claim);
         identity.cluster_id = is_alone ? env_random(env) | 1 : identity.founding;
     }
+    return identity;
+}
+
+struct identity identity_restoring(struct env *env, const struct identity_claim *claim,
+                                   struct hash128 seed)
+{
+    struct identity identity = make_identity(env, claim);
+    ASSERT(!identity.is_joining);
+    if (claim->founders->member_count > 1) {
+        uint8_t bytes[24];
+        store_u64(bytes, identity.founding);
+        store_u64(bytes + 8, seed.low);
+        store_u64(bytes + 16, seed.high);
+        identity.cluster_id = hash64((struct slice){bytes, sizeof(bytes)}, 0);
+    }
+    identity.is_restoring = true;
     return identity;
 }
 

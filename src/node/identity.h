@@ -6,6 +6,7 @@
 #ifndef NODE_IDENTITY_H
 #define NODE_IDENTITY_H
 
+#include "base/hash.h"
 #include "env/env.h"
 #include "proto/membership.h"
 
@@ -22,6 +23,7 @@ struct identity {
     uint64_t instance; /* random, not 0: tells two directories with one id apart */
     bool is_founded;   /* the log has begun: from now on an empty one is a lost one */
     bool is_removed;   /* it was a member, and will be none any more */
+    bool is_restoring; /* a backup is being restored into it (restore.h): nobody starts on that */
     bool is_joining;   /* not taken in yet, as far as its own disk knows: it has to be told whom to
                           ask at each start */
     region_id installing_region; /* 0: no snapshot is being installed (install.h) */
@@ -59,6 +61,14 @@ MUST_USE err identity_read(struct env *env, const char *directory, struct identi
  */
 MUST_USE err identity_save(struct env *env, const char *directory, const struct identity *identity,
                            struct err_note *note);
+
+/*
+ * The identity of a directory that a backup is restored into, founded as `claim` says; not saved.
+ * The cluster's id depends on `seed` as well, so that it is none that the founders had before; one
+ * that is alone gets a random one.
+ */
+struct identity identity_restoring(struct env *env, const struct identity_claim *claim,
+                                   struct hash128 seed);
 
 /* Notes whose directory `peer` is; true if that is news, to be saved. */
 bool identity_meet(struct identity *identity, node_id peer, uint64_t instance);

@@ -111,7 +111,7 @@ static err open_directory(struct node *node, const struct membership *told, stru
     return identity_open(node->env, directory, &claim, &node->identity, note);
 }
 
-static err sync_directories(struct env *env, const char *directory, struct err_note *note)
+err node_sync_directories(struct env *env, const char *directory, struct err_note *note)
 {
     char parent[PATH_SIZE];
     (void)snprintf(parent, sizeof(parent), "%s/..", directory);
@@ -160,7 +160,7 @@ static err open_storage(struct node *node, struct err_note *note)
      * The directories themselves must survive a power cut, too, before anything in them is
      * promised.
      */
-    return sync_directories(node->env, node->options.data_directory, note);
+    return node_sync_directories(node->env, node->options.data_directory, note);
 }
 
 void node_save_identity(struct node *node)
@@ -299,17 +299,15 @@ static void fill_defaults(struct node_options *options)
     }
 }
 
-/* The members that the options name: the first ones, or those to ask. */
-static struct membership told_membership(const struct node_options *options)
+struct membership node_founders(const struct member *members, uint32_t count)
 {
-    struct membership told = {.member_count = 0};
-    for (uint32_t i = 0; i < options->member_count; i++) {
-        bool is_added = id_set_add(&told.conf.voters, options->members[i].id) &&
-                        membership_put(&told, &options->members[i]);
+    struct membership founders = {.member_count = 0};
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_added = id_set_add(&founders.conf.voters, members[i].id) &&
+                        membership_put(&founders, &members[i]);
         ASSERT(is_added); /* main has checked number and ids */
     }
-    ASSERT(options->is_joining || membership_find(&told, options->id) != NULL);
-    return told;
+    return founders;
 }
 
 static void refuse_stream(void *ctx, struct env_stream *stream)
@@ -329,7 +327,10 @@ static err try_listening(const struct node *node, const char *address, struct er
 
 static err open_all(struct node *node, struct err_note *note)
 {
-    struct membership told = told_membership(&node->options);
+    const struct node_options *options = &node->options;
+    /* The first members, or those to ask. */
+    struct membership told = node_founders(options->members, options->member_count);
+    ASSERT(options->is_joining || membership_find(&told, options->id) != NULL);
     struct membership nobody = {.member_count = 0};
     const char *listen = peer_listen_address(node, &told);
     err e = listen == NULL ? OK : try_listening(node, listen, note);

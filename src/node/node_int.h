@@ -42,6 +42,11 @@ void node_save_identity(struct node *node);
 /* As net_peer_set, and expects the directory by which this peer was met (ADR 16; members.h, M7). */
 MUST_USE err node_peer_set(struct node *node, node_id id, const char *address);
 
+/* These members as the first ones of a cluster, all of them voters. */
+struct membership node_founders(const struct member *members, uint32_t count);
+/* Makes the data directory's entries durable, and the one that it is itself. With a note. */
+MUST_USE err node_sync_directories(struct env *env, const char *directory, struct err_note *note);
+
 /* A node that was alone has members now: begins to listen for them, if it does not do so yet. */
 void node_listen(struct node *node);
 
