@@ -130,6 +130,8 @@ NO_UNIT_TEST = {
     "main/main.c": "holds main() alone; tests/integration runs it",
     "main/cmd_cluster.c": "asks running nodes; tests/integration/test_cluster_command.py runs it",
     "main/cmd_serve.c": "calls load and server, which have theirs; tests/integration runs it",
+    "main/cmd_backup.c": "calls client and backup_file, which have theirs; integration runs it",
+    "main/cmd_restore.c": "calls node/restore, which has its own; tests/integration runs it",
     "lincheck/main.c": "the command line alone",
     "lincheck/search_items.c": "half of the search: unit/lincheck/key_search_test.c has both",
 }

@@ -21,17 +21,20 @@ static enum exit_status help(struct env *env, int count, char *const *arguments)
     return EXIT_OK;
 }
 
-const struct cli_command main_commands[] = {
+const struct main_command main_commands[] = {
     {"serve", "run a node", main_cmd_serve_help, main_cmd_serve},
+    {"backup", "write a running node's state into a file", main_cmd_backup_help, main_cmd_backup},
+    {"restore", "make a new cluster's data directory of a backup", main_cmd_restore_help,
+     main_cmd_restore},
     {"cluster", "who the members are, and changing that", main_cmd_cluster_help, main_cmd_cluster},
     {"version", "print the version", main_help_program, version},
     {"help", "print this, or the help of a command", main_help_program, help},
     {NULL, NULL, NULL, NULL},
 };
 
-const struct cli_command *main_command_find(const char *name)
+const struct main_command *main_command_find(const char *name)
 {
-    for (const struct cli_command *command = main_commands; command->name != NULL; command++) {
+    for (const struct main_command *command = main_commands; command->name != NULL; command++) {
         if (strcmp(command->name, name) == 0) {
             return command;
         }

@@ -20,7 +20,7 @@ enum exit_status {
     EXIT_UNKNOWN = 6,      /* it may have been done, or still be */
 };
 
-struct cli_command {
+struct main_command {
     const char *name;
     const char *summary; /* a line of "pontoon help" */
     void (*help)(FILE *out);
@@ -29,10 +29,10 @@ struct cli_command {
 };
 
 /* All of them, in the order of the help; the last one has no name. Static storage. */
-extern const struct cli_command main_commands[];
+extern const struct main_command main_commands[];
 
 /* NULL: there is none. */
-const struct cli_command *main_command_find(const char *name);
+const struct main_command *main_command_find(const char *name);
 
 /* Tells on standard error what went wrong and, if `status` is EXIT_USAGE, where the help of
  * `command` is. Returns `status`. */
@@ -50,5 +50,15 @@ void main_cmd_serve_help(FILE *out);
 enum exit_status main_cmd_cluster(struct env *env, int count, char *const *arguments);
 /* As above. */
 void main_cmd_cluster_help(FILE *out);
+
+/* Writes a node's state into a file (backup_file.h). */
+enum exit_status main_cmd_backup(struct env *env, int count, char *const *arguments);
+/* With examples and what it is of. */
+void main_cmd_backup_help(FILE *out);
+
+/* Makes a data directory of a backup (node/restore.h). */
+enum exit_status main_cmd_restore(struct env *env, int count, char *const *arguments);
+/* With what becomes of the cluster. */
+void main_cmd_restore_help(FILE *out);
 
 #endif

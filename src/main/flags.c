@@ -188,9 +188,9 @@ void main_flags_print(const struct flag *flags, FILE *out)
         const char *placeholder = flag->placeholder == NULL ? "" : flag->placeholder;
         (void)snprintf(text, sizeof(text), "--%s %s", flag->name, placeholder);
         if (flag->letter != '\0') {
-            (void)fprintf(out, "  -%c, %-24s %s\n", flag->letter, text, flag->help);
+            (void)fprintf(out, "  -%c, %-26s %s\n", flag->letter, text, flag->help);
         } else {
-            (void)fprintf(out, "      %-24s %s\n", text, flag->help);
+            (void)fprintf(out, "      %-26s %s\n", text, flag->help);
         }
     }
 }

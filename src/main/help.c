@@ -21,7 +21,7 @@ static bool is_help(const char *argument)
     return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
-bool main_help_is_asked(int count, char *const *arguments, const struct cli_command **out_command)
+bool main_help_is_asked(int count, char *const *arguments, const struct main_command **out_command)
 {
     *out_command = count > 1 ? main_command_find(arguments[1]) : NULL;
     for (int i = 1; i < count && strcmp(arguments[i], "--") != 0; i++) {
@@ -32,7 +32,7 @@ bool main_help_is_asked(int count, char *const *arguments, const struct cli_comm
     return false;
 }
 
-void main_help_print(const struct cli_command *command, FILE *out)
+void main_help_print(const struct main_command *command, FILE *out)
 {
     if (command == NULL) {
         main_help_program(out);
@@ -44,7 +44,7 @@ void main_help_print(const struct cli_command *command, FILE *out)
 void main_help_program(FILE *out)
 {
     (void)fputs(program_text, out);
-    for (const struct cli_command *command = main_commands; command->name != NULL; command++) {
+    for (const struct main_command *command = main_commands; command->name != NULL; command++) {
         (void)fprintf(out, "  %-10s %s\n", command->name, command->summary);
     }
 }
@@ -52,7 +52,7 @@ void main_help_program(FILE *out)
 /* "serve, version and help" */
 static void list_commands(struct writer *out)
 {
-    for (const struct cli_command *command = main_commands; command->name != NULL; command++) {
+    for (const struct main_command *command = main_commands; command->name != NULL; command++) {
         bool is_last = command[1].name == NULL;
         const char *before = command == main_commands ? "" : is_last ? " and " : ", ";
         writer_format(out, "%s%s", before, command->name);
@@ -67,7 +67,7 @@ void main_help_refuse(const char *name, struct err_note *note)
                            "more");
         return;
     }
-    for (const struct cli_command *command = main_commands; command->name != NULL; command++) {
+    for (const struct main_command *command = main_commands; command->name != NULL; command++) {
         struct slice known = slice_from_text(command->name);
         if (api_suggest_distance(slice_from_text(name), known) <= 2) {
             (void)err_note_set(note, ERR_BAD_REQUEST,

@@ -8,9 +8,9 @@
 #include "main/command.h"
 
 /* Whether the command line asks for help; `out_command` (NULL: the program's) says which. */
-bool main_help_is_asked(int count, char *const *arguments, const struct cli_command **out_command);
+bool main_help_is_asked(int count, char *const *arguments, const struct main_command **out_command);
 /* `command` NULL: of the program. */
-void main_help_print(const struct cli_command *command, FILE *out);
+void main_help_print(const struct main_command *command, FILE *out);
 void main_help_program(FILE *out);
 /* Sets the note for an unknown `command` ("": none), with the nearest one. */
 void main_help_refuse(const char *command, struct err_note *note);

@@ -9,7 +9,7 @@
 
 int main(int count, char **arguments)
 {
-    const struct cli_command *command = NULL;
+    const struct main_command *command = NULL;
     if (main_help_is_asked(count, arguments, &command)) {
         main_help_print(command, stdout);
         return EXIT_OK;

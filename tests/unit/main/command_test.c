@@ -18,7 +18,7 @@ static void every_command_has_a_line_and_a_help(void **state)
     FILE *out = open_memstream(&text, &size);
     main_help_print(NULL, out);
     assert_int_equal(fclose(out), 0);
-    for (const struct cli_command *command = main_commands; command->name != NULL; command++) {
+    for (const struct main_command *command = main_commands; command->name != NULL; command++) {
         char line[64];
         snprintf(line, sizeof(line), "  %-10s ", command->name);
         assert_non_null(strstr(text, line));

@@ -129,8 +129,8 @@ static void the_help_has_a_line_a_flag(void **state)
     FILE *out = open_memstream(&text, &size);
     main_flags_print(first, out);
     assert_int_equal(fclose(out), 0);
-    assert_string_equal(text, "  -d, --data DIR               where\n"
-                              "      --force                  do it\n");
+    assert_string_equal(text, "  -d, --data DIR                 where\n"
+                              "      --force                    do it\n");
     free(text);
 }
 

@@ -21,7 +21,7 @@ static const char *topic_of(const char *first, const char *second, const char *t
     while (arguments[count] != NULL) {
         count++;
     }
-    const struct cli_command *command = NULL;
+    const struct main_command *command = NULL;
     if (!main_help_is_asked(count, arguments, &command)) {
         return "-";
     }
