@@ -74,7 +74,7 @@ static void add_etag(struct exchange *x, const struct store_region *state)
 {
     char digits[TEXT_U64_SIZE_MAX];
     size_t size = api_text_u64(digits, state->applied.index);
-    size_t whole = size + 2 * TEXT_HEX64_SIZE + 3;
+    size_t whole = size + sizeof("\"-\"") - 1 + (size_t)2 * TEXT_HEX64_SIZE;
     char *text = api_exchange_text(x, whole);
     text[0] = '"';
     memcpy(text + 1, digits, size);

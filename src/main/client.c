@@ -11,7 +11,7 @@
 #include "main/endpoints.h"
 
 #define CONNECT_TIMEOUT_MS_MAX 3000u
-#define TIMEOUT_MS_MAX (24u * 3600u * 1000u)
+#define TIMEOUT_MS_MAX (UINT64_C(24) * 3600 * 1000)
 #define ENVIRONMENT_NAME "PONTOON_ENDPOINTS="
 
 static const char *const outputs[] = {"text", "json", NULL};
@@ -107,6 +107,7 @@ static bool is_success(int status)
     return status >= 200 && status <= 299;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t received(char *data, size_t one, size_t count, void *ctx)
 {
     struct client *client = ctx;

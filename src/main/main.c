@@ -21,7 +21,7 @@ int main(int count, char **arguments)
     if (command == NULL) {
         struct err_note note;
         main_help_refuse(name, &note);
-        return main_command_complain("serve", &note, EXIT_USAGE);
+        return (int)main_command_complain("serve", &note, EXIT_USAGE);
     }
     struct env *env = env_uv_open();
     enum exit_status status = command->run(env, count - 2, arguments + 2);
@@ -29,5 +29,5 @@ int main(int count, char **arguments)
     /* Nobody watches signals any more, and the outcome stands: one that comes now is too late. */
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN);
-    return status;
+    return (int)status;
 }
