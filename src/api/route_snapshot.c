@@ -16,21 +16,36 @@ struct download {
     struct node_backup backup;
     struct exchange *exchange;  /* until it is answered */
     struct http_stream *stream; /* from then on; NULL: it has ended */
+    struct env_timer timer;     /* until the next piece is due */
 };
+
+static void download_free(struct download *download)
+{
+    env_timer_deinit(&download->timer);
+    mem_free(download);
+}
 
 /* Ends answer and backup. */
 static void finish(struct download *download, bool ok)
 {
     http_stream_end(download->stream, ok);
     node_backup_close(&download->backup);
-    mem_free(download);
+    download_free(download);
 }
 
-/* Writes pieces until the connection has no room; with the last one the download ends. */
+/*
+ * Writes pieces until the connection has no room, or the next one is not due; with the last one the
+ * download ends.
+ */
 static void pump(struct download *download)
 {
     bool has_room = true;
     while (has_room) {
+        uint64_t delay_ms = node_backup_delay_ms(&download->backup);
+        if (delay_ms > 0) {
+            env_timer_start(&download->timer, delay_ms, 0);
+            return;
+        }
         struct writer bytes = {0};
         bool is_last = false;
         err e = node_backup_read(&download->backup, &bytes, &is_last);
@@ -47,6 +62,11 @@ static void pump(struct download *download)
     }
 }
 
+static void due(struct env_timer *timer)
+{
+    pump(CONTAINER_OF(timer, struct download, timer));
+}
+
 static void writable(void *ctx, struct http_stream *stream)
 {
     struct download *download = ctx;
@@ -59,14 +79,14 @@ static void closed(void *ctx, struct http_stream *stream)
     struct download *download = ctx;
     ASSERT(download->stream == stream);
     node_backup_close(&download->backup);
-    mem_free(download);
+    download_free(download);
 }
 
 static void cut(struct node_backup *backup)
 {
     struct download *download = CONTAINER_OF(backup, struct download, backup);
     http_stream_end(download->stream, false);
-    mem_free(download);
+    download_free(download);
 }
 
 /* "INDEX-STATEHASH": the state of one place in the log has the same bytes on every member. */
@@ -109,7 +129,7 @@ static void opened(struct node_backup *backup, err e)
     struct download *download = CONTAINER_OF(backup, struct download, backup);
     struct exchange *x = download->exchange;
     if (e != OK) {
-        mem_free(download);
+        download_free(download);
         refuse(x, e);
         return;
     }
@@ -122,7 +142,7 @@ static void opened(struct node_backup *backup, err e)
     download->stream = api_exchange_respond_stream(x, &handler, download);
     if (download->stream == NULL) {
         node_backup_close(backup);
-        mem_free(download);
+        download_free(download);
     } else {
         pump(download);
     }
@@ -134,5 +154,6 @@ void api_snapshot_answer(struct exchange *x)
     download->backup.opened = opened;
     download->backup.cut = cut;
     download->exchange = x;
+    env_timer_init(x->api->options.env, &download->timer, due);
     node_backup_open(x->api->node, &download->backup);
 }

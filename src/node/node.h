@@ -251,6 +251,7 @@ struct node_backup {
     uint64_t wanted_index;
     uint64_t begun_ms;
     uint64_t read_bytes;
+    uint64_t due_us; /* of env_now_ms: when the next piece is */
     bool is_whole;
 };
 
@@ -268,6 +269,8 @@ void node_backup_open(struct node *node, struct node_backup *backup);
  * again).
  */
 MUST_USE err node_backup_read(struct node_backup *backup, struct writer *out, bool *out_is_last);
+/* Milliseconds until the next piece should be read; 0: at once. */
+uint64_t node_backup_delay_ms(const struct node_backup *backup);
 /* It has ended, whole if the last piece was read. */
 void node_backup_close(struct node_backup *backup);
 

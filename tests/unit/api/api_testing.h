@@ -60,6 +60,8 @@ struct node {
     struct node_backup *backup; /* that is open */
     unsigned backup_pieces;     /* left of it; each has BACKUP_PIECE_BYTES */
     unsigned backups_closed;
+    uint64_t backup_delay_ms; /* after each piece */
+    uint64_t backup_due_ms;
 };
 
 #define BACKUP_PIECE_BYTES 100000u
@@ -184,9 +186,19 @@ err node_backup_read(struct node_backup *backup, struct writer *out, bool *out_i
         return node->e;
     }
     node->backup_pieces--;
+    node->backup_due_ms = node->clock_ms + node->backup_delay_ms;
     memset(writer_extend(out, BACKUP_PIECE_BYTES), 'b', BACKUP_PIECE_BYTES);
     *out_is_last = node->backup_pieces == 0;
     return OK;
+}
+
+/* The clock moves on when it is asked for. */
+uint64_t node_backup_delay_ms(const struct node_backup *backup)
+{
+    struct node *node = backup->node;
+    uint64_t delay_ms = node->backup_due_ms > node->clock_ms ? node->backup_delay_ms : 0;
+    node->clock_ms += delay_ms;
+    return delay_ms;
 }
 
 void node_backup_close(struct node_backup *backup)

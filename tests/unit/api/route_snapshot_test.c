@@ -38,6 +38,17 @@ static void a_backup_comes_whole_with_what_it_is(void **state)
     assert_int_equal(f->node.backups_closed, 1);
 }
 
+static void pieces_wait_until_they_are_due(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t began_ms = env_now_ns(f->env) / 1000000;
+    f->node.backup_pieces = 6;
+    f->node.backup_delay_ms = 10;
+    request(f, "GET /admin/snapshot", "", NULL);
+    assert_int_equal(chunked_size(f), 6 * BACKUP_PIECE_BYTES);
+    assert_true(env_now_ns(f->env) / 1000000 - began_ms >= 45); /* five times */
+}
+
 static void what_cannot_be_begun_is_refused_with_why(void **state)
 {
     static const struct {
@@ -152,6 +163,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
         TEST(a_backup_comes_whole_with_what_it_is),
+        TEST(pieces_wait_until_they_are_due),
         TEST(what_cannot_be_begun_is_refused_with_why),
         TEST(a_client_that_does_not_read_is_not_read_for),
         TEST(one_that_breaks_has_no_end),
