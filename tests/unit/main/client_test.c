@@ -21,9 +21,10 @@ struct fixture {
 
 static char *const no_environment[] = {NULL};
 
-static void start(struct fixture *f, const char *first, const char *second)
+/* NULL: it says no more, or accepts no connection at all. */
+static void start_both(struct fixture *f, const char *first, const char *second, const char *again)
 {
-    *f = (struct fixture){.first.answers = {first}, .second.answers = {second}};
+    *f = (struct fixture){.first.answers = {first}, .second.answers = {second, again}};
     fake_start(&f->first);
     fake_start(&f->second);
     snprintf(f->endpoints, sizeof(f->endpoints), "http://%s/,%s", f->first.address,
@@ -31,6 +32,11 @@ static void start(struct fixture *f, const char *first, const char *second)
     f->settings = CLIENT_SETTINGS_DEFAULT;
     f->settings.endpoints = f->endpoints;
     assert_int_equal(main_client_open(&f->client, &f->settings, no_environment, &f->note), OK);
+}
+
+static void start(struct fixture *f, const char *first, const char *second)
+{
+    start_both(f, first, second, NULL);
 }
 
 static void stop(struct fixture *f)
@@ -164,8 +170,7 @@ static void the_node_that_answered_is_asked_first_the_next_time(void **state)
 {
     (void)state;
     struct fixture f;
-    start(&f, NO_LEADER, FINE);
-    f.second.answers[1] = FINE; /* it accepts when this has been said */
+    start_both(&f, NO_LEADER, FINE, FINE);
     assert_int_equal(ask(&f, "POST"), EXIT_OK);
     assert_int_equal(ask(&f, "POST"), EXIT_OK);
     stop(&f);
