@@ -92,10 +92,10 @@ LOG = [
         name="damage-taken-for-a-torn-tail",
         bug="Damage in what was reported durable is cut off like a torn tail.",
         seen="property 11; reliability 6; CTRL",
-        file="wal/wal_recover.c",
-        text="    if (scan->offset < known_end(recovery, header)) {",
+        file="wal/wal_replay.c",
+        text="    if (scan->offset < known_end(replay, header)) {",
         becomes="    if (false) {",
-        also=[("wal/wal_recover.c", "    if (later != 0) {", "    if (false) {")],
+        also=[("wal/wal_replay.c", "    if (later != 0) {", "    if (false) {")],
         profile="disk",
     ),
     Mutant(
@@ -116,10 +116,9 @@ LOG = [
         name="hard-state-not-recovered",
         bug="A start forgets term and vote.",
         seen="property 4",
-        file="wal/wal_recover.c",
-        text="        if (wal_hard_state_decode(record->payload, &region->hard_state) != OK) {",
-        becomes="        struct hard_state read;\n"
-                "        if (wal_hard_state_decode(record->payload, &read) != OK) {",
+        file="wal/wal_replay.c",
+        text="        wal_index_get(&replay->wal->index, record->region)->hard_state = hard_state;",
+        becomes="        (void)wal_index_get(&replay->wal->index, record->region);",
         profile="crash",
     ),
     Mutant(

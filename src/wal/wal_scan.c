@@ -106,6 +106,22 @@ uint64_t wal_scan_later_batch(const struct wal_scan *scan)
     return 0;
 }
 
+bool wal_scan_resume(const struct wal_scan *scan, struct wal_scan *out_next)
+{
+    uint64_t offset = wal_scan_later_batch(scan);
+    if (offset == 0) {
+        return false;
+    }
+    struct wal_record record;
+    err e = wal_record_decode(rest(scan, offset), scan->header_crc, offset, &record);
+    ASSERT(e == OK);
+    *out_next = *scan;
+    out_next->offset = offset;
+    out_next->batch = record.batch;
+    out_next->previous_crc = record.previous_crc;
+    return true;
+}
+
 bool wal_scan_has_torn_batch(const struct wal_scan *scan)
 {
     struct wal_record record;

@@ -50,6 +50,12 @@ MUST_USE err wal_scan_apply(const struct wal_scan *scan, wal_scan_record_fn *eac
  */
 uint64_t wal_scan_later_batch(const struct wal_scan *scan);
 
+/*
+ * Behind a batch that was damaged: fills *out_next with a scan at what wal_scan_later_batch finds.
+ * What that record says of the batch and the record before it is believed. False: nothing is there.
+ */
+bool wal_scan_resume(const struct wal_scan *scan, struct wal_scan *out_next);
+
 /* Whether the batch at scan->offset was begun at least: its first head is there. */
 bool wal_scan_has_torn_batch(const struct wal_scan *scan);
 

@@ -177,6 +177,27 @@ static void a_segment_may_be_full_to_its_last_byte(void **state)
     assert_int_equal(wal_scan_later_batch(&scan), 0);
 }
 
+static void a_scan_goes_on_behind_a_bad_batch(void **state)
+{
+    (void)state;
+    struct segment segment;
+    segment_init(&segment);
+    add_batch(&segment, 1, 4, 300);
+    add_batch(&segment, 5, 1, 300);
+    add_batch(&segment, 6, 1, 300);
+    segment.bytes[WAL_SECTOR_SIZE + 60] ^= 1;
+    struct wal_scan scan = begin(&segment);
+    struct wal_scan next;
+    struct wal_fault fault;
+    assert_false(wal_scan_batch(&scan, &next, &fault));
+    assert_true(wal_scan_resume(&scan, &scan));
+    assert_int_equal(scan.batch, 11);
+    assert_true(wal_scan_batch(&scan, &scan, &fault));
+    assert_true(wal_scan_batch(&scan, &scan, &fault));
+    assert_int_equal(scan.offset, segment.seal.offset);
+    assert_false(wal_scan_resume(&scan, &next));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +207,7 @@ int main(void)
         cmocka_unit_test(an_earlier_batch_is_not_a_later_one),
         cmocka_unit_test(a_batch_that_does_not_continue_the_chain_is_not_believed),
         cmocka_unit_test(a_segment_may_be_full_to_its_last_byte),
+        cmocka_unit_test(a_scan_goes_on_behind_a_bad_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
