@@ -25,6 +25,18 @@ enum wal_marks_state {
     WAL_MARKS_DAMAGED, /* no slot can be believed */
 };
 
+/* What the file says, to who does not write it. */
+struct wal_marks_view {
+    enum wal_marks_state state;
+    struct wal_mark mark; /* the newest; all zero: there is none */
+    uint32_t bad_slots;   /* which have something that does not verify: torn, or damaged */
+};
+
+/* Reads the file in `directory`, if it is there, and changes nothing. Errors, with a note:
+ * ERR_VERSION, those of env_file_*. */
+MUST_USE err wal_marks_look(struct env *env, const char *directory, struct wal_marks_view *out_view,
+                            struct err_note *note);
+
 /*
  * Opens the file in `directory`, creates it if missing, and reads the newest mark (all zero if
  * there is none). Errors, with a note: ERR_VERSION, those of env_file_*. Deinit also after an

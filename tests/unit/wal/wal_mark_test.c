@@ -93,12 +93,39 @@ static void two_damaged_slots_are_no_mark(void **state)
     assert_int_equal(world->mark.sequence, 8);
 }
 
+static void a_look_makes_no_file_and_counts_the_bad_slots(void **state)
+{
+    struct world *world = *state;
+    const char *directory = world->fixture.directory;
+    struct wal_marks_view view;
+    assert_int_equal(wal_marks_look(world->fixture.env, directory, &view, NULL), OK);
+    assert_int_equal(view.state, WAL_MARKS_DAMAGED); /* it is empty */
+    assert_int_equal(view.bad_slots, 0);
+    write_marks(world, 1, 1);
+    assert_int_equal(wal_marks_look(world->fixture.env, directory, &view, NULL), OK);
+    assert_int_equal(view.state, WAL_MARKS_VALID);
+    assert_int_equal(view.bad_slots, 0); /* the other one was never written */
+    write_marks(world, 2, 6);
+    flip(world, 40);
+    assert_int_equal(wal_marks_look(world->fixture.env, directory, &view, NULL), OK);
+    assert_int_equal(view.mark.sequence, 5);
+    assert_int_equal(view.bad_slots, 1);
+    char path[WAL_PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/synced", directory);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(wal_marks_look(world->fixture.env, directory, &view, NULL), OK);
+    assert_int_equal(view.state, WAL_MARKS_MISSING);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_newest_mark_comes_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_slot_leaves_the_mark_before_it, setup, teardown),
         cmocka_unit_test_setup_teardown(two_damaged_slots_are_no_mark, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_look_makes_no_file_and_counts_the_bad_slots, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
