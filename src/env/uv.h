@@ -31,6 +31,13 @@ void env_uv_stop(struct env *env);
 /* One turn with its end; waits for events if `wait`. For tests. */
 void env_uv_run_once(struct env *env, bool wait);
 
+/*
+ * A lock on `path` that others may share, but none that env_lock_take gives; the file is only read,
+ * and must be there. Caller releases it with env_lock_release. ERR_BUSY, with the same note;
+ * ERR_NO_FILE, ERR_PERMISSION, ERR_IO.
+ */
+MUST_USE err env_uv_lock_share(const char *path, struct env_lock **out_lock, struct err_note *note);
+
 /* Signals that can be watched at one time. */
 #define ENV_UV_SIGNALS_MAX 4u
 

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/errno.h"
+#include "env/uv.h"
 #include "env/uv_int.h"
 
 #define FILE_MODE 0600
@@ -46,6 +47,45 @@ static err write_pid(int fd)
     return count == size ? OK : env_err_of_errno(count < 0 ? errno : ENOSPC);
 }
 
+static err take(int fd, int how, const char *path, struct err_note *note)
+{
+    int status;
+    do {
+        status = flock(fd, how | LOCK_NB);
+    } while (status != 0 && errno == EINTR);
+    if (status == 0) {
+        return OK;
+    }
+    int cause = errno;
+    return cause == EWOULDBLOCK ? say_busy(fd, path, note)
+                                : err_note_set(note, env_err_of_errno(cause), "lock %s: %s", path,
+                                               env_status_text(-cause));
+}
+
+static struct env_lock *lock_of(int fd)
+{
+    struct env_lock *lock = mem_alloc(sizeof(*lock));
+    lock->fd = fd;
+    return lock;
+}
+
+err env_uv_lock_share(const char *path, struct env_lock **out_lock, struct err_note *note)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        int cause = errno;
+        return err_note_set(note, env_err_of_errno(cause), "open %s: %s", path,
+                            env_status_text(-cause));
+    }
+    err e = take(fd, LOCK_SH, path, note);
+    if (e != OK) {
+        (void)close(fd);
+        return e;
+    }
+    *out_lock = lock_of(fd);
+    return OK;
+}
+
 err env_lock_take(struct env *env, const char *path, struct env_lock **out_lock,
                   struct err_note *note)
 {
@@ -56,30 +96,18 @@ err env_lock_take(struct env *env, const char *path, struct env_lock **out_lock,
         return err_note_set(note, env_err_of_errno(cause), "open %s: %s", path,
                             env_status_text(-cause));
     }
-    err e = OK;
-    int status;
-    do {
-        status = flock(fd, LOCK_EX | LOCK_NB);
-    } while (status != 0 && errno == EINTR);
-    if (status == 0) {
+    err e = take(fd, LOCK_EX, path, note);
+    if (e == OK) {
         e = write_pid(fd);
         if (e != OK) {
             err_note_set(note, e, "write %s: %s", path, err_name(e));
         }
-    } else if (errno == EWOULDBLOCK) {
-        e = say_busy(fd, path, note);
-    } else {
-        int cause = errno;
-        e = err_note_set(note, env_err_of_errno(cause), "lock %s: %s", path,
-                         env_status_text(-cause));
     }
     if (e != OK) {
         (void)close(fd);
         return e;
     }
-    struct env_lock *lock = mem_alloc(sizeof(*lock));
-    lock->fd = fd;
-    *out_lock = lock;
+    *out_lock = lock_of(fd);
     return OK;
 }
 

@@ -258,10 +258,11 @@ err identity_save(struct env *env, const char *directory, const struct identity 
     return e == OK ? OK : err_note_set(note, e, "%s: cannot be written: %s", path, err_title(e));
 }
 
-/* ERR_NO_FILE: there is none. */
-static err read_identity(struct env *env, const char *path, struct identity *out_identity,
-                         struct err_note *note)
+err identity_read(struct env *env, const char *directory, struct identity *out_identity,
+                  struct err_note *note)
 {
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/identity", directory);
     struct env_file *file = NULL;
     err e = env_file_open(env, path, ENV_OPEN_READ, &file, note);
     if (e != OK) {
@@ -275,14 +276,6 @@ static err read_identity(struct env *env, const char *path, struct identity *out
         return err_note_set(note, e, "%s: cannot be read: %s", path, err_title(e));
     }
     return parse_identity(text, size, path, out_identity, note);
-}
-
-err identity_read(struct env *env, const char *directory, struct identity *out_identity,
-                  struct err_note *note)
-{
-    char path[PATH_SIZE];
-    (void)snprintf(path, sizeof(path), "%s/identity", directory);
-    return read_identity(env, path, out_identity, note);
 }
 
 err identity_open(struct env *env, const char *directory, const struct identity_claim *claim,

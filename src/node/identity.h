@@ -52,7 +52,8 @@ MUST_USE err identity_open(struct env *env, const char *directory,
                            const struct identity_claim *claim, struct identity *out_identity,
                            struct err_note *note);
 
-/* Reads it, if there is one; ERR_NO_FILE: there is none. Else as identity_open. */
+/* Reads DIRECTORY/identity, whosever it is. ERR_NO_FILE, ERR_VERSION, ERR_DAMAGED, ERR_IO,
+ * ERR_PERMISSION, with a note. Blocks. */
 MUST_USE err identity_read(struct env *env, const char *directory, struct identity *out_identity,
                            struct err_note *note);
 

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "env_testing.h"
@@ -49,6 +50,30 @@ static void a_lock_is_taken_once_until_it_is_released(void **state)
     assert_int_equal(env_lock_take(env, path, &lock, &note), OK);
     env_lock_release(lock);
     env_lock_release(NULL);
+}
+
+static void a_shared_lock_keeps_takers_off_and_writes_nothing(void **state)
+{
+    (void)state;
+    struct env_lock *lock;
+    struct env_lock *other;
+    assert_int_equal(env_uv_lock_share(path, &lock, &note), ERR_NO_FILE);
+    assert_int_equal(access(path, F_OK), -1);
+    FILE *before = fopen(path, "w");
+    assert_non_null(before);
+    assert_int_equal(fclose(before), 0);
+    assert_int_equal(env_uv_lock_share(path, &lock, &note), OK);
+    assert_int_equal(env_uv_lock_share(path, &other, &note), OK);
+    env_lock_release(other);
+    assert_int_equal(env_lock_take(env, path, &other, &note), ERR_BUSY);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_size, 0);
+    env_lock_release(lock);
+    assert_int_equal(env_lock_take(env, path, &other, &note), OK);
+    assert_int_equal(env_uv_lock_share(path, &lock, &note), ERR_BUSY);
+    assert_non_null(strstr(note.text, "is locked by process"));
+    env_lock_release(other);
 }
 
 static void a_lock_of_another_process_names_it_and_goes_with_it(void **state)
@@ -106,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_lock_is_taken_once_until_it_is_released),
+        TEST(a_shared_lock_keeps_takers_off_and_writes_nothing),
         TEST(a_lock_of_another_process_names_it_and_goes_with_it),
         TEST(a_lock_without_a_directory_says_so),
         TEST(a_holder_that_left_no_number_is_another_process),

@@ -216,6 +216,21 @@ static void every_flipped_byte_and_every_cut_is_refused(void **state)
     }
 }
 
+static void a_look_takes_any_and_makes_none(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity made;
+    struct identity found;
+    struct err_note note = {""};
+    assert_int_equal(identity_read(fixture->env, fixture->directory, &found, &note), ERR_NO_FILE);
+    assert_null(fopen(fixture->path, "rb"));
+    assert_int_equal(claim(fixture, 2, "blue", &fixture->founders, &made, &note), OK);
+    assert_int_equal(identity_read(fixture->env, fixture->directory, &found, &note), OK);
+    assert_int_equal(found.node, 2);
+    assert_int_equal(found.cluster_id, made.cluster_id);
+    assert_int_equal(found.instance, made.instance);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +246,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(who_is_forgotten_may_come_with_another_directory, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_look_takes_any_and_makes_none, setup, teardown),
         cmocka_unit_test_setup_teardown(every_flipped_byte_and_every_cut_is_refused, setup,
                                         teardown),
     };
