@@ -241,6 +241,9 @@ static err check_size(struct checkpoint *checkpoint, struct err_note *note)
     if (status != 0) {
         return open_failed(checkpoint, note, status);
     }
+    if (checkpoint->is_read_only) {
+        return OK;
+    }
     e = file_extend(checkpoint, map_size);
     return e == OK ? OK : err_note_set(note, e, "extend %s", checkpoint->path);
 }
@@ -302,7 +305,7 @@ static err check_format(struct checkpoint *checkpoint, MDB_val value, struct err
 static err find_databases(struct checkpoint *checkpoint, struct err_note *note)
 {
     MDB_txn *txn;
-    int status = mdb_txn_begin(checkpoint->mdb, NULL, 0, &txn);
+    int status = mdb_txn_begin(checkpoint->mdb, NULL, MDB_RDONLY, &txn);
     if (status != 0) {
         return open_failed(checkpoint, note, status);
     }
@@ -356,8 +359,8 @@ static err make_file(const struct checkpoint *checkpoint, uint64_t map_size, str
 /* The data file; ERR_NO_FILE: there is none, or an empty one, which is as good. */
 static err open_file(struct checkpoint *checkpoint, struct err_note *note)
 {
-    err e = env_file_open(checkpoint->env, checkpoint->path, ENV_OPEN_READ | ENV_OPEN_WRITE,
-                          &checkpoint->file, note);
+    unsigned flags = ENV_OPEN_READ | (checkpoint->is_read_only ? 0 : ENV_OPEN_WRITE);
+    err e = env_file_open(checkpoint->env, checkpoint->path, flags, &checkpoint->file, note);
     if (e != OK) {
         return e;
     }
@@ -388,7 +391,12 @@ static err sync_names(struct checkpoint *checkpoint, struct err_note *note)
 /* The lock, the data file, and what can be told of it before LMDB has a look. */
 static err open_files(struct checkpoint *checkpoint, uint64_t map_size, struct err_note *note)
 {
-    err e = env_dir_create(checkpoint->env, checkpoint->directory, note);
+    err e;
+    if (checkpoint->is_read_only) {
+        e = open_file(checkpoint, note);
+        return e == OK ? check_page_size(checkpoint, note) : e;
+    }
+    e = env_dir_create(checkpoint->env, checkpoint->directory, note);
     if (e != OK) {
         return e;
     }
@@ -413,12 +421,14 @@ err store_checkpoint_open(struct checkpoint **out_checkpoint,
     struct checkpoint *checkpoint = mem_calloc(1, sizeof(*checkpoint));
     list_init(&checkpoint->readers);
     checkpoint->env = options->env;
+    checkpoint->is_read_only = options->is_read_only;
     checkpoint->directory = mem_strdup(options->directory);
     checkpoint->path = join(options->directory, "data.mdb");
     uint64_t map_size = (options->map_size_bytes + MAP_UNIT - 1) / MAP_UNIT * MAP_UNIT;
     err e = open_files(checkpoint, map_size, note);
     if (e == OK) {
-        e = open_environment(checkpoint, checkpoint->directory, MDB_NOTLS, map_size, note);
+        unsigned flags = MDB_NOTLS | (options->is_read_only ? MDB_RDONLY | MDB_NOLOCK : 0);
+        e = open_environment(checkpoint, checkpoint->directory, flags, map_size, note);
     }
     if (e == OK) {
         e = check_size(checkpoint, note);

@@ -20,6 +20,9 @@
  * P7  The file is whole or is not there: a new one is made beside its place and takes it, by a
  *     rename, once its first transaction is durable. (LMDB writes a file's first two meta pages
  *     without syncing them: a power cut could leave one of them, which nothing tells from damage.)
+ * P8  Read-only, it opens nothing for writing, makes no file and takes no lock, LMDB's neither: the
+ *     caller sees to it that nobody writes. Only reading is allowed then; P4 does not hold, so a
+ *     damaged page may fault.
  */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
@@ -37,6 +40,7 @@ struct checkpoint_options {
     struct env *env;
     const char *directory;   /* made if missing */
     uint64_t map_size_bytes; /* to begin with; a file that has a larger map keeps it */
+    bool is_read_only;       /* P8 */
 };
 
 /*
@@ -44,7 +48,7 @@ struct checkpoint_options {
  *
  * Errors, with a note that says the file and what to do: ERR_DAMAGED, ERR_VERSION (a format that
  * this program does not know), ERR_BUSY (another process has it), ERR_NO_SPACE, ERR_PERMISSION,
- * ERR_IO.
+ * ERR_IO; ERR_NO_FILE (read-only: there is none).
  */
 MUST_USE err store_checkpoint_open(struct checkpoint **out_checkpoint,
                                    const struct checkpoint_options *options, struct err_note *note);

@@ -18,7 +18,8 @@ struct checkpoint {
     struct env *env;
     char *directory;
     char *path; /* of the data file */
-    struct env_lock *lock;
+    bool is_read_only;
+    struct env_lock *lock; /* NULL: read-only */
     struct env_file
         *file; /* the data file too: for its size, P4, and the question whether it can grow */
     MDB_env *mdb;

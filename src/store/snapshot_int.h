@@ -21,6 +21,8 @@ void store_staged_close(struct store_staged *staged); /* NULL: no-op */
 const struct store_region *store_staged_region(const struct store_staged *staged);
 /* Of the file: more than all of its keys and records. */
 uint64_t store_staged_size(const struct store_staged *staged);
+/* Of the next chunk: where a damaged one is, after ERR_DAMAGED. */
+uint64_t store_staged_offset(const struct store_staged *staged);
 /*
  * The next record of the struct store_staged, borrowed until the next call. ERR_NOT_FOUND: that was
  * all, and the whole is what its end says. ERR_DAMAGED, ERR_VERSION, ERR_IO.

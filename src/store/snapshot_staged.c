@@ -83,6 +83,11 @@ uint64_t store_staged_size(const struct store_staged *staged)
     return staged->size;
 }
 
+uint64_t store_staged_offset(const struct store_staged *staged)
+{
+    return staged->offset;
+}
+
 err store_staged_next(void *ctx, struct slice *out_key, struct slice *out_bytes)
 {
     struct store_staged *staged = ctx;
