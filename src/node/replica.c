@@ -114,28 +114,25 @@ static err founders_from_log(struct replica *replica, struct err_note *note)
                                   replica->region);
 }
 
-/* Log and store must overlap or touch: what the store has not applied, the log must have. */
-static err check_fit(struct replica *replica, const struct store_region *state,
-                     struct err_note *note)
+err replica_check_fit(const struct wal *wal, region_id region, struct raft_pos applied,
+                      struct err_note *note)
 {
-    struct wal_bounds bounds = wal_bounds(replica->node->wal, replica->region);
-    uint64_t applied = state == NULL ? 0 : state->applied.index;
-    if (applied < bounds.compacted.index || applied > bounds.last_index) {
+    struct wal_bounds bounds = wal_bounds(wal, region);
+    if (applied.index < bounds.compacted.index || applied.index > bounds.last_index) {
         return err_note_set(note, ERR_DAMAGED,
                             "region %" PRIu64 ": the store has applied entry %" PRIu64
                             ", the log has entries %" PRIu64 " to %" PRIu64
                             ": they do not belong together, replace the node",
-                            replica->region, applied, bounds.compacted.index + 1,
-                            bounds.last_index);
+                            region, applied.index, bounds.compacted.index + 1, bounds.last_index);
     }
     uint64_t term = 0;
-    err e = wal_term(replica->node->wal, replica->region, applied, &term);
-    if (applied != 0 && (e != OK || term != state->applied.term)) {
+    err e = wal_term(wal, region, applied.index, &term);
+    if (applied.index != 0 && (e != OK || term != applied.term)) {
         return err_note_set(note, ERR_DAMAGED,
                             "region %" PRIu64 ": entry %" PRIu64 " has term %" PRIu64
                             " in the log, %" PRIu64
                             " in the store: they do not belong together, replace the node",
-                            replica->region, applied, term, state->applied.term);
+                            region, applied.index, term, applied.term);
     }
     return OK;
 }
@@ -167,7 +164,8 @@ static err recover(struct replica *replica, const struct membership *founders,
         return OK;
     }
     bool is_reset = state != NULL && install_recover(replica, state->applied);
-    err e = is_reset ? OK : check_fit(replica, state, note);
+    struct raft_pos applied = state != NULL ? state->applied : (struct raft_pos){0};
+    err e = is_reset ? OK : replica_check_fit(node->wal, replica->region, applied, note);
     if (e != OK) {
         return e;
     }

@@ -22,6 +22,7 @@
 #include "node/reads.h"
 #include "node/suspicion.h"
 #include "node/writes.h"
+#include "wal/wal.h"
 
 struct replica {
     struct node *node;
@@ -56,6 +57,13 @@ struct replica {
     struct counter applied_entries;
     struct histogram batch_writes; /* proposals of one turn */
 };
+
+/*
+ * Whether log and store belong together: what the store has not applied, the log must have, and
+ * they must agree on the entry that was applied last ({0,0}: none). ERR_DAMAGED, with a note.
+ */
+MUST_USE err replica_check_fit(const struct wal *wal, region_id region, struct raft_pos applied,
+                               struct err_note *note);
 
 /*
  * Makes the replica of `region` from what log and store have; with neither, from `founders` by a

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "proto/text.h"
 #include "store/checkpoint.h"
 #include "store/record.h"
 #include "store/region.h"
@@ -145,10 +146,8 @@ err store_inspect_records(struct store_inspect *inspect, struct slice prefix,
         return OK;
     }
     struct writer key = {0};
-    for (size_t i = 0; i < walk.last_size; i++) {
-        writer_format(&key, "%02x", walk.last[i]);
-    }
-    err_note_set(note, e, "%s: a page behind the key %.*s (hexadecimal) cannot be read",
+    text_escape((struct slice){walk.last, walk.last_size}, &key);
+    err_note_set(note, e, "%s: a page behind the key \"%.*s\" cannot be read",
                  store_inspect_path(inspect), (int)key.size, (const char *)key.data);
     writer_deinit(&key);
     return e;

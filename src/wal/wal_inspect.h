@@ -48,9 +48,9 @@ struct wal_inspect_handler {
 
 struct wal_inspect_options {
     struct env *env;
-    const char *directory; /* this and the next two as of wal_options */
+    const char *directory; /* this and the next two are those of wal_options */
     uint64_t cluster_id;
-    node_id node;
+    node_id node;         /* 0: whosever it is */
     struct wal_mark mark; /* from wal_marks_look */
     bool is_thorough;     /* goes on behind damage, as far as there is something to find */
 };

@@ -109,7 +109,8 @@ static err check_header(struct wal_replay *replay, const struct wal_header *head
                         uint64_t sequence, uint64_t file_size)
 {
     const struct wal_options *options = &replay->wal->options;
-    if (header->cluster_id != options->cluster_id || header->node != options->node) {
+    if (options->node != 0 &&
+        (header->cluster_id != options->cluster_id || header->node != options->node)) {
         return err_note_set(replay->note, ERR_IDENTITY,
                             "%s: belongs to node %" PRIu64 " of cluster %016" PRIx64
                             ", this is node %" PRIu64 " of cluster %016" PRIx64,
