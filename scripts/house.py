@@ -129,6 +129,9 @@ MAY_IGNORE = {
 NO_UNIT_TEST = {
     "main/main.c": "holds main() alone; tests/integration runs it",
     "main/cmd_cluster.c": "asks running nodes; tests/integration/test_cluster_command.py runs it",
+    "main/cmd_check.c": "prints what wal_inspect and inspect tell; tests/integration runs it",
+    "main/cmd_log.c": "prints what wal_inspect tells; tests/integration runs it",
+    "main/cmd_store.c": "prints what store's inspect tells; tests/integration runs it",
     "main/cmd_serve.c": "calls load and server, which have theirs; tests/integration runs it",
     "main/cmd_backup.c": "calls client and backup_file, which have theirs; integration runs it",
     "main/cmd_restore.c": "calls node/restore, which has its own; tests/integration runs it",

@@ -61,4 +61,21 @@ enum exit_status main_cmd_restore(struct env *env, int count, char *const *argum
 /* With what becomes of the cluster. */
 void main_cmd_restore_help(FILE *out);
 
+/*
+ * The next three look at the data directory of a stopped node and write nothing in it (offline.h).
+ * EXIT_FAILED: something is damaged, or cannot be read.
+ */
+
+/* Verifies all of it: a line for each thing looked at, a verdict at the end. */
+enum exit_status main_cmd_check(struct env *env, int count, char *const *arguments);
+void main_cmd_check_help(FILE *out); /* examples first, as the others */
+
+/* "log dump": a line a record. */
+enum exit_status main_cmd_log(struct env *env, int count, char *const *arguments);
+void main_cmd_log_help(FILE *out); /* examples first */
+
+/* "store dump": a line a region, then a line a record. */
+enum exit_status main_cmd_store(struct env *env, int count, char *const *arguments);
+void main_cmd_store_help(FILE *out); /* examples first */
+
 #endif

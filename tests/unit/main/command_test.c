@@ -30,10 +30,30 @@ static void every_command_has_a_line_and_a_help(void **state)
     free(text);
 }
 
+/* In the first lines: what somebody in a hurry copies. */
+static void every_help_of_a_command_begins_with_an_example(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"serve", "check", "log", "store"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char text[4096] = "";
+        FILE *out = fmemopen(text, sizeof(text), "w");
+        assert_non_null(out);
+        main_command_find(names[i])->help(out);
+        (void)fclose(out);
+        char example[64];
+        snprintf(example, sizeof(example), "\n  pontoon %s", names[i]);
+        const char *place = strstr(text, example);
+        assert_non_null(place);
+        assert_true(place - text < 200);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_command_has_a_line_and_a_help),
+        cmocka_unit_test(every_help_of_a_command_begins_with_an_example),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
