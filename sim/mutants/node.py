@@ -43,9 +43,9 @@ NODE = [
         seen="adr 11; RedisRaft",
         file="node/writes.c",
         text="        finish_with(writes, write, ERR_OUTCOME_UNKNOWN);\n    "
-             "}\n}\n\nvoid writes_tick",
+             "}\n}\n\nvoid writes_resume",
         becomes="        move(writes, &writes->queued, write, STAGE_QUEUED);\n    }\n}\n\n"
-                "void writes_tick",
+                "void writes_resume",
         profile="network",
     ),
     Mutant(

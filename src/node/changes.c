@@ -197,7 +197,10 @@ static err hand_over_first(struct replica *replica, const struct conf_change *ch
 
 bool changes_hand_over(struct replica *replica)
 {
-    node_id successor = find_successor(replica, NULL);
+    struct raft_status status;
+    raft_status(replica->raft, &status);
+    /* Whoever is being asked has its time: to ask another one now would have both of them stand. */
+    node_id successor = status.transfer_target == 0 ? find_successor(replica, NULL) : 0;
     return successor != 0 && raft_transfer_leader(replica->raft, successor) == OK;
 }
 

@@ -3,30 +3,33 @@
 #include "base/assert.h"
 #include "node/node_int.h"
 
-/* Whether leadership is on its way to somebody else, or can be again as soon as one answers. */
-static bool is_handing_over(struct replica *replica)
+/* Whether there is something to hand over, and somebody who could take it. */
+static bool can_hand_over(const struct replica *replica)
 {
-    if (replica->role != RAFT_LEADER || replica->membership.conf.voters.count < 2 ||
-        !replica_has_quorum(replica)) {
-        return false;
+    return replica->role == RAFT_LEADER && replica->membership.conf.voters.count > 1 &&
+           replica_has_quorum(replica);
+}
+
+/* Nothing if it is under way. */
+static void hand_over(struct node *node)
+{
+    struct replica *replica = node->replica;
+    if (can_hand_over(replica)) {
+        node->drain.has_led = true;
+        if (changes_hand_over(replica)) {
+            LOG_INFO(node->log, "handing over leadership", LOG_U64("region", replica->region));
+            env_turn_wake(node->env);
+        }
     }
-    if (changes_hand_over(replica)) {
-        LOG_INFO(replica->node->log, "handing over leadership", LOG_U64("region", replica->region));
-    }
-    return true;
 }
 
 /* D1, D2 */
-static bool is_to_wait(struct node *node)
+static bool is_to_wait(const struct node *node)
 {
-    struct drain *drain = &node->drain;
-    struct replica *replica = node->replica;
-    if (is_handing_over(replica)) {
-        drain->has_led = true;
-        return true;
-    }
-    bool is_leaderless = drain->has_led && replica->role != RAFT_LEADER && replica->leader == 0;
-    return is_leaderless || node->forwarded_count > 0;
+    const struct replica *replica = node->replica;
+    bool is_leaderless =
+        node->drain.has_led && replica->role != RAFT_LEADER && replica->leader == 0;
+    return can_hand_over(replica) || is_leaderless || node->forwarded_count > 0;
 }
 
 void drain_begin(struct node *node, void (*done)(void *ctx), void *ctx)
@@ -40,17 +43,22 @@ void drain_begin(struct node *node, void (*done)(void *ctx), void *ctx)
         .done = done,
         .ctx = ctx,
     };
+    hand_over(node);
     drain_check(node);
+}
+
+void drain_tick(struct node *node)
+{
+    if (node->drain.is_begun) {
+        hand_over(node);
+    }
 }
 
 void drain_check(struct node *node)
 {
     struct drain *drain = &node->drain;
-    if (!drain->is_begun) {
-        return;
-    }
-    bool is_waiting = is_to_wait(node); /* also when it is over: D3 */
-    if (!drain->is_over && (!is_waiting || env_now_ms(node->env) >= drain->end_ms)) {
+    bool is_under_way = drain->is_begun && !drain->is_over;
+    if (is_under_way && (!is_to_wait(node) || env_now_ms(node->env) >= drain->end_ms)) {
         drain->is_over = true;
         drain->done(drain->ctx);
     }

@@ -25,7 +25,12 @@ struct drain {
 
 /* As node_drain. */
 void drain_begin(struct node *node, void (*done)(void *ctx), void *ctx);
-/* Looks whether it is over; nothing if it has not begun. Every turn and every tick. */
+/*
+ * Hands over if it leads (D3); nothing if it has not begun. Every tick, right behind the core's: a
+ * handover whose time is up goes on then, before anything is proposed in between.
+ */
+void drain_tick(struct node *node);
+/* Looks whether it is over. Every turn. */
 void drain_check(struct node *node);
 
 #endif

@@ -44,6 +44,7 @@ static void on_tick(struct env_timer *timer)
 {
     struct node *node = CONTAINER_OF(timer, struct node, tick);
     replica_tick(node->replica);
+    drain_tick(node);
     uint64_t ticks_per_second = 1000 / node->options.heartbeat_ms;
     if (ticks_per_second == 0 || node->replica->ticks % ticks_per_second == 0) {
         replica_compact(node->replica);

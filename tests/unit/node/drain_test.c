@@ -95,6 +95,35 @@ static void a_leader_without_a_quorum_does_not_wait(void **state)
     cluster_deinit(&cluster);
 }
 
+static bool are_both_level(void *ctx)
+{
+    const struct wait *wait = ctx;
+    struct node_status status = status_of(wait->cluster, wait->node);
+    return status.peer_count == 2 && status.peers[0].is_active && status.peers[1].is_active &&
+           status.peers[0].match_index == status.last_index &&
+           status.peers[1].match_index == status.last_index;
+}
+
+static void who_is_asked_to_lead_has_its_time(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    struct wait wait = {&cluster, leader, 0};
+    assert_true(turn_until(&cluster, are_both_level, &wait));
+    node_id asked = leader == 2 ? 2 : 3; /* of two alike the other one would be chosen */
+    assert_int_equal(node_transfer_leader(cluster.nodes[leader], asked), OK);
+    begin_drain(&draining, &cluster, leader);
+    assert_int_equal(status_of(&cluster, leader).transfer_target, asked);
+    drain_tick(cluster.nodes[leader]);
+    assert_int_equal(status_of(&cluster, leader).transfer_target, asked);
+    assert_true(turn_until(&cluster, is_drained, &draining));
+    cluster_deinit(&cluster);
+}
+
 /* As if the one that was asked to lead could not. */
 static void a_handover_that_does_not_happen_is_waited_for_no_longer_than_an_election(void **state)
 {
@@ -148,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_follower_does_not_wait),
         cmocka_unit_test(a_leader_without_a_quorum_does_not_wait),
         cmocka_unit_test(a_handover_that_does_not_happen_is_waited_for_no_longer_than_an_election),
+        cmocka_unit_test(who_is_asked_to_lead_has_its_time),
         cmocka_unit_test(who_is_elected_while_it_drains_hands_over_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
