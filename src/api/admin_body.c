@@ -1,8 +1,8 @@
 #include "api/admin_body.h"
 
 #include <json-c/json_object.h>
+#include <json-c/json_object_iterator.h>
 #include <json-c/json_tokener.h>
-#include <json-c/linkhash.h>
 #include <string.h>
 
 #include "api/suggest.h"
@@ -21,13 +21,18 @@ static const struct {
     {"learner", ADMIN_FIELD_LEARNER},
 };
 
+static bool is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 /* Also of a line's end, which an editor leaves behind. */
 static struct slice trim(struct slice text)
 {
-    while (text.size > 0 && memchr(" \t\r\n", text.data[text.size - 1], 4) != NULL) {
+    while (text.size > 0 && is_space(text.data[text.size - 1])) {
         text.size--;
     }
-    while (text.size > 0 && memchr(" \t\r\n", text.data[0], 4) != NULL) {
+    while (text.size > 0 && is_space(text.data[0])) {
         text.data++;
         text.size--;
     }
@@ -163,19 +168,20 @@ static err take_all(struct json_object *object, unsigned fields, unsigned *seen,
                     struct admin_spec *spec, struct problem *problem)
 {
     err e = OK;
-    json_object_object_foreach(object, name, value)
-    {
+    struct json_object_iterator end = json_object_iter_end(object);
+    for (struct json_object_iterator it = json_object_iter_begin(object);
+         e == OK && !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+        const char *name = json_object_iter_peek_name(&it);
+        struct json_object *value = json_object_iter_peek_value(&it);
         unsigned field = 0;
         for (size_t i = 0; i < ARRAY_COUNT(fields_known); i++) {
             if (strcmp(name, fields_known[i].name) == 0) {
                 field = (unsigned)fields_known[i].field & fields;
             }
         }
-        if (e == OK) {
-            e = field == 0 ? refuse_name(name, fields, problem)
-                           : take_field((enum admin_field)field, name, value, spec, problem);
-            *seen |= field;
-        }
+        e = field == 0 ? refuse_name(name, fields, problem)
+                       : take_field((enum admin_field)field, name, value, spec, problem);
+        *seen |= field;
     }
     return e;
 }

@@ -12,7 +12,7 @@ bool main_help_is_asked(int count, char *const *arguments, const struct main_com
 /* `command` NULL: of the program. */
 void main_help_print(const struct main_command *command, FILE *out);
 void main_help_program(FILE *out);
-/* Sets the note for an unknown `command` ("": none), with the nearest one. */
-void main_help_refuse(const char *command, struct err_note *note);
+/* Sets the note for an unknown command `name` ("": none), with the nearest one. */
+void main_help_refuse(const char *name, struct err_note *note);
 
 #endif

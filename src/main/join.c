@@ -32,6 +32,25 @@ static bool take_text(struct json_object *object, const char *name, char *target
     return true;
 }
 
+/* 16 digits, as they are written. */
+static bool take_cluster(struct json_object *object, uint64_t *out_id)
+{
+    char text[17];
+    *out_id = 0;
+    if (!take_text(object, "cluster_id", text, sizeof(text)) || strlen(text) != 16) {
+        return false;
+    }
+    for (const char *digit = text; *digit != '\0'; digit++) {
+        const char *digits = "0123456789abcdef";
+        const char *found = strchr(digits, *digit);
+        if (found == NULL) {
+            return false;
+        }
+        *out_id = *out_id << 4 | (uint64_t)(found - digits);
+    }
+    return *out_id != 0;
+}
+
 static bool take_member(struct json_object *object, struct join_place *place)
 {
     struct member *member = &place->members[place->member_count];
@@ -46,11 +65,9 @@ static bool take_member(struct json_object *object, struct join_place *place)
 
 static bool take_answer(struct json_object *object, struct join_place *place)
 {
-    char cluster[17];
     struct json_object *members = json_object_object_get(object, "members");
     if (!json_object_is_type(object, json_type_object) || !take_id(object, "id", &place->id) ||
-        !take_text(object, "cluster_id", cluster, sizeof(cluster)) ||
-        sscanf(cluster, "%16" SCNx64, &place->cluster_id) != 1 || place->cluster_id == 0 ||
+        !take_cluster(object, &place->cluster_id) ||
         !json_object_is_type(members, json_type_array)) {
         return false;
     }

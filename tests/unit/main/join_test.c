@@ -33,14 +33,18 @@ static void an_answer_of_somebody_else_is_refused(void **state)
         "hello",
         "[]",
         "{}",
-        "{\"id\":0,\"cluster_id\":\"ab\",\"members\":[{\"id\":1,\"peer_address\":\"a:1\"}]}",
-        "{\"id\":4,\"cluster_id\":\"\",\"members\":[{\"id\":1,\"peer_address\":\"a:1\"}]}",
-        "{\"id\":4,\"cluster_id\":\"0\",\"members\":[{\"id\":1,\"peer_address\":\"a:1\"}]}",
+        "{\"id\":0,\"cluster_id\":\"00000000000000ab\",\"members\":[{\"id\":1,\"peer_address\":\"a:"
+        "1\"}]}",
+        "{\"id\":4,\"cluster_id\":\"000000000000000g\",\"members\":[{\"id\":1,\"peer_address\":\"a:"
+        "1\"}]}",
+        "{\"id\":4,\"cluster_id\":\"0000000000000000\",\"members\":[{\"id\":1,\"peer_address\":\"a:"
+        "1\"}]}",
         "{\"id\":4,\"cluster_id\":\"0123456789abcdef0\",\"members\":[]}",
-        "{\"id\":4,\"cluster_id\":\"ab\",\"members\":[]}",
-        "{\"id\":4,\"cluster_id\":\"ab\",\"members\":{}}",
-        "{\"id\":4,\"cluster_id\":\"ab\",\"members\":[{\"id\":1}]}",
-        "{\"id\":4,\"cluster_id\":\"ab\",\"members\":[{\"id\":\"1\",\"peer_address\":\"a:1\"}]}",
+        "{\"id\":4,\"cluster_id\":\"00000000000000ab\",\"members\":[]}",
+        "{\"id\":4,\"cluster_id\":\"00000000000000ab\",\"members\":{}}",
+        "{\"id\":4,\"cluster_id\":\"00000000000000ab\",\"members\":[{\"id\":1}]}",
+        "{\"id\":4,\"cluster_id\":\"00000000000000ab\",\"members\":[{\"id\":\"1\",\"peer_address\":"
+        "\"a:1\"}]}",
     };
     for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
         struct join_place place;
