@@ -16,13 +16,15 @@ static bool is_quorum(const struct raft *raft, const struct id_set *voters, uint
 }
 
 /* A leader counts the copies of its own term's entries only; those before come with them
- * (Raft, 5.4.2). What it had heard of before it was elected may be of any term. */
+ * (Raft, 5.4.2). What it had heard of before it was elected may be of any term. One that stepped
+ * down since, in the same turn, does not know any more who had what. */
 void checker_check_commit(struct checker *checker, const struct host *host, const struct raft *raft,
                           const struct life *life)
 {
     uint64_t commit = raft->log.committed;
     uint64_t term = 0;
-    if (!life->is_leader || life->term != raft->term || commit == life->commit) {
+    if (!life->is_leader || raft->role != RAFT_LEADER || life->term != raft->term ||
+        commit == life->commit) {
         return;
     }
     if (raft_log_term(&raft->log, commit, &term) == OK && term != raft->term) {

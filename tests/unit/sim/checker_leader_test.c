@@ -110,6 +110,23 @@ static void older_entries_are_committed_with_one_of_the_term_or_before_the_elect
     assert_int_equal(checker_committed(sim->checker), 4);
 }
 
+/* Disk 7100002506: it committed and, by the same turn's tick, missed its quorum. */
+static void who_has_stepped_down_in_the_same_turn_does_not_know_who_had_what(void **state)
+{
+    (void)state;
+    struct sim *sim = three_nodes();
+    struct raft *raft = &node_of(sim, 1)->raft;
+    raft->tracker.conf.voters = (struct id_set){.count = 3, .ids = {1, 2, 3}};
+    leads(sim, 1, 2);
+    node_of(sim, 1)->terms[4] = 2;
+    raft->role = RAFT_FOLLOWER;
+    for (uint32_t i = 0; i < raft->tracker.count; i++) {
+        raft->tracker.members[i].match = 0;
+    }
+    commits(sim, 1, 4);
+    assert_int_equal(checker_committed(sim->checker), 4);
+}
+
 static void a_leader_may_propose_until_it_hands_over_and_after_it_has_given_up(void **state)
 {
     (void)state;
@@ -152,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leader_that_must_not_lead_or_propose_is_found),
+        cmocka_unit_test(who_has_stepped_down_in_the_same_turn_does_not_know_who_had_what),
         cmocka_unit_test(a_leader_may_propose_until_it_hands_over_and_after_it_has_given_up),
         cmocka_unit_test(a_change_before_the_last_one_is_applied_is_found),
         cmocka_unit_test(a_commit_by_an_older_entry_or_without_a_quorum_is_found),
