@@ -5,7 +5,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "node/node_int.h"
-#include "node/stall.h"
 
 /* Proposals handed to the core in one call: all are taken or none, so not too many. */
 #define PROPOSAL_CHUNK_MAX 256u
@@ -288,7 +287,6 @@ void replica_tick(struct replica *replica)
         repeat_questions(replica, now_ms);
         members_tick(replica, now_ms);
         changes_tick(replica, now_ms);
-        stall_tick(replica);
         snapshots_tick(replica, now_ms);
     }
     admin_requests_tick(replica, now_ms);

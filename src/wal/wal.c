@@ -94,7 +94,6 @@ static void begin_write(struct wal *wal)
     wal->writing = wal->gathering;
     wal->gathering = empty;
     wal->is_writing = true;
-    wal->writing_since_ms = env_now_ms(wal->options.env);
     wal->is_flush_wanted = false;
 
     struct wal_write *write = &wal->write;
@@ -317,11 +316,6 @@ void wal_stats_update(struct wal *wal)
 const struct wal_stats *wal_stats(const struct wal *wal)
 {
     return &wal->stats;
-}
-
-uint64_t wal_write_age_ms(const struct wal *wal)
-{
-    return wal->is_writing ? env_now_ms(wal->options.env) - wal->writing_since_ms : 0;
 }
 
 /* ---- appending ---- */

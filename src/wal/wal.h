@@ -125,7 +125,4 @@ struct wal_stats {
 /* Borrowed until the log is closed; current at every look. */
 const struct wal_stats *wal_stats(const struct wal *wal);
 
-/* For how long the batch that is being written has been with the disk; 0: none is. */
-uint64_t wal_write_age_ms(const struct wal *wal);
-
 #endif

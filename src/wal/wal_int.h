@@ -29,7 +29,6 @@ struct wal {
     struct wal_batch writing;
     struct wal_write write;
     bool is_writing;
-    uint64_t writing_since_ms;
     bool is_flush_wanted; /* since the batch was begun: it goes as soon as the writer is free */
     bool is_closing;
     bool is_copy_due; /* something changed that may leave the oldest segment nearly empty */

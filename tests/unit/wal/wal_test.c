@@ -1,5 +1,4 @@
 #include "wal/wal.h"
-#include "wal/wal_int.h"
 #include "wal_testing.h"
 
 #define SEGMENT_SIZE 8192u
@@ -72,18 +71,6 @@ static void close_makes_durable_what_was_never_flushed(void **state)
     fixture_open(fixture);
     expect_bounds(fixture, 1, 0, 10);
     expect_entries(fixture, 1, (struct raft_pos){1, 1}, 10, 100);
-}
-
-static void it_tells_for_how_long_the_disk_has_had_a_batch(void **state)
-{
-    struct fixture *fixture = *state;
-    uint64_t ticket = append(fixture, 1, (struct raft_pos){1, 1}, 1, 10);
-    assert_int_equal(wal_write_age_ms(fixture->wal), 0); /* not handed to it yet */
-    wal_flush(fixture->wal);
-    fixture->wal->writing_since_ms -= 3000; /* as if it had been then */
-    assert_true(wal_write_age_ms(fixture->wal) >= 3000);
-    fixture_wait(fixture, ticket);
-    assert_int_equal(wal_write_age_ms(fixture->wal), 0);
 }
 
 static void while_one_batch_syncs_the_next_one_gathers(void **state)
@@ -291,8 +278,6 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(entries_and_hard_state_survive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(close_makes_durable_what_was_never_flushed, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(it_tells_for_how_long_the_disk_has_had_a_batch, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(while_one_batch_syncs_the_next_one_gathers, setup,
                                         teardown),
