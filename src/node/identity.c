@@ -187,7 +187,8 @@ static err check_identity(const struct identity *found, const struct identity_cl
     if (found->is_joining) {
         return err_note_set(note, ERR_IDENTITY,
                             "%s was made to join cluster %016" PRIx64
-                            ", which has not taken it in yet: start it as a joining node again",
+                            " and has not noted yet that it was taken in: start it with --join and "
+                            "the URL of any member, as at first",
                             directory, found->cluster_id);
     }
     /* Who has joined does not know the founders any more, and does not need to. */

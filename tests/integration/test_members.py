@@ -115,6 +115,7 @@ class Members(harness.TestCase):
         self.assertEqual({row["role"] for row in members(third).values()},
                          {"leader", "follower"})
         # Who has joined needs to be told nobody any more.
+        third.wait_settled()
         third.stop()
         third.start(join=None, id=3, peer_listen=None)
         third.wait_ready()

@@ -159,7 +159,7 @@ static void who_joins_is_told_the_cluster_until_it_was_taken_in(void **state)
     identity.is_founded = true;
     assert_int_equal(identity_save(fixture->env, fixture->directory, &identity, &note), OK);
     assert_int_equal(claim(fixture, 4, "", &alone, &identity, &note), ERR_IDENTITY);
-    assert_non_null(strstr(note.text, "joining node again"));
+    assert_non_null(strstr(note.text, "start it with --join"));
     assert_int_equal(join(fixture, 0xabc, &identity, &note), OK);
     assert_true(identity.is_joining && identity.is_founded);
     identity.is_joining = false;
