@@ -110,7 +110,8 @@ struct raft_config {
     bool async_storage_writes; /* hand out committed entries only once they are durable here too */
     /*
      * Votes and their answers tell how far their sender knows the log to be committed, as those of
-     * raft-rs do, and the answer to a read tells it as well. Without it a change of members that
+     * raft-rs do, and the answer to a read tells it as well; a leader of an earlier term is told
+     * that it is over, as it is with check_quorum or pre_vote. Without it a change of members that
      * those who stay do not know to be committed can leave them without a leader for ever.
      */
     bool commit_hints;

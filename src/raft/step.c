@@ -38,10 +38,11 @@ static bool take_higher_term(struct raft *raft, const struct message *message)
 static void answer_lower_term(struct raft *raft, const struct message *message)
 {
     bool from_leader = message->type == MSG_APP || message->type == MSG_HEARTBEAT;
-    if (from_leader && (raft->config.check_quorum || raft->config.pre_vote)) {
-        /* We may be a candidate nobody listens to, by stickiness or for our log, while this leader
-         * cannot reach us for its lower term: it steps down on this, and the next election takes us
-         * in. */
+    const struct raft_config *config = &raft->config;
+    if (from_leader && (config->check_quorum || config->pre_vote || config->commit_hints)) {
+        /* We may be a candidate nobody listens to, by stickiness or for our log, or no voter by
+         * what we have applied, while this leader cannot reach us for its lower term: it steps down
+         * on this, and the next election takes us in. */
         struct message answer = {.type = MSG_APP_RESP, .to = message->from};
         raft_send(raft, &answer, NULL);
     } else if (message->type == MSG_PRE_VOTE) {

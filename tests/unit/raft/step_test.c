@@ -39,15 +39,17 @@ static void a_pre_vote_changes_nobodys_term(void **state)
 static void a_leader_of_the_past_learns_that_it_is_over(void **state)
 {
     (void)state;
-    for (int with_check = 0; with_check <= 1; with_check++) {
+    for (int option = 0; option <= 3; option++) {
         struct raft_config config = default_config();
-        config.check_quorum = with_check == 1;
+        config.check_quorum = option == 1;
+        config.pre_vote = option == 2;
+        config.commit_hints = option == 3;
         struct solo solo;
         solo_init(&solo, &config, 5, 1, log_terms, 3);
         struct message beat = {.type = MSG_HEARTBEAT, .from = 3, .to = 1, .term = 3};
         assert_int_equal(raft_step(solo.raft, &beat), OK);
         const struct raft_ready *ready = solo_ready(&solo);
-        assert_int_equal(ready->after_persist_count, with_check);
+        assert_int_equal(ready->after_persist_count, option == 0 ? 0 : 1);
         assert_int_equal(solo.raft->leader, 0);
         solo_deinit(&solo);
     }
