@@ -22,6 +22,16 @@ passed=0
 failed=0
 failures=()
 
+# what_failed FILE: of a ctest run's output, the failing tests and the words of what they asked for.
+what_failed() {
+    local pattern='\*\*\*(Failed|Timeout|Exception|Not Run)'
+    pattern+='|^(FAIL|ERROR): |^[A-Za-z.]*(Error|Exception): '                # unittest
+    pattern+='|\[  FAILED  \]|^\[   LINE|assert failed'                       # cmocka, ASSERT
+    pattern+='|^==[0-9]+==ERROR|^SUMMARY: |WARNING: Thread|runtime error: '   # sanitizers
+    pattern+='|error: '                                                      # compilers, linters
+    grep -E "$pattern" "$1" | head -n 40 || true
+}
+
 # run PRESET TITLE CTEST-ARGUMENTS...: one ctest run, counted.
 run() {
     local preset=$1 title=$2 output=build/$1.ctest
@@ -44,19 +54,20 @@ run() {
     failed=$((failed + run_failed))
     passed=$((passed + run_total - run_failed))
     if [ "$run_failed" -gt 0 ]; then
-        failures+=("$title: $run_failed failed, see $output")
+        failures+=("$title: $run_failed failed, see $output"$'\n'"$(what_failed "$output")")
     fi
 }
 
 # step TITLE COMMAND...: anything that is one test by itself.
 step() {
-    local title=$1
+    local title=$1 output=build/step.out
     shift
-    if "$@" </dev/null; then
+    mkdir -p build
+    if "$@" </dev/null 2>&1 | tee "$output"; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
-        failures+=("$title")
+        failures+=("$title"$'\n'"$(tail -n 40 "$output")")
     fi
 }
 
