@@ -1,5 +1,6 @@
 #include "sim/admin.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,7 +31,8 @@ struct errand {
     node_id target;
     struct node_change change;
     struct member members[MEMBERS_MAX];
-    enum sim_count counted; /* what it counts as if it is done */
+    struct node_admin request; /* in place of `change`, if it is asked as operators do */
+    enum sim_count counted;    /* what it counts as if it is done */
 };
 
 struct admin {
@@ -40,6 +42,7 @@ struct admin {
     struct errand *changes[CHANGES_MAX]; /* under way */
     uint32_t change_count;
     struct conf_state answered; /* what the last answered change has made; at first the founders */
+    bool is_any_unknown;        /* a request may still be carried out, or not */
 };
 
 static void on_duty(struct world_event *event);
@@ -94,12 +97,12 @@ static struct host *lost_member(const struct admin *admin)
 }
 
 /* Whether the present leader's configuration is all there is: nobody has seen a later term, and no
- * change is on its way in its log. */
-static bool is_certain(const struct admin *admin)
+ * change is on its way in its log, nor asked for, but as many as `change_count`. */
+static bool is_certain_but_for(const struct admin *admin, uint32_t change_count)
 {
     const struct host *leader = checker_leader(admin->sim->checker);
     const struct raft *lead = leader != NULL ? host_raft(leader) : NULL;
-    if (lead == NULL || admin->change_count > 0 ||
+    if (lead == NULL || admin->change_count > change_count ||
         lead->log.applied != raft_log_last_index(&lead->log)) {
         return false;
     }
@@ -127,8 +130,8 @@ static bool all_members_are_whole(const struct admin *admin, const struct conf_s
 bool admin_may_lose(const struct admin *admin, const struct host *host)
 {
     const struct membership *membership = membership_of(admin);
-    return membership != NULL && is_certain(admin) && membership->conf.voters_outgoing.count == 0 &&
-           membership->conf.voters.count >= 3 &&
+    return membership != NULL && is_certain_but_for(admin, 0) &&
+           membership->conf.voters_outgoing.count == 0 && membership->conf.voters.count >= 3 &&
            conf_state_equal(&membership->conf, &admin->answered) &&
            id_set_has(&membership->conf.voters, host->number) &&
            all_members_are_whole(admin, &membership->conf);
@@ -249,7 +252,11 @@ static void change_add_member(struct errand *errand, const struct host *host, bo
 static bool is_being_changed(const struct admin *admin, node_id id)
 {
     for (uint32_t i = 0; i < admin->change_count; i++) {
+        const struct admin_spec *spec = &admin->changes[i]->request.spec;
         const struct conf_change *change = &admin->changes[i]->change.change;
+        if (spec->op != 0 && (spec->id == id || spec->old == id)) {
+            return true;
+        }
         for (uint32_t j = 0; j < change->count; j++) {
             if (change->changes[j].id == id) {
                 return true;
@@ -337,6 +344,117 @@ static void remove_one(struct admin *admin, struct host *asked, const struct con
     }
 }
 
+/* ---- requests: the same through node_admin, which any node takes ---- */
+
+/* What an answer of OK says is so, unless something else has changed it since. */
+static void check_answer(const struct admin *admin, const struct admin_spec *spec)
+{
+    const struct membership *membership = membership_of(admin);
+    if (membership == NULL || admin->change_count > 1 || admin->is_any_unknown ||
+        spec->op == ADMIN_TRANSFER) {
+        return;
+    }
+    bool is_in = conf_state_has(&membership->conf, spec->id);
+    bool is_old_in = spec->op == ADMIN_REPLACE && conf_state_has(&membership->conf, spec->old);
+    if (is_in != (spec->op != ADMIN_REMOVE) || is_old_in) {
+        sim_fail(admin->sim, "request %d of member %" PRIu64 " was answered, and is not so",
+                 (int)spec->op, spec->id);
+    }
+}
+
+static void request_done(struct node_admin *request, err e, struct slice text)
+{
+    (void)text;
+    struct errand *errand = CONTAINER_OF(request, struct errand, request);
+    struct admin *admin = errand->admin;
+    struct sim *sim = admin->sim;
+    world_trace(sim->world, "request", errand->host->number, (uint64_t)e,
+                (uint64_t)request->spec.op);
+    admin->is_any_unknown = admin->is_any_unknown || e == ERR_OUTCOME_UNKNOWN;
+    if (e == OK) {
+        sim_count(sim, errand->counted, 1);
+        sim_count(sim, SIM_REQUEST, 1);
+        check_answer(admin, &request->spec);
+        const struct membership *membership = membership_of(admin);
+        if (membership != NULL && is_certain_but_for(admin, 1)) {
+            admin->answered = membership->conf;
+        }
+    }
+    errand_free(errand);
+}
+
+static void run_request(struct errand *errand)
+{
+    errand->request.deadline_ms = env_now_ms(errand->host->env) + PATIENCE_MS;
+    errand->request.done = request_done;
+    node_admin(errand->host->node, &errand->request);
+}
+
+static struct errand *request_new(struct admin *admin, struct host *asked, enum sim_count counted,
+                                  enum admin_op op)
+{
+    struct errand *errand = change_new(admin, asked, counted);
+    errand->run = run_request;
+    errand->request.spec.op = op;
+    return errand;
+}
+
+/* ADD, or REPLACE of `old`. Nothing if no machine is left. */
+static void request_to_bring(struct admin *admin, struct host *asked, node_id old,
+                             uint32_t reserved)
+{
+    struct host *host = host_to_add(admin, reserved);
+    if (host == NULL) {
+        return;
+    }
+    struct errand *errand =
+        request_new(admin, asked, old == 0 ? SIM_MEMBER_ADDED : SIM_MEMBER_REPLACED,
+                    old == 0 ? ADMIN_ADD : ADMIN_REPLACE);
+    struct admin_spec *spec = &errand->request.spec;
+    spec->id = host->number;
+    spec->old = old;
+    spec->is_learner = prng_below(&admin->chance, 4) == 0;
+    (void)snprintf(spec->address, sizeof(spec->address), "%s", host->address);
+    errand_send(errand);
+}
+
+static void request_about(struct admin *admin, struct host *asked, enum admin_op op,
+                          enum sim_count counted, node_id id)
+{
+    struct errand *errand = request_new(admin, asked, counted, op);
+    errand->request.spec.id = id;
+    errand_send(errand);
+}
+
+static void request_something(struct admin *admin, struct host *asked,
+                              const struct conf_state *conf)
+{
+    const struct id_set *learners = &conf->learners;
+    switch (prng_below(&admin->chance, 4)) {
+    case 0:
+        if (conf->voters.count + learners->count < 8) {
+            request_to_bring(admin, asked, 0, HOSTS_RESERVED);
+        }
+        break;
+    case 1:
+        request_to_bring(admin, asked, any_of(admin, &conf->voters), HOSTS_RESERVED);
+        break;
+    case 2:
+        if (learners->count > 0) {
+            request_about(admin, asked, ADMIN_PROMOTE, SIM_MEMBER_ROLE, any_of(admin, learners));
+        }
+        break;
+    default:
+        if (conf->voters.count >= 3) {
+            request_about(admin, asked, ADMIN_REMOVE, SIM_MEMBER_REMOVED,
+                          any_of(admin, &conf->voters));
+        }
+        break;
+    }
+}
+
+/* ---- changes of all kinds ---- */
+
 /* Some go and others come, in one joint step: nobody goes without a successor, but who is lost. */
 static void replace(struct admin *admin, struct host *asked, const struct id_set *old)
 {
@@ -411,6 +529,14 @@ static void change_something(struct admin *admin, struct host *asked, const stru
     }
 }
 
+/* Whom a request is sent to; NULL: who was drawn is down. */
+static struct host *any_host_up(struct admin *admin)
+{
+    const struct sim *sim = admin->sim;
+    struct host *host = sim->hosts[1 + prng_below(&admin->chance, sim->host_count)];
+    return host_is_up(host) ? host : NULL;
+}
+
 /* Who leads, or, asked in haste, believes to lead; NULL: nobody. */
 static struct host *whom_to_ask(struct admin *admin)
 {
@@ -431,7 +557,12 @@ static void ask(struct admin *admin, struct host *asked)
     uint32_t under_way = admin->change_count;
     const struct conf_state *conf = &host_replica(asked)->membership.conf;
     while (count > 0 && admin->change_count < (is_hasty ? CHANGES_MAX : 1)) {
-        change_something(admin, asked, conf);
+        struct host *anybody = any_host_up(admin);
+        if (anybody != NULL && chance_hits(&admin->chance, admin->sim->plan.change_by_request)) {
+            request_something(admin, anybody, conf);
+        } else {
+            change_something(admin, asked, conf);
+        }
         count--;
     }
     if (is_hasty && admin->change_count > under_way) {
@@ -469,7 +600,15 @@ void admin_transfer(struct admin *admin)
 {
     const struct membership *membership = membership_of(admin);
     struct host *leader = checker_leader(admin->sim->checker);
-    if (membership != NULL) {
+    struct host *anybody = any_host_up(admin);
+    if (membership == NULL) {
+        return;
+    }
+    if (anybody != NULL && admin->change_count < CHANGES_MAX &&
+        chance_hits(&admin->chance, admin->sim->plan.change_by_request)) {
+        request_about(admin, anybody, ADMIN_TRANSFER, SIM_TRANSFER,
+                      any_of(admin, &membership->conf.voters));
+    } else {
         struct errand *errand = errand_new(admin, leader, run_transfer);
         errand->target = any_of(admin, &membership->conf.voters);
         errand_send(errand);
@@ -521,6 +660,18 @@ static void leave_joint(struct admin *admin)
     errand_send(change_new(admin, checker_leader(admin->sim->checker), SIM_MEMBER_REPLACED));
 }
 
+/* By a request, too; but an id that was drawn before may not be taken by one. */
+static void replace_lost(struct admin *admin, struct host *lost)
+{
+    struct host *anybody = any_host_up(admin);
+    if (anybody != NULL && chance_hits(&admin->chance, admin->sim->plan.change_by_request / 2)) {
+        request_to_bring(admin, anybody, lost->number, 0);
+    } else {
+        struct id_set old = {.count = 1, .ids = {lost->number}};
+        replace(admin, checker_leader(admin->sim->checker), &old);
+    }
+}
+
 static void on_duty(struct world_event *event)
 {
     struct admin *admin = CONTAINER_OF(event, struct admin, duty);
@@ -534,8 +685,7 @@ static void on_duty(struct world_event *event)
                 leave_joint(admin);
             }
         } else if (lost != NULL) {
-            struct id_set old = {.count = 1, .ids = {lost->number}};
-            replace(admin, checker_leader(admin->sim->checker), &old);
+            replace_lost(admin, lost);
         }
     }
     world_schedule(admin->sim->world, event, world_now_ns(admin->sim->world) + DUTY_NS);

@@ -139,6 +139,7 @@ static void draw_weights(struct plan *plan, struct prng *prng)
 static void draw_changes(struct plan *plan, struct prng *prng)
 {
     plan->is_admin_hasty = plan->profile != PLAN_QUIET && draw_bool(prng);
+    plan->change_by_request = (uint32_t)DRAW_OF(prng, 0, 300000, 900000);
     plan->changes = (struct plan_changes){.add = 4, .remove = 2, .replace = 2, .role = 2};
     if (plan->is_admin_hasty) {
         plan->changes.add = 1 + weight(prng, 5);

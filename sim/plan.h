@@ -99,7 +99,8 @@ struct plan {
     uint64_t down_ns;         /* from a crash to the restart, on average */
     uint32_t leader_crash;    /* per million elections: who is elected dies before it gets far */
     struct plan_changes changes;
-    bool is_admin_hasty;     /* asks for changes on end (admin.h) */
+    uint32_t change_by_request; /* per million changes: any node is asked, as operators do */
+    bool is_admin_hasty;        /* asks for changes on end (admin.h) */
     uint32_t change_at_once; /* then: per million elections, who is elected is asked for changes */
     uint32_t change_cut;     /* and per million requests, who is asked is cut off soon */
     struct plan_weights weights;

@@ -61,6 +61,7 @@ struct admin;
     X(MEMBER_REMOVED, "members removed")                                                           \
     X(MEMBER_REPLACED, "members replaced in a joint step")                                         \
     X(MEMBER_ROLE, "promotions and demotions")                                                     \
+    X(REQUEST, "membership requests carried out by whoever leads")                                 \
     X(TRANSFER, "leadership transfers")                                                            \
     X(CAMPAIGN, "campaigns by request")                                                            \
     X(FORGET_LEADER, "leaders forgotten by request")                                               \

@@ -84,5 +84,24 @@ NODE = [
         text="        .modified_ms = region->clock_ms,",
         becomes="        .modified_ms = env_wall_ms(store->options.env),",
     ),
+    Mutant(
+        name="request-answered-and-not-begun",
+        bug="The leader answers a request about members without changing anything.",
+        seen="adr 22",
+        file="node/admin_requests.c",
+        text="    changes_begin(replica, &request->change);",
+        becomes="    finish(request, OK, SLICE_EMPTY);",
+        profile="membership",
+    ),
+    Mutant(
+        name="request-lost-on-its-way-answered",
+        bug="A request whose leader is lost is told to be done.",
+        seen="adr 22; A2",
+        file="node/admin_requests.c",
+        text="""\
+            request->spec.is_again = true; /* A2 */
+            put_off(request, ERR_NO_LEADER);""",
+        becomes="            finish(request, OK, SLICE_EMPTY);",
+        profile="membership",
+    ),
 ]
-
