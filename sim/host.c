@@ -310,9 +310,12 @@ static void on_closing(struct world_event *event)
 }
 
 /* The node may be in the middle of its turn: it is closed after that. */
-static void on_drained(void *ctx)
+static void on_drained(struct node_drain *drain, err e)
 {
-    struct host *host = ctx;
+    struct host *host = CONTAINER_OF(drain, struct host, drain);
+    if (e != OK) {
+        return; /* it is gone already */
+    }
     struct world *world = host->sim->world;
     world_schedule(world, &host->closing, world_now_ns(world));
 }
@@ -320,7 +323,8 @@ static void on_drained(void *ctx)
 static void drain_node(void *ctx)
 {
     struct host *host = ctx;
-    node_drain(host->node, on_drained, host);
+    host->drain = (struct node_drain){.is_final = true, .done = on_drained};
+    node_drain(host->node, &host->drain);
 }
 
 void host_stop(struct host *host)

@@ -65,6 +65,7 @@ struct host {
 
     struct world_event restart;
     struct world_event closing; /* it has drained */
+    struct node_drain drain;
     bool is_stopping;
     char last_words[ERR_NOTE_SIZE]; /* why the last life ended by itself, or did not begin */
     char log_lines[HOST_LOG_LINES][HOST_LOG_LINE_SIZE]; /* a ring of what the node logged */

@@ -32,6 +32,7 @@ struct server {
     struct node *node;
     struct api *api;
     struct http_server *http;
+    struct node_drain drain;
     struct gauge build_info;
     char build_labels[128];
     bool is_draining;
@@ -178,16 +179,18 @@ static void drained(void *ctx)
     env_uv_stop(server->env);
 }
 
-static void handed_over(void *ctx)
+static void handed_over(struct node_drain *drain, err e)
 {
-    struct server *server = ctx;
+    struct server *server = CONTAINER_OF(drain, struct server, drain);
+    ASSERT(e == OK); /* nobody can undo it, and the node is closed after this */
     http_server_drain(server->http, server->options->shutdown_timeout_ms, drained, server);
 }
 
 static void drain(struct server *server)
 {
     server->is_draining = true;
-    node_drain(server->node, handed_over, server);
+    server->drain = (struct node_drain){.is_final = true, .done = handed_over};
+    node_drain(server->node, &server->drain);
 }
 
 static void on_signal(void *ctx, int number)

@@ -32,19 +32,57 @@ static bool is_to_wait(const struct node *node)
     return can_hand_over(replica) || is_leaderless || node->forwarded_count > 0;
 }
 
-void drain_begin(struct node *node, void (*done)(void *ctx), void *ctx)
+static void answer(struct node_drain *request, err e)
+{
+    list_remove(&request->link);
+    request->done(request, e);
+}
+
+static void answer_all(struct drain *drain, err e)
+{
+    /* Who is answered may ask again: that one is no part of it. */
+    struct list waiting;
+    list_init(&waiting);
+    list_splice_back(&waiting, &drain->waiting);
+    while (!list_is_empty(&waiting)) {
+        answer(CONTAINER_OF(waiting.next, struct node_drain, link), e);
+    }
+}
+
+void drain_init(struct drain *drain)
+{
+    *drain = (struct drain){.is_begun = false};
+    list_init(&drain->waiting);
+}
+
+void drain_begin(struct node *node, struct node_drain *request)
 {
     struct drain *drain = &node->drain;
-    ASSERT(done != NULL);
-    ASSERT(!drain->is_begun);
-    *drain = (struct drain){
-        .is_begun = true,
-        .end_ms = env_now_ms(node->env) + node->options.election_timeout_ms,
-        .done = done,
-        .ctx = ctx,
-    };
+    if (!drain->is_begun) {
+        LOG_INFO(node->log, "draining");
+    }
+    drain->is_begun = true;
+    drain->is_final = drain->is_final || request->is_final;
+    request->end_ms = env_now_ms(node->env) + node->options.election_timeout_ms;
+    list_push_back(&drain->waiting, &request->link);
     hand_over(node);
     drain_check(node);
+}
+
+err drain_undo(struct node *node)
+{
+    struct drain *drain = &node->drain;
+    if (drain->is_final) {
+        return ERR_DRAINING;
+    }
+    if (drain->is_begun) {
+        LOG_INFO(node->log, "not draining any more: requests are taken");
+    }
+    drain->is_begun = false;
+    drain->is_over = false;
+    drain->has_led = false;
+    answer_all(drain, ERR_CONFLICT);
+    return OK;
 }
 
 void drain_tick(struct node *node)
@@ -57,9 +95,17 @@ void drain_tick(struct node *node)
 void drain_check(struct node *node)
 {
     struct drain *drain = &node->drain;
-    bool is_under_way = drain->is_begun && !drain->is_over;
-    if (is_under_way && (!is_to_wait(node) || env_now_ms(node->env) >= drain->end_ms)) {
-        drain->is_over = true;
-        drain->done(drain->ctx);
+    if (list_is_empty(&drain->waiting)) {
+        return;
     }
+    struct node_drain *first = CONTAINER_OF(drain->waiting.next, struct node_drain, link);
+    if (!is_to_wait(node) || env_now_ms(node->env) >= first->end_ms) {
+        drain->is_over = true;
+        answer_all(drain, OK);
+    }
+}
+
+void drain_close(struct node *node)
+{
+    answer_all(&node->drain, ERR_DRAINING);
 }

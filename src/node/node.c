@@ -361,6 +361,7 @@ err node_open(struct node **out_node, const struct node_options *options, struct
     node->env = options->env;
     node->log = options->log;
     fill_defaults(&node->options);
+    drain_init(&node->drain);
     snapshots_init(&node->snapshots, env_random(node->env));
     ASSERT(!options->is_joining || options->cluster_id != 0);
     err e = open_all(node, note);
@@ -380,9 +381,15 @@ err node_open(struct node **out_node, const struct node_options *options, struct
     return OK;
 }
 
-void node_drain(struct node *node, void (*done)(void *ctx), void *ctx)
+void node_drain(struct node *node, struct node_drain *drain)
 {
-    drain_begin(node, done, ctx);
+    ASSERT(drain->done != NULL);
+    drain_begin(node, drain);
+}
+
+err node_undrain(struct node *node)
+{
+    return drain_undo(node);
 }
 
 void node_close(struct node *node)
@@ -394,6 +401,7 @@ void node_close(struct node *node)
         env_turn_remove(node->env, &node->turn);
         env_timer_deinit(&node->tick);
     }
+    drain_close(node);
     struct replica *replica = node->replica;
     /* From here on nothing that the disk or a peer still reports finds a replica. */
     node->replica = NULL;

@@ -93,14 +93,30 @@ MUST_USE err node_look_at(struct env *env, const char *data_directory,
 MUST_USE err node_open(struct node **out_node, const struct node_options *options,
                        struct err_note *note);
 
+/* Somebody who wants the node drained; a field of its owner, which keeps it until `done`. */
+struct node_drain {
+    /* In: */
+    bool is_final; /* the node is to be closed then: nobody can undo it any more */
+    /* OK: drained. ERR_CONFLICT: it was undone before. ERR_DRAINING: the node ended before. */
+    void (*done)(struct node_drain *drain, err e);
+    /* The node's own: */
+    struct list link;
+    uint64_t end_ms;
+};
+
 /*
- * Prepares the node's end: it hands over what it leads. Requests are taken until it knows who leads
- * next, or an election timeout has passed; a node that has nobody to hand over to does not wait.
- * From then on new ones are refused with ERR_DRAINING, what is at work goes on, and `done` is
- * called, once, also from within this call; not if the node is closed before. `done` may call
- * everything here but node_close. Once a node.
+ * Drains the node: it hands over what it leads. Requests are taken until it knows who leads next,
+ * or an election timeout has passed; a node that has nobody to hand over to does not wait. From
+ * then on new ones are refused with ERR_DRAINING and what is at work goes on; the node goes on as
+ * a member. `done` is called once, also from within this call, and may call everything here but
+ * node_close. It may be asked for again, and by several at a time.
  */
-void node_drain(struct node *node, void (*done)(void *ctx), void *ctx);
+void node_drain(struct node *node, struct node_drain *drain);
+/*
+ * The node takes requests again; who waits in node_drain is told. OK also if it was not draining.
+ * ERR_DRAINING: it is about to end.
+ */
+MUST_USE err node_undrain(struct node *node);
 
 /* Answers what is left (ERR_DRAINING or ERR_OUTCOME_UNKNOWN), syncs, closes everything. NULL:
  * no-op. */

@@ -33,6 +33,11 @@ static double read_is_leader(void *ctx)
     return of_ctx(ctx)->replica->role == RAFT_LEADER ? 1 : 0;
 }
 
+static double read_is_draining(void *ctx)
+{
+    return of_ctx(ctx)->drain.is_begun ? 1 : 0;
+}
+
 static double read_pending_writes(void *ctx)
 {
     return (double)of_ctx(ctx)->replica->writes.count;
@@ -195,6 +200,8 @@ static const struct {
     {METRIC("raft_applied_index"), "Highest applied index.", false, read_applied},
     {METRIC("raft_has_leader"), "1 if a leader is known.", false, read_has_leader},
     {METRIC("raft_is_leader"), "1 if this node leads.", false, read_is_leader},
+    {METRIC("draining"), "1 while new requests are, or are about to be, refused.", false,
+     read_is_draining},
     {METRIC("writes_pending"), "Writes that wait for their outcome.", false, read_pending_writes},
     {METRIC("reads_pending"), "Linearizable reads that wait.", false, read_pending_reads},
     {METRIC("revision"), "Revision of the applied state.", false, read_revision},

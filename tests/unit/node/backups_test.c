@@ -117,8 +117,8 @@ static void a_node_that_ends_ends_them(void **state)
     stop_node(&cluster, 0);
     assert_int_equal(taking.e, ERR_DRAINING);
     start_node(&cluster, 0);
-    int drained = 0;
-    node_drain(cluster.nodes[0], count_call, &drained);
+    struct drained drained;
+    drain(cluster.nodes[0], &drained);
     begin(&cluster, &taking);
     assert_int_equal(taking.e, ERR_DRAINING);
     cluster_deinit(&cluster);

@@ -7,7 +7,7 @@ static void only_the_leader_takes_a_change_and_others_say_who_that_is(void **sta
     (void)state;
     struct cluster cluster;
     struct changing changing;
-    int drained = 0;
+    struct drained drained;
     cluster_init(&cluster, 3);
     assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
     uint32_t leader = leader_of(&cluster);
@@ -16,7 +16,7 @@ static void only_the_leader_takes_a_change_and_others_say_who_that_is(void **sta
     assert_int_equal(changing.answers, 1);
     assert_int_equal(changing.e, ERR_NOT_LEADER);
     assert_int_equal(changing.change.leader, leader + 1);
-    node_drain(cluster.nodes[leader], count_call, &drained);
+    drain(cluster.nodes[leader], &drained);
     begin_change(&cluster, leader, &changing, &add, &cluster.members[3], 1);
     assert_int_equal(changing.e, ERR_DRAINING);
     cluster_deinit(&cluster);

@@ -5,18 +5,18 @@
 struct draining {
     struct cluster *cluster;
     uint32_t node;
-    int done;
+    struct drained drained;
 };
 
 static bool is_drained(void *ctx)
 {
-    return ((struct draining *)ctx)->done > 0;
+    return ((struct draining *)ctx)->drained.count > 0;
 }
 
 static void begin_drain(struct draining *draining, struct cluster *cluster, uint32_t node)
 {
     *draining = (struct draining){.cluster = cluster, .node = node};
-    node_drain(cluster->nodes[node], count_call, &draining->done);
+    drain(cluster->nodes[node], &draining->drained);
 }
 
 static struct node_status status_of(const struct cluster *cluster, uint32_t node)
@@ -40,7 +40,7 @@ static void a_leader_hands_over_and_takes_writes_until_another_one_leads(void **
     put_at_least_once(&cluster, leader, "a", "1");
     uint64_t term = status_of(&cluster, leader).term;
     begin_drain(&draining, &cluster, leader);
-    assert_int_equal(draining.done, 0);
+    assert_int_equal(draining.drained.count, 0);
     assert_true(status_of(&cluster, leader).is_draining);
     begin_put(&cluster, leader, &own, "b", "2", 10000);
     begin_put(&cluster, (leader + 1) % 3, &forwarded, "c", "3", 10000);
@@ -56,7 +56,7 @@ static void a_leader_hands_over_and_takes_writes_until_another_one_leads(void **
     assert_true(turn_until(&cluster, is_written, &forwarded));
     assert_int_equal(own.result.e, OK);
     assert_int_equal(forwarded.result.e, OK);
-    assert_int_equal(draining.done, 1);
+    assert_int_equal(draining.drained.count, 1);
     cluster_deinit(&cluster);
 }
 
@@ -69,7 +69,7 @@ static void a_follower_does_not_wait(void **state)
     assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
     uint32_t leader = leader_of(&cluster);
     begin_drain(&draining, &cluster, (leader + 1) % 3);
-    assert_int_equal(draining.done, 1);
+    assert_int_equal(draining.drained.count, 1);
     assert_int_equal(find_leader(&cluster), leader);
     cluster_deinit(&cluster);
 }
@@ -91,7 +91,7 @@ static void a_leader_without_a_quorum_does_not_wait(void **state)
     stop_node(&cluster, (draining.node + 2) % 3);
     assert_true(turn_until(&cluster, has_lost_its_quorum, &draining));
     begin_drain(&draining, &cluster, draining.node);
-    assert_int_equal(draining.done, 1);
+    assert_int_equal(draining.drained.count, 1);
     cluster_deinit(&cluster);
 }
 
@@ -166,7 +166,68 @@ static void who_is_elected_while_it_drains_hands_over_again(void **state)
     uint64_t term = status_of(&cluster, leader).term;
     struct wait wait = {&cluster, follower, term + 2};
     assert_true(turn_until(&cluster, has_passed_on, &wait));
-    assert_int_equal(draining.done, 1);
+    assert_int_equal(draining.drained.count, 1);
+    cluster_deinit(&cluster);
+}
+
+static void it_can_be_undone(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining;
+    struct drained again;
+    struct writing writing;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t follower = (leader_of(&cluster) + 1) % 3;
+    assert_int_equal(node_undrain(cluster.nodes[follower]), OK); /* it was not draining */
+    begin_drain(&draining, &cluster, follower);
+    begin_put(&cluster, follower, &writing, "a", "1", 10000);
+    assert_int_equal(writing.result.e, ERR_DRAINING);
+    drain(cluster.nodes[follower], &again);
+    assert_int_equal(again.count, 1);
+    assert_int_equal(again.e, OK);
+    assert_int_equal(node_undrain(cluster.nodes[follower]), OK);
+    assert_false(status_of(&cluster, follower).is_draining);
+    put_at_least_once(&cluster, follower, "a", "1");
+    cluster_deinit(&cluster);
+}
+
+static void who_waits_is_told_that_it_was_undone(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    begin_drain(&draining, &cluster, leader);
+    assert_int_equal(draining.drained.count, 0);
+    assert_int_equal(node_undrain(cluster.nodes[leader]), OK);
+    assert_int_equal(draining.drained.count, 1);
+    assert_int_equal(draining.drained.e, ERR_CONFLICT);
+    put_at_least_once(&cluster, leader, "a", "1");
+    assert_int_equal(draining.drained.count, 1);
+    cluster_deinit(&cluster);
+}
+
+static void the_end_of_the_process_cannot_be_undone(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining;
+    struct drained end = {.drain = {.is_final = true, .done = on_drained}};
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    begin_drain(&draining, &cluster, leader);
+    node_drain(cluster.nodes[leader], &end.drain);
+    assert_int_equal(node_undrain(cluster.nodes[leader]), ERR_DRAINING);
+    assert_true(status_of(&cluster, leader).is_draining);
+    stop_node(&cluster, leader); /* before anybody else leads */
+    assert_int_equal(draining.drained.count, 1);
+    assert_int_equal(draining.drained.e, ERR_DRAINING);
+    assert_int_equal(end.count, 1);
     cluster_deinit(&cluster);
 }
 
@@ -179,6 +240,9 @@ int main(void)
         cmocka_unit_test(a_handover_that_does_not_happen_is_waited_for_no_longer_than_an_election),
         cmocka_unit_test(who_is_asked_to_lead_has_its_time),
         cmocka_unit_test(who_is_elected_while_it_drains_hands_over_again),
+        cmocka_unit_test(it_can_be_undone),
+        cmocka_unit_test(who_waits_is_told_that_it_was_undone),
+        cmocka_unit_test(the_end_of_the_process_cannot_be_undone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

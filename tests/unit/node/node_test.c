@@ -103,12 +103,12 @@ static void draining_refuses_and_closing_answers_everybody(void **state)
     struct cluster cluster;
     struct writing proposed;
     struct writing refused;
-    int drained = 0;
+    struct drained drained;
     cluster_init(&cluster, 1);
     put_at_least_once(&cluster, 0, "a", "1");
     begin_put(&cluster, 0, &proposed, "b", "2", 10000);
-    node_drain(cluster.nodes[0], count_call, &drained);
-    assert_int_equal(drained, 1); /* alone, it has nobody to wait for */
+    drain(cluster.nodes[0], &drained);
+    assert_int_equal(drained.count, 1); /* alone, it has nobody to wait for */
     begin_put(&cluster, 0, &refused, "c", "3", 10000);
     assert_int_equal(refused.answers, 1);
     assert_int_equal(refused.result.e, ERR_DRAINING);

@@ -545,10 +545,24 @@ static inline bool is_removed(void *ctx)
     return status.is_removed;
 }
 
-/* What node_drain is told in tests. */
-static inline void count_call(void *ctx)
+/* A node_drain in tests, and how it was answered. */
+struct drained {
+    struct node_drain drain;
+    int count;
+    err e;
+};
+
+static inline void on_drained(struct node_drain *drain, err e)
 {
-    (*(int *)ctx)++;
+    struct drained *drained = CONTAINER_OF(drain, struct drained, drain);
+    drained->count++;
+    drained->e = e;
+}
+
+static inline void drain(struct node *node, struct drained *drained)
+{
+    *drained = (struct drained){.drain = {.done = on_drained}};
+    node_drain(node, &drained->drain);
 }
 
 static inline bool leads(void *ctx)
