@@ -54,6 +54,9 @@ static inline bool api_method_is_unsafe(enum http_method method)
 MUST_USE err api_kv_prepare(struct exchange *x, struct problem *problem);
 void api_kv_answer(struct exchange *x);
 
+/* /admin/drain */
+void api_drain_answer(struct exchange *x);
+
 /* /admin/snapshot */
 void api_snapshot_answer(struct exchange *x);
 

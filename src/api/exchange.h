@@ -44,6 +44,7 @@ struct exchange {
         struct node_write write;
         struct node_read read;
         struct node_admin admin;
+        struct node_drain drain;
     } op;
     bool has_revision; /* `revision` is this answer's; else the node's at the time of the answer */
     uint64_t revision;

@@ -29,6 +29,7 @@ static const struct {
     [ROUTE_MEMBERS] = {"members", "route=\"members\""},
     [ROUTE_ADMIN_LEADER] = {"admin_leader", "route=\"admin_leader\""},
     [ROUTE_MEMBER] = {"member", "route=\"member\""},
+    [ROUTE_DRAIN] = {"drain", "route=\"drain\""},
     [ROUTE_SNAPSHOT] = {"snapshot", "route=\"snapshot\""},
     [ROUTE_SERVER] = {"server", "route=\"server\""},
     [ROUTE_NONE] = {"none", "route=\"none\""},

@@ -23,6 +23,7 @@ enum route_id {
     ROUTE_MEMBERS,      /* /admin/members, and what is below it */
     ROUTE_ADMIN_LEADER, /* /admin/leader */
     ROUTE_MEMBER,       /* /4: as in etcd's raftexample */
+    ROUTE_DRAIN,        /* /admin/drain */
     ROUTE_SNAPSHOT,     /* /admin/snapshot */
     ROUTE_SERVER,       /* "*": OPTIONS of the server as a whole */
     ROUTE_NONE,         /* nothing is there, or the request was refused before its path was known */

@@ -115,7 +115,7 @@ static void refuse(struct exchange *x, err e)
         api_exchange_refuse(x, ERR_OVERLOADED,
                             "no checkpoint could be made in time: the log of this member says why");
     } else if (e == ERR_DRAINING) {
-        api_exchange_refuse(x, e, "this member is about to stop: ask another one");
+        api_exchange_refuse(x, e, "this member is draining: ask another one");
     } else {
         api_exchange_refuse(x, ERR_CORRUPT,
                             "the store of this member is damaged: take the backup from another "

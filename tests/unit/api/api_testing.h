@@ -223,6 +223,19 @@ void node_admin(struct node *node, struct node_admin *request)
     request->done(request, node->e, slice_from_text(text));
 }
 
+void node_drain(struct node *node, struct node_drain *drain)
+{
+    assert_false(drain->is_final);
+    node->status.is_draining = node->e == OK;
+    drain->done(drain, node->e);
+}
+
+err node_undrain(struct node *node)
+{
+    node->status.is_draining = false;
+    return node->e;
+}
+
 void node_status(const struct node *node, struct node_status *out_status)
 {
     *out_status = node->status;
