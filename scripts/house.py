@@ -129,6 +129,7 @@ MAY_IGNORE = {
 NO_UNIT_TEST = {
     "main/main.c": "holds main() alone; tests/integration runs it",
     "main/cmd_cluster.c": "asks running nodes; tests/integration/test_cluster_command.py runs it",
+    "main/cmd_drain.c": "asks a running node; tests/integration/test_drain.py runs it",
     "main/cmd_check.c": "prints what wal_inspect and inspect tell; tests/integration runs it",
     "main/cmd_log.c": "prints what wal_inspect tells; tests/integration runs it",
     "main/cmd_store.c": "prints what store's inspect tells; tests/integration runs it",

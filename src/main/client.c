@@ -81,6 +81,11 @@ err main_client_open(struct client **out_client, const struct client_settings *s
     return OK;
 }
 
+size_t main_client_endpoint_count(const struct client *client)
+{
+    return client->endpoints.count;
+}
+
 void main_client_close(struct client *client)
 {
     if (client == NULL) {

@@ -42,6 +42,8 @@ struct client;
  */
 MUST_USE err main_client_open(struct client **out_client, const struct client_settings *settings,
                               char *const *environment, struct err_note *note);
+/* How many nodes it may ask. */
+size_t main_client_endpoint_count(const struct client *client);
 /* NULL: no-op. */
 void main_client_close(struct client *client);
 

@@ -136,3 +136,17 @@ void main_client_text_problem(struct writer *out, const struct client_answer *an
     *out_is_unknown = strcmp(member(document, "outcome"), "unknown") == 0;
     (void)json_object_put(document);
 }
+
+struct json_object *main_client_json(const struct client *client, struct err_note *note)
+{
+    struct slice body = main_client_answer(client).body;
+    struct json_tokener *tokener = json_tokener_new();
+    ASSERT(tokener != NULL && body.size <= INT32_MAX);
+    struct json_object *document =
+        json_tokener_parse_ex(tokener, (const char *)body.data, (int)body.size);
+    json_tokener_free(tokener);
+    if (document == NULL) {
+        (void)err_note_set(note, ERR_MALFORMED, "what answered is no pontoon of this kind");
+    }
+    return document;
+}

@@ -2,6 +2,8 @@
 #ifndef MAIN_CLIENT_TEXT_H
 #define MAIN_CLIENT_TEXT_H
 
+#include <json-c/json_object.h>
+
 #include "base/codec.h"
 #include "main/client.h"
 
@@ -15,5 +17,8 @@ void main_client_text_curl(struct writer *out, const struct client_request *requ
  */
 void main_client_text_problem(struct writer *out, const struct client_answer *answer,
                               bool *out_is_unknown);
+
+/* The last answer as JSON, which the caller puts; NULL, with a note: it is none. */
+struct json_object *main_client_json(const struct client *client, struct err_note *note);
 
 #endif

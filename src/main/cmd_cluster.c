@@ -1,7 +1,6 @@
 /* pontoon cluster: who the members are, and changing that, from a shell. */
 #include <inttypes.h>
 #include <json-c/json_object.h>
-#include <json-c/json_tokener.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,8 +8,9 @@
 #include "api/units.h"
 #include "base/assert.h"
 #include "base/codec.h"
-#include "env/uv.h"
 #include "main/client.h"
+#include "main/client_text.h"
+#include "main/pause.h"
 
 #define TIMEOUT_MS                                                                                 \
     35000u /* a node takes up to 30 s: an election and other changes may come first */
@@ -90,16 +90,7 @@ static enum exit_status ask(const struct call *call, const char *method, const c
 /* The answer as JSON, to be put; NULL, with a note: it is none. */
 static struct json_object *answer_of(const struct call *call)
 {
-    struct slice body = main_client_answer(call->client).body;
-    struct json_tokener *tokener = json_tokener_new();
-    ASSERT(tokener != NULL && body.size <= INT32_MAX);
-    struct json_object *document =
-        json_tokener_parse_ex(tokener, (const char *)body.data, (int)body.size);
-    json_tokener_free(tokener);
-    if (document == NULL) {
-        (void)err_note_set(call->note, ERR_MALFORMED, "what answered is no pontoon of this kind");
-    }
-    return document;
+    return main_client_json(call->client, call->note);
 }
 
 static void print_answer(const struct call *call)
@@ -335,27 +326,6 @@ static bool is_settled(struct json_object *document)
     return has_leader && !flag_of(document, "is_joint");
 }
 
-struct pause {
-    struct env_timer timer;
-    bool is_over;
-};
-
-static void on_pause_over(struct env_timer *timer)
-{
-    CONTAINER_OF(timer, struct pause, timer)->is_over = true;
-}
-
-static void pause_for(struct env *env, uint64_t ms)
-{
-    struct pause pause = {.is_over = false};
-    env_timer_init(env, &pause.timer, on_pause_over);
-    env_timer_start(&pause.timer, ms, 0);
-    while (!pause.is_over) {
-        env_uv_run_once(env, true);
-    }
-    env_timer_deinit(&pause.timer);
-}
-
 static enum exit_status wait(const struct call *call)
 {
     uint64_t end_ms = env_now_ms(call->env) + call->client_settings->timeout_ms;
@@ -375,7 +345,7 @@ static enum exit_status wait(const struct call *call)
             }
             return EXIT_UNAVAILABLE;
         }
-        pause_for(call->env, WAIT_PAUSE_MS);
+        main_pause(call->env, WAIT_PAUSE_MS);
     }
 }
 

@@ -26,6 +26,7 @@ const struct main_command main_commands[] = {
     {"backup", "write a running node's state into a file", main_cmd_backup_help, main_cmd_backup},
     {"restore", "make a new cluster's data directory of a backup", main_cmd_restore_help,
      main_cmd_restore},
+    {"drain", "take a node out of service, and back", main_cmd_drain_help, main_cmd_drain},
     {"cluster", "who the members are, and changing that", main_cmd_cluster_help, main_cmd_cluster},
     {"check", "verify the data of a stopped node", main_cmd_check_help, main_cmd_check},
     {"log", "print the log of a stopped node", main_cmd_log_help, main_cmd_log},

@@ -51,6 +51,11 @@ enum exit_status main_cmd_cluster(struct env *env, int count, char *const *argum
 /* As above. */
 void main_cmd_cluster_help(FILE *out);
 
+/* Takes a node out of service, or back. */
+enum exit_status main_cmd_drain(struct env *env, int count, char *const *arguments);
+/* Examples first. */
+void main_cmd_drain_help(FILE *out);
+
 /* Writes a node's state into a file (backup_file.h). */
 enum exit_status main_cmd_backup(struct env *env, int count, char *const *arguments);
 /* With examples and what it is of. */
