@@ -139,6 +139,48 @@ void api_text_base64(struct writer *out, struct slice bytes)
     }
 }
 
+/* The value of a digit of base64, or 64. */
+static uint32_t base64_value(uint8_t digit)
+{
+    if (digit >= 'A' && digit <= 'Z') {
+        return digit - (uint32_t)'A';
+    }
+    if (digit >= 'a' && digit <= 'z') {
+        return digit - (uint32_t)'a' + 26;
+    }
+    if (digit >= '0' && digit <= '9') {
+        return digit - (uint32_t)'0' + 52;
+    }
+    return digit == '+' ? 62 : digit == '/' ? 63 : 64;
+}
+
+err api_text_base64_decode(struct writer *out, struct slice text)
+{
+    size_t begin = out->size;
+    size_t padding = 0;
+    while (padding < 2 && padding < text.size && text.data[text.size - 1 - padding] == '=') {
+        padding++;
+    }
+    bool is_right = text.size % 4 == 0;
+    for (size_t i = 0; i < text.size && is_right; i += 4) {
+        size_t digits = i + 4 == text.size ? 4 - padding : 4;
+        uint32_t group = 0;
+        for (size_t j = 0; j < 4; j++) {
+            uint32_t value = j < digits ? base64_value(text.data[i + j]) : 0;
+            is_right = is_right && value < 64;
+            group = group << 6 | value;
+        }
+        const uint8_t bytes[3] = {(uint8_t)(group >> 16), (uint8_t)(group >> 8), (uint8_t)group};
+        writer_bytes(out, (struct slice){bytes, digits - 1});
+        /* What the padding cuts off must be zero: each text stands for other bytes. */
+        is_right = is_right && (digits > 3 || bytes[2] == 0) && (digits > 2 || bytes[1] == 0);
+    }
+    if (!is_right) {
+        out->size = begin;
+    }
+    return is_right ? OK : ERR_MALFORMED;
+}
+
 static void write_json_ascii(struct writer *out, uint8_t byte)
 {
     if (byte == '"' || byte == '\\') {

@@ -38,6 +38,11 @@ bool api_text_is_utf8(struct slice text);
 
 /* Appends base64 (RFC 4648, section 4, with padding). */
 void api_text_base64(struct writer *out, struct slice bytes);
+/*
+ * Appends the bytes of a base64 text: of the one form that api_text_base64 writes, so without
+ * spaces, with padding, and without stray bits. ERR_MALFORMED; `out` is as it was then.
+ */
+MUST_USE err api_text_base64_decode(struct writer *out, struct slice text);
 /* Appends a JSON string, quotes included; a byte that is not UTF-8 becomes U+FFFD. */
 void api_text_json(struct writer *out, struct slice text);
 

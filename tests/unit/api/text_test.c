@@ -94,6 +94,24 @@ static void base64_is_that_of_rfc_4648(void **state)
         struct writer out = {0};
         api_text_base64(&out, slice_from_text(cases[i][0]));
         assert_true(slice_equal(writer_slice(&out), slice_from_text(cases[i][1])));
+        writer_reset(&out);
+        assert_int_equal(api_text_base64_decode(&out, slice_from_text(cases[i][1])), OK);
+        assert_true(slice_equal(writer_slice(&out), slice_from_text(cases[i][0])));
+        writer_deinit(&out);
+    }
+}
+
+static void what_is_no_base64_leaves_nothing(void **state)
+{
+    (void)state;
+    /* Of each text of bytes there is one form. */
+    const char *const bad[] = {"Z",    "Zg",   "Zg=",  "Zm9",  "Zm9vZ===", "====", "=Zg=",
+                               "Zh==", "Zm9=", "Zg=a", "Zm 9", "Zm9v\n",   "Zm_v", "Zg==Zg=="};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        struct writer out = {0};
+        writer_u8(&out, 'x');
+        assert_int_equal(api_text_base64_decode(&out, slice_from_text(bad[i])), ERR_MALFORMED);
+        assert_int_equal(out.size, 1);
         writer_deinit(&out);
     }
 }
@@ -117,6 +135,7 @@ int main(void)
         cmocka_unit_test(splitting_takes_parts_off_the_front),
         cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
         cmocka_unit_test(base64_is_that_of_rfc_4648),
+        cmocka_unit_test(what_is_no_base64_leaves_nothing),
         cmocka_unit_test(a_json_string_is_valid_whatever_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,34 @@ static void a_whole_one_is_taken_however_it_comes(void **state)
     bench_remove(&bench);
 }
 
+static void count_record(void *ctx, struct slice key, const struct store_record *record)
+{
+    unsigned *count = ctx;
+    char expected[KEY_TEXT_SIZE];
+    assert_true(slice_equal(key, key_of(expected, *count)));
+    assert_true(slice_equal(record->value, SLICE_LITERAL("value")));
+    (*count)++;
+}
+
+static void its_records_are_handed_out_as_they_come(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_make(&bench);
+    unsigned count = 0;
+    struct store_backup_check check = {.record = count_record, .ctx = &count};
+    struct slice bytes = writer_slice(&bench.bytes);
+    bool was_between = false;
+    for (size_t i = 0; i < bytes.size; i++) {
+        assert_int_equal(store_backup_take(&check, (struct slice){bytes.data + i, 1}), OK);
+        was_between = was_between || (count > 0 && count < RECORDS);
+    }
+    assert_true(was_between);
+    assert_int_equal(count, RECORDS);
+    store_backup_check_deinit(&check);
+    bench_remove(&bench);
+}
+
 static void one_that_is_cut_anywhere_is_refused(void **state)
 {
     (void)state;
@@ -207,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_one_is_taken_however_it_comes),
+        cmocka_unit_test(its_records_are_handed_out_as_they_come),
         cmocka_unit_test(one_that_is_cut_anywhere_is_refused),
         cmocka_unit_test(one_with_a_byte_changed_is_refused),
         cmocka_unit_test(one_with_something_behind_it_is_refused),
