@@ -69,7 +69,7 @@ LIBRARIES = {
     "store": ["dep::lmdb"],
     "http": ["dep::uv", "dep::llhttp"],
     "api": ["dep::jsonc"],
-    "main": ["dep::uv", "dep::inih", "dep::jsonc", "dep::curl"],
+    "main": ["dep::uv", "dep::inih", "dep::jsonc", "dep::curl", "dep::llhttp"],
 }
 
 # ---- symbols -----------------------------------------------------------------------------------
@@ -130,6 +130,8 @@ NO_UNIT_TEST = {
     "main/main.c": "holds main() alone; tests/integration runs it",
     "main/cmd_cluster.c": "asks running nodes; tests/integration/test_cluster_command.py runs it",
     "main/cmd_drain.c": "asks a running node; tests/integration/test_drain.py runs it",
+    "main/cmd_export.c": "calls backup and export_format, which have theirs; integration runs it",
+    "main/cmd_import.c": "calls import_source and put_pool, which have theirs; integration runs it",
     "main/cmd_check.c": "prints what wal_inspect and inspect tell; tests/integration runs it",
     "main/cmd_log.c": "prints what wal_inspect tells; tests/integration runs it",
     "main/cmd_store.c": "prints what store's inspect tells; tests/integration runs it",

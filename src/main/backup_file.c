@@ -1,71 +1,27 @@
 #include "main/backup_file.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/assert.h"
 #include "base/mem.h"
-
-#define TMP_SUFFIX ".tmp"
-#define SYNC_BYTES (32u << 20) /* so that the last sync does not have to write all of it */
+#include "main/out_file.h"
 
 struct backup_file {
-    struct env *env;
-    char *path; /* NULL: standard output */
-    char *tmp_path;
-    struct env_file *file;
-    uint64_t size;
-    uint64_t synced_size;
+    struct out_file *out;
     struct store_backup_check check;
     err failure;
 };
 
-static char *tmp_path_of(const char *path)
-{
-    struct writer text = {0};
-    writer_format(&text, "%s" TMP_SUFFIX, path);
-    writer_u8(&text, '\0');
-    char *copy = mem_strdup((const char *)text.data);
-    writer_deinit(&text);
-    return copy;
-}
-
 err main_backup_file_open(struct backup_file **out_file, struct env *env, const char *path,
                           struct err_note *note)
 {
-    struct backup_file *file = mem_calloc(1, sizeof(*file));
-    file->env = env;
-    if (path != NULL) {
-        file->path = mem_strdup(path);
-        file->tmp_path = tmp_path_of(path);
-        err e =
-            env_file_open(env, file->tmp_path, ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE,
-                          &file->file, note);
-        if (e != OK) {
-            mem_free(file->tmp_path); /* not ours */
-            file->tmp_path = NULL;
-            main_backup_file_close(file);
-            return e;
-        }
+    struct out_file *out = NULL;
+    err e = main_out_file_open(&out, env, path, note);
+    if (e != OK) {
+        return e;
     }
+    struct backup_file *file = mem_calloc(1, sizeof(*file));
+    file->out = out;
     *out_file = file;
     return OK;
-}
-
-static err put(struct backup_file *file, struct slice bytes)
-{
-    if (file->path == NULL) {
-        bool is_written = fwrite(bytes.data, 1, bytes.size, stdout) == bytes.size;
-        return is_written ? OK : ERR_IO;
-    }
-    struct iovec part = {(void *)(uintptr_t)bytes.data, bytes.size};
-    err e = env_file_write(file->file, file->size, &part, 1);
-    file->size += bytes.size;
-    if (e == OK && file->size - file->synced_size >= SYNC_BYTES) {
-        file->synced_size = file->size;
-        e = env_file_sync(file->file);
-    }
-    return e;
 }
 
 bool main_backup_file_take(void *ctx, struct slice bytes)
@@ -74,7 +30,7 @@ bool main_backup_file_take(void *ctx, struct slice bytes)
     ASSERT(file->failure == OK);
     file->failure = store_backup_take(&file->check, bytes);
     if (file->failure == OK) {
-        file->failure = put(file, bytes);
+        file->failure = main_out_file_put(file->out, bytes);
     }
     return file->failure == OK;
 }
@@ -84,49 +40,15 @@ uint64_t main_backup_file_size(const struct backup_file *file)
     return file->check.size_bytes;
 }
 
-/* The directory's entry must last, too. */
-static err sync_directory(const struct backup_file *file)
-{
-    const char *slash = strrchr(file->path, '/');
-    if (slash == NULL) {
-        return env_dir_sync(file->env, ".");
-    }
-    char *directory = mem_strdup(file->path);
-    directory[slash == file->path ? 1 : slash - file->path] = '\0';
-    err e = env_dir_sync(file->env, directory);
-    mem_free(directory);
-    return e;
-}
-
-static err make_durable(struct backup_file *file)
-{
-    if (file->path == NULL) {
-        return fflush(stdout) == 0 ? OK : ERR_IO;
-    }
-    err e = env_file_sync(file->file);
-    env_file_close(file->file);
-    file->file = NULL;
-    if (e == OK) {
-        e = env_rename(file->env, file->tmp_path, file->path);
-    }
-    if (e == OK) {
-        mem_free(file->tmp_path); /* it is not there any more */
-        file->tmp_path = NULL;
-        e = sync_directory(file);
-    }
-    return e;
-}
-
 err main_backup_file_finish(struct backup_file *file, struct store_backup *out_backup,
                             struct err_note *note)
 {
-    const char *name = file->path == NULL ? "standard output" : file->path;
     err e = file->failure;
     if (e == OK) {
         e = store_backup_finish(&file->check, out_backup);
     }
     if (e == OK) {
-        e = make_durable(file);
+        e = main_out_file_finish(file->out);
     }
     if (e == ERR_DAMAGED) {
         return err_note_set(note, e,
@@ -136,7 +58,9 @@ err main_backup_file_finish(struct backup_file *file, struct store_backup *out_b
     if (e == ERR_VERSION) {
         return err_note_set(note, e, "the node is a newer pontoon: use that one");
     }
-    return e == OK ? OK : err_note_set(note, e, "write %s: %s", name, err_title(e));
+    return e == OK
+               ? OK
+               : err_note_set(note, e, "write %s: %s", main_out_file_name(file->out), err_title(e));
 }
 
 void main_backup_file_close(struct backup_file *file)
@@ -144,12 +68,7 @@ void main_backup_file_close(struct backup_file *file)
     if (file == NULL) {
         return;
     }
-    env_file_close(file->file);
-    if (file->tmp_path != NULL) {
-        (void)!env_unlink(file->env, file->tmp_path);
-    }
+    main_out_file_close(file->out);
     store_backup_check_deinit(&file->check);
-    mem_free(file->tmp_path);
-    mem_free(file->path);
     mem_free(file);
 }

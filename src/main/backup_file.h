@@ -1,6 +1,5 @@
 /*
- * Where `pontoon backup` writes: FILE.tmp, which becomes FILE once all of it is there, checked and
- * durable; or standard output.
+ * Where `pontoon backup` writes (out_file.h): FILE is there once all of it is, checked as a whole.
  */
 #ifndef MAIN_BACKUP_FILE_H
 #define MAIN_BACKUP_FILE_H
@@ -10,10 +9,7 @@
 
 struct backup_file;
 
-/*
- * Begins anew, whatever FILE.tmp was. `path` NULL: standard output. Caller closes. Errors, with a
- * note: of env_file_open.
- */
+/* As main_out_file_open. Caller closes. */
 MUST_USE err main_backup_file_open(struct backup_file **out_file, struct env *env, const char *path,
                                    struct err_note *note);
 /* For struct client_request's `piece`, whose ctx is the file. False: _finish says why. */
@@ -26,7 +22,7 @@ uint64_t main_backup_file_size(const struct backup_file *file);
  */
 MUST_USE err main_backup_file_finish(struct backup_file *file, struct store_backup *out_backup,
                                      struct err_note *note);
-/* Removes FILE.tmp if it is there. NULL: no-op. */
+/* NULL: no-op. */
 void main_backup_file_close(struct backup_file *file);
 
 #endif

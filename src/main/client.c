@@ -60,15 +60,21 @@ static const char *endpoints_of(const struct client_settings *settings, char *co
     return ENDPOINTS_DEFAULT;
 }
 
-err main_client_open(struct client **out_client, const struct client_settings *settings,
-                     char *const *environment, struct err_note *note)
+err main_client_endpoints(const struct client_settings *settings, char *const *environment,
+                          struct endpoints *out_endpoints, struct err_note *note)
 {
     if (settings->timeout_ms == 0 || settings->timeout_ms > TIMEOUT_MS_MAX) {
         return err_note_set(note, ERR_BAD_REQUEST, "--timeout is 1ms to 24h");
     }
+    return main_endpoints_parse(endpoints_of(settings, environment), out_endpoints, note);
+}
+
+err main_client_open(struct client **out_client, const struct client_settings *settings,
+                     char *const *environment, struct err_note *note)
+{
     struct client *client = mem_calloc(1, sizeof(*client));
     client->settings = settings;
-    err e = main_endpoints_parse(endpoints_of(settings, environment), &client->endpoints, note);
+    err e = main_client_endpoints(settings, environment, &client->endpoints, note);
     if (e != OK) {
         mem_free(client);
         return e;

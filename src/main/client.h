@@ -35,6 +35,11 @@ struct client_settings {
 extern const struct flag main_client_flags[];
 
 struct client;
+struct endpoints;
+
+/* The nodes that `settings` name, or PONTOON_ENDPOINTS; as main_client_open. */
+MUST_USE err main_client_endpoints(const struct client_settings *settings, char *const *environment,
+                                   struct endpoints *out_endpoints, struct err_note *note);
 
 /*
  * A client for `settings`; `environment` (NULL-terminated) is where PONTOON_ENDPOINTS may stand.

@@ -26,6 +26,8 @@ const struct main_command main_commands[] = {
     {"backup", "write a running node's state into a file", main_cmd_backup_help, main_cmd_backup},
     {"restore", "make a new cluster's data directory of a backup", main_cmd_restore_help,
      main_cmd_restore},
+    {"export", "write all keys and values as lines of JSON", main_cmd_export_help, main_cmd_export},
+    {"import", "write the keys of an export into a cluster", main_cmd_import_help, main_cmd_import},
     {"drain", "take a node out of service, and back", main_cmd_drain_help, main_cmd_drain},
     {"cluster", "who the members are, and changing that", main_cmd_cluster_help, main_cmd_cluster},
     {"check", "verify the data of a stopped node", main_cmd_check_help, main_cmd_check},

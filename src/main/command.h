@@ -51,6 +51,14 @@ enum exit_status main_cmd_cluster(struct env *env, int count, char *const *argum
 /* As above. */
 void main_cmd_cluster_help(FILE *out);
 
+/* Writes a state as lines of JSON (export_format.h). */
+enum exit_status main_cmd_export(struct env *env, int count, char *const *arguments);
+void main_cmd_export_help(FILE *out); /* examples first */
+
+/* Writes the keys of an export into a running cluster. */
+enum exit_status main_cmd_import(struct env *env, int count, char *const *arguments);
+void main_cmd_import_help(FILE *out); /* examples first */
+
 /* Takes a node out of service, or back. */
 enum exit_status main_cmd_drain(struct env *env, int count, char *const *arguments);
 /* Examples first. */
