@@ -78,7 +78,7 @@ static const struct route routes[] = {
      .answer = api_drain_answer},
     {.id = ROUTE_SNAPSHOT,
      .path = "/admin/snapshot",
-     .methods = METHOD(GET),
+     .methods = METHODS_READ,
      .answer = api_snapshot_answer},
     {.id = ROUTE_SERVER, .path = "*"},
 };

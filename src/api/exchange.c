@@ -150,6 +150,14 @@ struct http_stream *api_exchange_respond_stream(struct exchange *x,
     return http_respond_stream(x->request, &response, handler, ctx);
 }
 
+void api_exchange_respond_stream_head(struct exchange *x)
+{
+    ASSERT(x->method == HTTP_METHOD_HEAD);
+    struct http_response response = begin_response(x, 200, 0);
+    response.head_length = HTTP_HEAD_LENGTH_NONE;
+    http_respond(x->request, &response);
+}
+
 void api_exchange_respond_json(struct exchange *x, int status, struct json_object *document,
                                bool is_pretty)
 {

@@ -79,6 +79,8 @@ void api_exchange_respond(struct exchange *x, int status, struct buf *body, stru
 struct http_stream *api_exchange_respond_stream(struct exchange *x,
                                                 const struct http_stream_handler *handler,
                                                 void *ctx);
+/* Status 200 to a HEAD of what is streamed: without a length. */
+void api_exchange_respond_stream_head(struct exchange *x);
 /* Takes `document`. With line breaks and indentation if `is_pretty`: for people. */
 void api_exchange_respond_json(struct exchange *x, int status, struct json_object *document,
                                bool is_pretty);

@@ -2,11 +2,15 @@
  * /admin/snapshot: a backup of this member's applied state, in pieces as the client takes them. The
  * memory it takes is bounded by the largest record: the next piece is read out of the store when
  * the connection has room for it. Whoever takes too long is cut off (node/backups.h, and the HTTP
- * layer's timeout of a write that stalls), and sees that the answer has no end. There is no HEAD:
- * it would cost a checkpoint to tell less than /stats does.
+ * layer's timeout of a write that stalls), and sees that the answer has no end.
+ *
+ * There are no ranges: the state has moved on when somebody comes for the rest, and to find the
+ * bytes' number ahead would take a walk through all records. Range is ignored, as RFC 9110 (14.2)
+ * has it.
  */
 #include <string.h>
 
+#include "api/etag.h"
 #include "api/exchange.h"
 #include "base/assert.h"
 #include "base/mem.h"
@@ -90,7 +94,7 @@ static void cut(struct node_backup *backup)
 }
 
 /* "INDEX-STATEHASH": the state of one place in the log has the same bytes on every member. */
-static void add_etag(struct exchange *x, const struct store_region *state)
+static struct slice make_etag(struct exchange *x, const struct store_region *state)
 {
     char digits[TEXT_U64_SIZE_MAX];
     size_t size = api_text_u64(digits, state->applied.index);
@@ -102,7 +106,17 @@ static void add_etag(struct exchange *x, const struct store_region *state)
     api_text_hex64(text + size + 2, state->state_hash.high);
     api_text_hex64(text + size + 2 + TEXT_HEX64_SIZE, state->state_hash.low);
     text[whole - 1] = '"';
-    api_exchange_field(x, "ETag", (struct slice){(const uint8_t *)text, whole});
+    return (struct slice){(const uint8_t *)text, whole};
+}
+
+static void add_fields(struct exchange *x, const struct store_region *state, struct slice etag)
+{
+    x->has_revision = true;
+    x->revision = state->revision;
+    api_exchange_field_text(x, "Content-Type", "application/vnd.pontoon.snapshot");
+    api_exchange_field_text(x, "Cache-Control", "no-store");
+    api_exchange_field_text(x, "Accept-Ranges", "none");
+    api_exchange_field(x, "ETag", etag);
 }
 
 static void refuse(struct exchange *x, err e)
@@ -133,11 +147,7 @@ static void opened(struct node_backup *backup, err e)
         refuse(x, e);
         return;
     }
-    x->has_revision = true;
-    x->revision = backup->state->revision;
-    api_exchange_field_text(x, "Content-Type", "application/vnd.pontoon.snapshot");
-    api_exchange_field_text(x, "Cache-Control", "no-store");
-    add_etag(x, backup->state);
+    add_fields(x, backup->state, make_etag(x, backup->state));
     download->exchange = NULL;
     download->stream = api_exchange_respond_stream(x, &handler, download);
     if (download->stream == NULL) {
@@ -148,8 +158,44 @@ static void opened(struct node_backup *backup, err e)
     }
 }
 
+/*
+ * What can be answered without the records: HEAD, with what a GET would have by now, and a client
+ * that has the backup of this state already.
+ */
+static bool answer_at_once(struct exchange *x)
+{
+    struct slice known = http_header(x->request, "if-none-match");
+    struct node_status status;
+    bool is_head = x->method == HTTP_METHOD_HEAD;
+    if (!is_head && known.data == NULL) {
+        return false;
+    }
+    node_status(x->api->node, &status);
+    if (status.state == NULL) {
+        if (is_head) {
+            api_exchange_refuse(x, ERR_OVERLOADED, "this member has no state yet: again later");
+        }
+        return is_head;
+    }
+    struct slice etag = make_etag(x, status.state);
+    bool is_known = known.data != NULL && api_etag_list_has(known, etag, ETAG_WEAK);
+    if (!is_known && !is_head) {
+        return false;
+    }
+    add_fields(x, status.state, etag);
+    if (is_known) {
+        api_exchange_respond(x, 304, NULL, SLICE_EMPTY);
+    } else {
+        api_exchange_respond_stream_head(x);
+    }
+    return true;
+}
+
 void api_snapshot_answer(struct exchange *x)
 {
+    if (answer_at_once(x)) {
+        return;
+    }
     struct download *download = mem_calloc(1, sizeof(*download));
     download->backup.opened = opened;
     download->backup.cut = cut;

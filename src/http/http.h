@@ -140,13 +140,16 @@ struct http_field {
     struct slice value; /* must be free of CR, LF and NUL: asserted */
 };
 
+#define HTTP_HEAD_LENGTH_NONE UINT64_MAX /* GET would have had none */
+
 struct http_response {
     int status;
     const struct http_field *fields; /* without Date, Content-Length, Connection: the layer's own */
     size_t field_count;
     struct buf *body;     /* shared; NULL: empty */
     struct slice content; /* within body; if body is NULL and content is not empty: copied */
-    uint64_t head_length; /* HEAD without content: the Content-Length that GET would have had */
+    uint64_t head_length; /* HEAD without content: the Content-Length that GET would have had, or
+                             HTTP_HEAD_LENGTH_NONE */
     bool close;           /* end the connection after it */
 };
 

@@ -143,6 +143,9 @@ static uint8_t *put_length(uint8_t *cursor, const struct http_request *request,
     bool is_head = request->method == HTTP_METHOD_HEAD;
     uint64_t length =
         is_head && response->content.size == 0 ? response->head_length : response->content.size;
+    if (is_head && length == HTTP_HEAD_LENGTH_NONE) {
+        return cursor;
+    }
     cursor = put_text(cursor, "\r\nContent-Length: ");
     return put_u64(cursor, length);
 }

@@ -92,6 +92,9 @@ static enum exit_status run(struct env *env, const struct client_settings *setti
     bool may_repeat = true;
     enum exit_status status = EXIT_UNAVAILABLE;
     for (unsigned i = 0; i < ATTEMPTS_MAX && may_repeat; i++) {
+        if (i > 0) {
+            (void)fprintf(stderr, "pontoon: %s; beginning again\n", note->text);
+        }
         status = attempt(client, env, path, &backup, &may_repeat, note);
         may_repeat = may_repeat && path != NULL; /* what went out cannot be taken back */
     }

@@ -162,6 +162,9 @@ static enum exit_status export_node(struct env *env, const struct client_setting
     bool may_repeat = true;
     enum exit_status status = EXIT_UNAVAILABLE;
     for (unsigned i = 0; i < ATTEMPTS_MAX && may_repeat; i++) {
+        if (i > 0) {
+            (void)fprintf(stderr, "pontoon: %s; beginning again\n", note->text);
+        }
         status = attempt(client, env, path, out_backup, &may_repeat, note);
     }
     main_client_close(client);

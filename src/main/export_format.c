@@ -171,9 +171,8 @@ static err take_head(struct export_parser *parser, const struct fields *fields,
 {
     uint64_t version = 0;
     if (parser->lines > 1 || fields->version == NULL) {
-        return err_note_set(
-            note, ERR_MALFORMED,
-            "an export begins with {\"pontoon_export\":1,…}, and nothing else does");
+        return err_note_set(note, ERR_MALFORMED,
+                            "an export begins with {\"pontoon_export\":1, and nothing else does");
     }
     err e = take_number(fields->version, "pontoon_export", &version, note);
     if (e == OK && version != FORMAT_VERSION) {

@@ -34,8 +34,51 @@ static void a_backup_comes_whole_with_what_it_is(void **state)
     assert_field(f, "Transfer-Encoding", "chunked");
     assert_field(f, "KV-Revision", "77"); /* the backup's, not today's */
     assert_field(f, "ETag", "\"55-000000000000000a000000000000000b\"");
+    assert_field(f, "Accept-Ranges", "none");
     assert_int_equal(chunked_size(f), 20 * BACKUP_PIECE_BYTES);
     assert_int_equal(f->node.backups_closed, 1);
+}
+
+static void a_head_tells_of_now_and_costs_no_backup(void **state)
+{
+    struct fixture *f = *state;
+    struct store_region now = {.applied.index = 55, .revision = 77, .state_hash = {0xb, 0xa}};
+    f->node.status.state = NULL;
+    request(f, "HEAD /admin/snapshot", "", NULL);
+    assert_int_equal(f->status, 503);
+    f->node.status.state = &now;
+    request(f, "HEAD /admin/snapshot", "", NULL);
+    assert_int_equal(f->status, 200);
+    assert_field(f, "ETag", "\"55-000000000000000a000000000000000b\"");
+    assert_field(f, "KV-Revision", "77");
+    assert_null(field_of(f, "Content-Length"));
+    assert_int_equal(f->body.size, 0);
+    assert_int_equal(f->node.backups_closed, 0);
+}
+
+static void who_has_this_state_already_is_told_so(void **state)
+{
+    struct fixture *f = *state;
+    struct store_region now = {.applied.index = 55, .state_hash = {0xb, 0xa}};
+    const char *known = "If-None-Match: \"55-000000000000000a000000000000000b\"\r\n";
+    f->node.status.state = &now;
+    f->node.backup_pieces = 1;
+    request(f, "GET /admin/snapshot", known, NULL);
+    assert_int_equal(f->status, 304);
+    assert_int_equal(f->node.backups_closed, 0);
+    now.applied.index++;
+    request(f, "GET /admin/snapshot", known, NULL);
+    assert_int_equal(f->status, 200);
+    assert_int_equal(f->node.backups_closed, 1);
+}
+
+static void a_range_is_ignored(void **state)
+{
+    struct fixture *f = *state;
+    f->node.backup_pieces = 2;
+    request(f, "GET /admin/snapshot", "Range: bytes=100-\r\nIf-Range: \"1-0\"\r\n", NULL);
+    assert_int_equal(f->status, 200);
+    assert_int_equal(chunked_size(f), 2 * BACKUP_PIECE_BYTES);
 }
 
 static void pieces_wait_until_they_are_due(void **state)
@@ -59,7 +102,7 @@ static void what_cannot_be_begun_is_refused_with_why(void **state)
     } rows[] = {
         {ERR_BUSY, 503, "overloaded", "another backup"},
         {ERR_UNAVAILABLE, 503, "overloaded", "no checkpoint"},
-        {ERR_DRAINING, 503, "draining", "about to stop"},
+        {ERR_DRAINING, 503, "draining", "is draining"},
         {ERR_CORRUPT, 500, "corrupt", "damaged"},
     };
     struct fixture *f = *state;
@@ -150,12 +193,12 @@ static void one_that_the_node_cuts_has_no_end(void **state)
     (void)close(client);
 }
 
-static void there_is_nothing_but_get(void **state)
+static void there_is_nothing_to_write(void **state)
 {
     struct fixture *f = *state;
     request(f, "POST /admin/snapshot", "", "");
     assert_problem(f, 405, "method-not-allowed", "GET");
-    assert_field(f, "Allow", "GET, OPTIONS");
+    assert_field(f, "Allow", "GET, HEAD, OPTIONS");
 }
 
 int main(void)
@@ -163,12 +206,15 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
         TEST(a_backup_comes_whole_with_what_it_is),
+        TEST(a_head_tells_of_now_and_costs_no_backup),
+        TEST(who_has_this_state_already_is_told_so),
+        TEST(a_range_is_ignored),
         TEST(pieces_wait_until_they_are_due),
         TEST(what_cannot_be_begun_is_refused_with_why),
         TEST(a_client_that_does_not_read_is_not_read_for),
         TEST(one_that_breaks_has_no_end),
         TEST(one_that_the_node_cuts_has_no_end),
-        TEST(there_is_nothing_but_get),
+        TEST(there_is_nothing_to_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
