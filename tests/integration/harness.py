@@ -33,6 +33,8 @@ PROGRAM = Path(os.environ.get("PONTOON", ROOT / "build" / "pontoon")).resolve()
 SCALE = os.environ.get("PONTOON_TEST_SCALE", "quick")
 SEED = int(os.environ.get("PONTOON_TEST_SEED", 0)) or random.SystemRandom().getrandbits(48)
 
+SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+
 START_SECONDS = 30
 STOP_SECONDS = 30
 LOG_LINES_SHOWN = 40
@@ -578,7 +580,10 @@ class Result(unittest.TextTestResult):
 
 
 def main():
-    """Runs the tests of the calling file: all, or those named on the command line."""
+    """Runs the tests of the calling file: all, or those named on the command line.
+
+    The status is 0, 1 if one failed, or SKIPPED if one said why it cannot be run here.
+    """
     say(f"program {PROGRAM}, scale {SCALE}, seed {SEED} (PONTOON_TEST_SEED)")
     if not PROGRAM.exists():
         raise SystemExit(f"{PROGRAM} is not there: build it, or name it in PONTOON")
@@ -588,4 +593,7 @@ def main():
     # A default SIGTERM would leave directories behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     runner = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result)
-    unittest.main(module="__main__", testRunner=runner)
+    result = unittest.main(module="__main__", testRunner=runner, exit=False).result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(SKIPPED if result.skipped else 0)
