@@ -34,6 +34,7 @@ GOING_DOWN = 0x8004587D
 WITHOUT_LOG_FLUSH = struct.pack("I", 2)
 
 IMAGE_BYTES = 64 << 20
+OPTIONS = {"ext4": "loop", "xfs": "loop,nouuid"}  # two states have one UUID
 MAKE = {
     "ext4": ["mkfs.ext4", "-q", "-F", "-b", "4096"],
     # Below 300 MB XFS wants to be asked twice.
@@ -87,6 +88,19 @@ def why_no_mounts(file_system):
     return None
 
 
+def why_no_disk():
+    """Why disk.c does not work here, or None."""
+    return None if os.path.exists("/dev/fuse") else "there is no /dev/fuse"
+
+
+def serve_disk(image, log, place):
+    """Starts a disk that keeps a log (disk.c), shown at `place`; its process."""
+    command = ["setpriv", "--pdeathsig", "KILL", HELPERS / "disk", image, log, place]
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    harness.wait_until(lambda: (place / "disk").exists(), 10, "the disk is there")
+    return server
+
+
 class Image:
     """A file system in a file, mounted by a loop device at a directory beside it."""
 
@@ -94,12 +108,14 @@ class Image:
         self.path = Path(directory) / f"{name}.img"
         self.place = Path(directory) / name
         self.place.mkdir()
+        self.path_mounted = self.path  # it may be shown elsewhere
+        self.options = OPTIONS[file_system]
         with open(self.path, "wb") as file:
             file.truncate(IMAGE_BYTES)
         tool(*MAKE[file_system], self.path)
 
     def mount(self):
-        tool("mount", "-o", "loop", self.path, self.place)
+        tool("mount", "-o", self.options, self.path_mounted, self.place)
         return self
 
     def unmount(self):
