@@ -150,6 +150,8 @@ static void open_node(void *ctx)
         .segment_size_bytes = plan->segment_size_bytes,
         .entry_cache_bytes_max = plan->entry_cache_bytes_max,
         .log_keep_bytes_max = plan->log_keep_bytes_max,
+        .log_keep_entries_max = plan->log_keep_entries_max,
+        .log_keep_age_ms_max = plan->log_keep_age_ms_max,
         .message_bytes_max = plan->message_bytes_max,
         .inflight_messages_max = plan->inflight_messages_max,
         .proposals_bytes_max = plan->proposals_bytes_max,

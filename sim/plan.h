@@ -73,6 +73,8 @@ struct plan {
     uint64_t segment_size_bytes;
     uint64_t entry_cache_bytes_max;
     uint64_t log_keep_bytes_max;
+    uint64_t log_keep_entries_max;
+    uint64_t log_keep_age_ms_max; /* 0: no bound */
     uint64_t message_bytes_max;
     uint32_t inflight_messages_max;
     uint64_t proposals_bytes_max;

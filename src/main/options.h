@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "proto/membership.h"
 
-#define OPTION_COUNT 22u
+#define OPTION_COUNT 24u
 
 /* Where a setting comes from; a later one wins. */
 enum option_origin {
@@ -54,6 +54,8 @@ struct options {
     uint64_t checkpoint_interval_ms;
     uint64_t segment_size_bytes;
     uint64_t log_keep_bytes;
+    uint64_t log_keep_entries;
+    uint64_t log_keep_age_ms;
     uint64_t log_level;  /* enum log_level */
     uint64_t log_format; /* enum log_format */
     bool access_log;

@@ -157,6 +157,8 @@ static err open_node(struct server *server, struct err_note *note)
         .segment_size_bytes = options->segment_size_bytes,
         .entry_cache_bytes_max = ENTRY_CACHE_BYTES_MAX,
         .log_keep_bytes_max = options->log_keep_bytes,
+        .log_keep_entries_max = options->log_keep_entries,
+        .log_keep_age_ms_max = options->log_keep_age_ms,
         .proposals_bytes_max = PROPOSALS_BYTES_MAX,
     };
     err e = find_place(server, &node_options, note);

@@ -13,6 +13,7 @@
 #define MESSAGE_BYTES_DEFAULT (1u << 20)
 #define INFLIGHT_MESSAGES_DEFAULT 256u
 #define LOG_KEEP_BYTES_DEFAULT (1u << 30)
+#define LOG_KEEP_ENTRIES_DEFAULT 2000000u
 /* How far a ready node may be behind what it knows to be committed, in entries. */
 #define READY_LAG_MAX 10000u
 
@@ -297,6 +298,9 @@ static void fill_defaults(struct node_options *options)
     }
     if (options->log_keep_bytes_max == 0) {
         options->log_keep_bytes_max = LOG_KEEP_BYTES_DEFAULT;
+    }
+    if (options->log_keep_entries_max == 0) {
+        options->log_keep_entries_max = LOG_KEEP_ENTRIES_DEFAULT;
     }
 }
 

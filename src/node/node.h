@@ -61,8 +61,12 @@ struct node_options {
     uint64_t checkpoint_age_ms_max;
     uint64_t segment_size_bytes; /* as struct wal_options */
     uint64_t entry_cache_bytes_max;
-    uint64_t log_keep_bytes_max; /* the log kept for a member that lags; behind it, it is cut off */
-    uint64_t message_bytes_max;  /* of the entries in one message between cores; 0: 1 MiB */
+    /* The log kept for a member that lags: bytes, entries (0: the defaults), age (0: no bound).
+     * Behind any of them it is cut off, and gets a snapshot. */
+    uint64_t log_keep_bytes_max;
+    uint64_t log_keep_entries_max;
+    uint64_t log_keep_age_ms_max;
+    uint64_t message_bytes_max;     /* of the entries in one message between cores; 0: 1 MiB */
     uint32_t inflight_messages_max; /* unacknowledged, for each member; 0: 256 */
     uint64_t proposals_bytes_max; /* accepted and undecided; beyond it writes get ERR_OVERLOADED */
 };

@@ -16,6 +16,7 @@
 #include "node/changes.h"
 #include "node/contact.h"
 #include "node/install.h"
+#include "node/log_age.h"
 #include "node/members.h"
 #include "node/node.h"
 #include "node/persists.h"
@@ -50,8 +51,9 @@ struct replica {
     struct reads reads;
     struct raft_entries backlog; /* committed, not applied yet; from backlog_next on */
     uint32_t backlog_next;
-    uint64_t keep_index;      /* what the leader says every member has: the log below it can go */
-    struct id_set given_up;   /* members for which the leader does not keep the log any more */
+    uint64_t keep_index;    /* what the leader says every member has: the log below it can go */
+    struct id_set given_up; /* members for which the leader does not keep the log any more */
+    struct log_age log_age;
     struct counter elections; /* leaders seen come */
     struct counter proposed;
     struct counter applied_entries;

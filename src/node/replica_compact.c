@@ -1,20 +1,20 @@
 /*
  * How far a region's log can go: up to the checkpoint, but not past what the slowest member has,
- * within a bound (--log-keep-bytes).
+ * within bounds (--log-keep-bytes, --log-keep-entries, --log-keep-age).
  *
  * K1  Only a leader knows what the members have, and only by their answers in its own term: a
  *     member that has not answered yet may lack everything.
- * K2  Past the bound the slowest member alone is given up, one at a time: the log is cut for it,
+ * K2  Past a bound the slowest member alone is given up, one at a time: the log is cut for it,
  *     never for those that keep up. It is kept for that member again once it has caught up.
  * K3  The leader tells the others where it cuts (FRAME_LOG_FLOOR), since any of them may lead next.
  *     They decide nothing themselves, unless nobody tells them while the log grows far beyond the
- *     bound.
+ *     bounds.
  * K4  Who is getting a snapshot finds the log after it, whatever the bound (snapshots.h, S4).
  */
 #include "base/assert.h"
 #include "node/node_int.h"
 
-/* A follower that hears of no floor cuts on its own at so many times the bound (K3). */
+/* A follower that hears of no floor cuts on its own at so many times the bounds (K3). */
 #define UNTOLD_BOUND_FACTOR 4u
 
 /* The lowest match among those the log is kept for; `out_slowest` has it, 0: the leader itself. */
@@ -55,14 +55,53 @@ static uint64_t held_bytes(const struct replica *replica, uint64_t floor, uint64
     return (uint64_t)((double)wal_stats(replica->node->wal)->live_bytes * share);
 }
 
-/* Who could go on with the log as it is, and within the bound, is not given up any more. */
-static void forgive(struct replica *replica, const struct raft_status *status, uint64_t checkpoint)
+/* Up to where the log was checkpointed longer than --log-keep-age ago. */
+static uint64_t outdated(struct replica *replica, uint64_t checkpoint)
+{
+    struct node *node = replica->node;
+    uint64_t age_ms = node->options.log_keep_age_ms_max;
+    if (age_ms == 0) {
+        return 0;
+    }
+    return log_age_older(&replica->log_age, env_now_ms(node->env), age_ms, checkpoint);
+}
+
+/*
+ * The option whose bound, `factor` times, what is held only because of `floor` exceeds; NULL:
+ * none. An age has no factor: a follower that nobody tells keeps what it has until it is told, or
+ * that is too much.
+ */
+static const char *exceeded(const struct replica *replica, uint64_t floor, uint64_t checkpoint,
+                            uint64_t factor)
+{
+    const struct node_options *options = &replica->node->options;
+    uint64_t compacted = wal_bounds(replica->node->wal, replica->region).compacted.index;
+    uint64_t begin = floor > compacted ? floor : compacted;
+    if (checkpoint > begin && (checkpoint - begin) / factor > options->log_keep_entries_max) {
+        return "--log-keep-entries";
+    }
+    if (held_bytes(replica, floor, checkpoint) / factor > options->log_keep_bytes_max) {
+        return "--log-keep-bytes";
+    }
+    return NULL;
+}
+
+/* The same for a leader, which also knows ages. */
+static const char *exceeded_leading(const struct replica *replica, uint64_t floor,
+                                    uint64_t checkpoint, uint64_t outdated_index)
+{
+    return floor < outdated_index ? "--log-keep-age" : exceeded(replica, floor, checkpoint, 1);
+}
+
+/* Who could go on with the log as it is, and within the bounds, is not given up any more. */
+static void forgive(struct replica *replica, const struct raft_status *status, uint64_t checkpoint,
+                    uint64_t outdated_index)
 {
     uint64_t compacted = wal_bounds(replica->node->wal, replica->region).compacted.index;
     for (uint32_t i = 0; i < status->member_count; i++) {
         const struct raft_member_status *member = &status->members[i];
-        if (member->match >= compacted && held_bytes(replica, member->match, checkpoint) <=
-                                              replica->node->options.log_keep_bytes_max) {
+        if (member->match >= compacted &&
+            exceeded_leading(replica, member->match, checkpoint, outdated_index) == NULL) {
             id_set_remove(&replica->given_up, member->id);
         }
     }
@@ -73,16 +112,19 @@ static uint64_t leader_floor(struct replica *replica, const struct raft_status *
 {
     struct node *node = replica->node;
     node_id slowest = 0;
-    forgive(replica, status, checkpoint);
+    uint64_t outdated_index = outdated(replica, checkpoint);
+    forgive(replica, status, checkpoint, outdated_index);
     uint64_t floor = lowest_match(replica, status, &slowest);
-    if (slowest != 0 && held_bytes(replica, floor, checkpoint) > node->options.log_keep_bytes_max) {
+    const char *bound = exceeded_leading(replica, floor, checkpoint, outdated_index);
+    if (slowest != 0 && bound != NULL) {
         bool is_added = id_set_add(&replica->given_up, slowest);
         ASSERT(is_added); /* as many places as members */
         LOG_WARN(node->log,
-                 "a member lags behind the log that is kept (--log-keep-bytes): the log is cut, it "
-                 "will get a snapshot instead",
-                 LOG_U64("region", replica->region), LOG_U64("member", slowest),
-                 LOG_U64("member_index", floor), LOG_U64("checkpoint_index", checkpoint));
+                 "a member lags behind the log that is kept: the log is cut, it will get a "
+                 "snapshot instead",
+                 LOG_TEXT("bound", bound), LOG_U64("region", replica->region),
+                 LOG_U64("member", slowest), LOG_U64("member_index", floor),
+                 LOG_U64("checkpoint_index", checkpoint));
         floor = lowest_match(replica, status, &slowest);
     }
     /* K4 */
@@ -95,13 +137,13 @@ static uint64_t follower_floor(const struct replica *replica, uint64_t checkpoin
     if (replica->membership.member_count == 1) {
         return UINT64_MAX;
     }
-    uint64_t bound = replica->node->options.log_keep_bytes_max;
-    if (held_bytes(replica, replica->keep_index, checkpoint) / UNTOLD_BOUND_FACTOR > bound) {
-        LOG_WARN(
-            replica->node->log,
-            "the log has outgrown --log-keep-bytes by far and no leader says who needs it: cut "
-            "to the checkpoint",
-            LOG_U64("region", replica->region), LOG_U64("checkpoint_index", checkpoint));
+    const char *bound = exceeded(replica, replica->keep_index, checkpoint, UNTOLD_BOUND_FACTOR);
+    if (bound != NULL) {
+        LOG_WARN(replica->node->log,
+                 "the log has outgrown its bound by far and no leader says who needs it: cut to "
+                 "the checkpoint",
+                 LOG_TEXT("bound", bound), LOG_U64("region", replica->region),
+                 LOG_U64("checkpoint_index", checkpoint));
         return checkpoint;
     }
     return replica->keep_index;

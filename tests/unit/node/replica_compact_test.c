@@ -23,7 +23,14 @@ static struct {
     uint64_t told;
     int frames;
     uint64_t snapshot_floor;
+    uint64_t now_ms;
 } world;
+
+uint64_t env_now_ms(struct env *env)
+{
+    (void)env;
+    return world.now_ms;
+}
 
 struct wal_bounds wal_bounds(const struct wal *wal, region_id region)
 {
@@ -106,6 +113,7 @@ static int setup(void **state)
     world.raft.id = 1;
     fixture->node.identity.node = 1;
     fixture->node.options.log_keep_bytes_max = BOUND;
+    fixture->node.options.log_keep_entries_max = BOUND;
     fixture->node.net = (struct net *)(void *)&net;
     fixture->replica.node = &fixture->node;
     fixture->replica.region = 1;
@@ -224,6 +232,61 @@ static void a_log_that_is_large_for_other_reasons_costs_nobody(void **state)
     assert_int_equal(world.cut, 1);
 }
 
+static void entries_are_counted_as_well(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->node.options.log_keep_entries_max = 60;
+    lead(90, 40);
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 40);
+    fixture->node.options.log_keep_entries_max = 59;
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 90);
+    assert_true(id_set_has(&fixture->replica.given_up, 3));
+    lead(90, 91); /* it has a snapshot */
+    replica_compact(&fixture->replica);
+    assert_int_equal(fixture->replica.given_up.count, 0);
+}
+
+static void who_lacks_what_is_older_than_the_bound_is_given_up(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->node.options.log_keep_age_ms_max = 31000;
+    world.state.checkpoint.index = 50;
+    lead(60, 40);
+    replica_compact(&fixture->replica);
+    world.state.checkpoint.index = 100; /* soon after; what is behind 50 is younger */
+    world.now_ms += 2000;
+    lead(90, 40);
+    replica_compact(&fixture->replica);
+    world.now_ms += 29000;
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 40);
+    world.now_ms += 1;
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 90);
+    assert_true(id_set_has(&fixture->replica.given_up, 3));
+    /* The other one lacks only what is younger, until that is old too. */
+    assert_int_equal(fixture->replica.given_up.count, 1);
+    world.now_ms += 60000;
+    lead(90, 100);
+    replica_compact(&fixture->replica);
+    assert_false(id_set_has(&fixture->replica.given_up, 3));
+    assert_true(id_set_has(&fixture->replica.given_up, 2));
+}
+
+static void who_has_everything_is_not_given_up_however_old_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->node.options.log_keep_age_ms_max = 31000;
+    lead(100, 100);
+    for (int i = 0; i < 100; i++) {
+        world.now_ms += 1000;
+        replica_compact(&fixture->replica);
+    }
+    assert_int_equal(fixture->replica.given_up.count, 0);
+}
+
 static void who_does_not_lead_does_as_it_was_told_and_no_more(void **state)
 {
     struct fixture *fixture = *state;
@@ -253,6 +316,17 @@ static void untold_a_follower_cuts_only_far_beyond_the_bound(void **state)
     assert_int_equal(world.cut, 100);
 }
 
+static void untold_a_follower_counts_entries_as_well(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->node.options.log_keep_entries_max = 25;
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 0);
+    fixture->node.options.log_keep_entries_max = 19;
+    replica_compact(&fixture->replica);
+    assert_int_equal(world.cut, 100);
+}
+
 static void a_node_that_is_alone_keeps_nothing_for_others(void **state)
 {
     struct fixture *fixture = *state;
@@ -278,8 +352,12 @@ int main(void)
         TEST(past_the_bound_the_slowest_alone_is_given_up),
         TEST(who_is_given_up_stays_so_although_it_has_all_that_was_cut_before),
         TEST(a_log_that_is_large_for_other_reasons_costs_nobody),
+        TEST(entries_are_counted_as_well),
+        TEST(who_lacks_what_is_older_than_the_bound_is_given_up),
+        TEST(who_has_everything_is_not_given_up_however_old_it_is),
         TEST(who_does_not_lead_does_as_it_was_told_and_no_more),
         TEST(untold_a_follower_cuts_only_far_beyond_the_bound),
+        TEST(untold_a_follower_counts_entries_as_well),
         TEST(a_node_that_is_alone_keeps_nothing_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
