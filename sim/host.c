@@ -152,6 +152,8 @@ static void open_node(void *ctx)
         .log_keep_bytes_max = plan->log_keep_bytes_max,
         .log_keep_entries_max = plan->log_keep_entries_max,
         .log_keep_age_ms_max = plan->log_keep_age_ms_max,
+        .snapshot_rate_bytes = plan->snapshot_rate_bytes,
+        .snapshot_chunk_bytes = plan->snapshot_chunk_bytes,
         .message_bytes_max = plan->message_bytes_max,
         .inflight_messages_max = plan->inflight_messages_max,
         .proposals_bytes_max = plan->proposals_bytes_max,

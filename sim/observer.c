@@ -3,6 +3,7 @@
  * production knows of it, and nothing of it changes what production does.
  */
 #include "net/net.h"
+#include "node/snapshot_window.h"
 #include "proto/message.h"
 #include "sim/checker.h"
 #include "sim/node_env.h"
@@ -46,6 +47,10 @@ err __real_net_send(struct net *net, node_id peer, enum frame_type type, region_
                     struct slice payload);
 err __wrap_net_send(struct net *net, node_id peer, enum frame_type type, region_id region,
                     struct slice payload);
+err __real_snapshot_window_repeat(const struct snapshot_window *window,
+                                  err (*give)(void *ctx, struct slice payload), void *ctx);
+err __wrap_snapshot_window_repeat(const struct snapshot_window *window,
+                                  err (*give)(void *ctx, struct slice payload), void *ctx);
 err __real_store_checkpoint_write(struct checkpoint *checkpoint,
                                   const struct checkpoint_batch *batch);
 err __wrap_store_checkpoint_write(struct checkpoint *checkpoint,
@@ -131,6 +136,15 @@ err __wrap_net_send(struct net *net, node_id peer, enum frame_type type, region_
         look_into(payload);
     }
     return e;
+}
+
+err __wrap_snapshot_window_repeat(const struct snapshot_window *window,
+                                  err (*give)(void *ctx, struct slice payload), void *ctx)
+{
+    if (window->acked > 0 && window->acked < window->sent) {
+        sim_count(env_sim_running()->sim, SIM_SNAPSHOT_RESUMED, 1);
+    }
+    return __real_snapshot_window_repeat(window, give, ctx);
 }
 
 err __wrap_store_checkpoint_write(struct checkpoint *checkpoint,

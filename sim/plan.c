@@ -193,10 +193,12 @@ static void lean_to(struct plan *plan)
 }
 
 /* Last of all, so that older dice stay where they were. */
-static void draw_log_bounds(struct plan *plan, struct prng *prng)
+static void draw_snapshots(struct plan *plan, struct prng *prng)
 {
     plan->log_keep_entries_max = draw_bool(prng) ? 1000000 : chance_log(prng, 8, 2000);
     plan->log_keep_age_ms_max = draw_bool(prng) ? 0 : chance_log(prng, 500, 120000);
+    plan->snapshot_rate_bytes = draw_bool(prng) ? 0 : chance_log(prng, 4 << 10, 4 << 20);
+    plan->snapshot_chunk_bytes = draw_bool(prng) ? 0 : chance_log(prng, 64, 16 << 10);
 }
 
 void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
@@ -214,5 +216,5 @@ void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
         be_quiet(plan, prng);
     }
     lean_to(plan);
-    draw_log_bounds(plan, prng);
+    draw_snapshots(plan, prng);
 }

@@ -75,6 +75,8 @@ struct plan {
     uint64_t log_keep_bytes_max;
     uint64_t log_keep_entries_max;
     uint64_t log_keep_age_ms_max; /* 0: no bound */
+    uint64_t snapshot_rate_bytes; /* 0: no limit */
+    uint64_t snapshot_chunk_bytes;
     uint64_t message_bytes_max;
     uint32_t inflight_messages_max;
     uint64_t proposals_bytes_max;

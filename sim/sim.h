@@ -69,6 +69,7 @@ struct admin;
     X(SEGMENT_BEGUN, "log segments begun")                                                         \
     X(CHECKPOINT, "checkpoints")                                                                   \
     X(SNAPSHOT_INSTALLED, "snapshots installed")                                                   \
+    X(SNAPSHOT_RESUMED, "snapshots gone on with in the middle")                                    \
     /* Not faults: what went on. */                                                                \
     X(NEEDLESS_ELECTION, "elections in a quiet cluster")                                           \
     X(ELECTION, "elections")                                                                       \

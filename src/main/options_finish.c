@@ -185,6 +185,7 @@ static err resolve_members(struct options *options, struct err_note *note)
 }
 
 #define PEER_PORT_OFFSET 1000
+#define SNAPSHOT_RATE_LEAST (UINT64_C(4) << 20)
 
 /* A port further than that of clients, on the same host: so a node that was alone, or that joins,
  * needs no address for peers. */
@@ -205,6 +206,17 @@ static void find_peer_default(struct options *options)
             options->peer_default[0] = '\0';
         }
     }
+}
+
+/* A slower one would be given up as broken, in the middle of a large value. */
+static err check_rate(struct options *options, struct err_note *note)
+{
+    uint64_t rate = options->snapshot_rate_bytes;
+    return rate == 0 || rate >= SNAPSHOT_RATE_LEAST
+               ? OK
+               : refuse(options, "snapshot-rate-bytes", note,
+                        "a snapshot would never get to its end; take at least 4MiB, or 0 for no "
+                        "limit");
 }
 
 static err check_join(struct options *options, struct err_note *note)
@@ -261,6 +273,9 @@ err main_options_finish(struct options *options, struct err_note *note)
     }
     if (e == OK) {
         e = check_timing(options, note);
+    }
+    if (e == OK) {
+        e = check_rate(options, note);
     }
     if (e == OK) {
         e = resolve_members(options, note);

@@ -59,6 +59,8 @@ const struct option_row main_options_table[OPTION_COUNT] = {
      "N", "entries of it, at about 60 bytes of memory each"},
     {"log-keep-age", OPTION_DURATION, FIELD(log_keep_age_ms), "24h", 0, 366 * DAY, NULL, "TIME",
      "how long it is kept; 0: no bound"},
+    {"snapshot-rate-bytes", OPTION_SIZE, FIELD(snapshot_rate_bytes), "32MiB", 0, TIB, NULL, "SIZE",
+     "a second, for snapshots and backups that leave this node; 0: no limit"},
     {"log-level", OPTION_CHOICE, FIELD(log_level), "info", 0, 0, log_levels, "LEVEL",
      "how much is logged"},
     {"log-format", OPTION_CHOICE, FIELD(log_format), "logfmt", 0, 0, log_formats, "FORMAT",

@@ -28,6 +28,13 @@ static void stop_waiting(struct net_inbound *inbound)
     net->waiting_count--;
 }
 
+/* Where its peer has it. */
+static struct net_inbound **place_of(const struct net_inbound *inbound)
+{
+    ASSERT(inbound->peer != NULL);
+    return inbound->is_bulk ? &inbound->peer->bulk_inbound : &inbound->peer->inbound;
+}
+
 void net_accept_close(struct net_inbound *inbound)
 {
     struct net *net = inbound->link.net;
@@ -37,9 +44,8 @@ void net_accept_close(struct net_inbound *inbound)
     if (is_waiting(inbound)) {
         stop_waiting(inbound);
     } else {
-        ASSERT(inbound->peer != NULL);
-        ASSERT(inbound->peer->inbound == inbound);
-        inbound->peer->inbound = NULL;
+        ASSERT(*place_of(inbound) == inbound);
+        *place_of(inbound) = NULL;
         inbound->peer = NULL;
         inbound->link.info = NULL;
     }
@@ -47,6 +53,12 @@ void net_accept_close(struct net_inbound *inbound)
     net_link_close(&inbound->link);
     list_push_back(&net->dead_inbounds, &inbound->siblings);
     env_turn_wake(net->options.env);
+}
+
+/* For the log. */
+static const char *purpose_of(const struct net_inbound *inbound)
+{
+    return inbound->is_bulk ? "snapshots" : "messages";
 }
 
 /* ---- the handshake ---- */
@@ -81,21 +93,24 @@ static err refuse(struct net_inbound *inbound, node_id from, enum frame_refusal 
 static void welcome(struct net_inbound *inbound, struct net_peer *peer,
                     const struct frame_hello *hello)
 {
-    if (peer->inbound != NULL) {
-        net_accept_close(peer->inbound);
-    }
     stop_waiting(inbound);
-    inbound->state = NET_INBOUND_WELCOMED;
     inbound->peer = peer;
+    struct net_inbound **place = place_of(inbound);
+    if (*place != NULL) {
+        net_accept_close(*place);
+    }
+    *place = inbound;
+    inbound->state = NET_INBOUND_WELCOMED;
     inbound->link.gather_max = FRAME_HEADER_SIZE + FRAME_SIZE_MAX;
     inbound->link.info = &peer->info;
-    peer->inbound = inbound;
     net_peer_told(peer, hello);
     net_link_write_hello(&inbound->link, FRAME_WELCOME, peer->id);
     LOG_INFO(log_of(inbound), "connection from peer", LOG_U64("peer", peer->id),
              LOG_TEXT("remote", env_stream_peer(inbound->link.stream)),
-             LOG_TEXT("version", peer->info.version));
-    net_dial_hint(peer);
+             LOG_TEXT("version", peer->info.version), LOG_TEXT("for", purpose_of(inbound)));
+    if (!inbound->is_bulk) {
+        net_dial_hint(peer);
+    }
 }
 
 /* Whether the owner takes a node that is no peer of ours yet. */
@@ -139,9 +154,10 @@ static err on_hello(struct net_inbound *inbound, const struct frame_header *head
     if (from == net->options.id) {
         return refuse(inbound, from, FRAME_REFUSAL_ID_TAKEN, "the id is this node's own");
     }
+    inbound->is_bulk = header->type == FRAME_HELLO_BULK;
     struct net_peer *peer = net_peer_find(net, from);
     uint64_t as_of = 0;
-    if (peer == NULL) {
+    if (peer == NULL && !inbound->is_bulk) {
         peer = take_stranger(net, from, &hello, &as_of);
     }
     if (peer == NULL) {
@@ -187,7 +203,9 @@ static err on_peer_frame(struct net_inbound *inbound, const struct frame_header 
     if (header->type == FRAME_PING) {
         return on_ping(inbound, payload);
     }
-    if (!net_carries(header->type)) {
+    bool is_its_kind =
+        inbound->is_bulk ? header->type == FRAME_SNAPSHOT : net_carries(header->type);
+    if (!is_its_kind) {
         return ERR_MALFORMED;
     }
     net->handler->frame(net->ctx, peer->id, header->type, header->region, payload);
@@ -199,7 +217,10 @@ static err on_frame(void *ctx, const struct frame_header *header, struct slice p
     struct net_inbound *inbound = ctx;
     switch (inbound->state) {
     case NET_INBOUND_WAITING:
-        return header->type == FRAME_HELLO ? on_hello(inbound, header, payload) : ERR_MALFORMED;
+        if (header->type != FRAME_HELLO && header->type != FRAME_HELLO_BULK) {
+            return ERR_MALFORMED;
+        }
+        return on_hello(inbound, header, payload);
     case NET_INBOUND_WELCOMED:
         return on_peer_frame(inbound, header, payload);
     case NET_INBOUND_REFUSED:
@@ -243,7 +264,7 @@ static void on_ended(void *ctx, struct env_stream *stream)
     ASSERT(stream == inbound->link.stream);
     if (inbound->peer != NULL) {
         LOG_INFO(log_of(inbound), "connection from peer ended", LOG_U64("peer", inbound->peer->id),
-                 LOG_TEXT("remote", env_stream_peer(stream)));
+                 LOG_TEXT("remote", env_stream_peer(stream)), LOG_TEXT("for", purpose_of(inbound)));
     }
     net_accept_close(inbound);
 }

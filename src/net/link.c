@@ -55,7 +55,7 @@ size_t net_link_write_u64(struct net_link *link, enum frame_type type, uint64_t 
 
 size_t net_link_write_hello(struct net_link *link, enum frame_type type, node_id to)
 {
-    ASSERT(type == FRAME_HELLO || type == FRAME_WELCOME);
+    ASSERT(type == FRAME_HELLO || type == FRAME_HELLO_BULK || type == FRAME_WELCOME);
     const struct net_options *options = &link->net->options;
     struct frame_hello hello = {
         .protocol = FRAME_PROTOCOL,

@@ -19,7 +19,7 @@ static void inbound_free(struct net_inbound *inbound)
 
 static void peer_free(struct net_peer *peer)
 {
-    ASSERT(peer->inbound == NULL);
+    ASSERT(peer->inbound == NULL && peer->bulk == NULL && peer->bulk_inbound == NULL);
     list_remove(&peer->grave);
     net_link_deinit(&peer->link);
     mem_free(peer);
@@ -29,6 +29,9 @@ static void bury_dead(struct net *net)
 {
     LIST_FOREACH (node, &net->dead_inbounds) {
         inbound_free(CONTAINER_OF(node, struct net_inbound, siblings));
+    }
+    LIST_FOREACH (node, &net->dead_bulks) {
+        net_bulk_free(CONTAINER_OF(node, struct net_bulk, grave));
     }
     LIST_FOREACH (node, &net->dead_peers) {
         peer_free(CONTAINER_OF(node, struct net_peer, grave));
@@ -58,6 +61,12 @@ static void on_tick(struct env_timer *timer)
         if (peer->inbound != NULL) {
             net_accept_tick(peer->inbound);
         }
+        if (peer->bulk_inbound != NULL) {
+            net_accept_tick(peer->bulk_inbound);
+        }
+        if (peer->bulk != NULL) {
+            net_bulk_tick(peer->bulk);
+        }
         net_dial_tick(peer);
     }
 }
@@ -76,6 +85,7 @@ err net_open(struct net **out_net, const struct net_options *options,
     net->ctx = ctx;
     list_init(&net->waiting);
     list_init(&net->dead_inbounds);
+    list_init(&net->dead_bulks);
     list_init(&net->dead_peers);
     err e =
         env_listen(options->env, options->listen_address, on_accepted, net, &net->listener, note);
@@ -195,6 +205,7 @@ err net_peer_set(struct net *net, node_id id, const char *address)
     }
     if (strcmp(peer->address, address) != 0) {
         text_copy(peer->address, sizeof(peer->address), text);
+        net_bulk_close(net, id); /* whoever wants it asks again */
         net_dial_restart(peer);
     }
     return OK;
@@ -210,10 +221,14 @@ void net_peer_remove(struct net *net, node_id id)
         return;
     }
     struct net_peer *peer = net->peers[position];
+    net_bulk_close(net, id);
     net->peers[position] = net->peers[--net->peer_count];
     net_dial_deinit(peer); /* first: its last frames should be there before it sees an end */
     if (peer->inbound != NULL) {
         net_accept_close(peer->inbound);
+    }
+    if (peer->bulk_inbound != NULL) {
+        net_accept_close(peer->bulk_inbound);
     }
     list_push_back(&net->dead_peers, &peer->grave);
     env_turn_wake(net->options.env);
@@ -228,16 +243,17 @@ bool net_carries(enum frame_type type)
     case FRAME_WRITE:
     case FRAME_WRITE_RESULT:
     case FRAME_LOG_FLOOR:
-    case FRAME_SNAPSHOT:
     case FRAME_SNAPSHOT_ACK:
     case FRAME_ADMIN:
     case FRAME_ADMIN_RESULT:
         return true;
     case FRAME_HELLO:
+    case FRAME_HELLO_BULK:
     case FRAME_WELCOME:
     case FRAME_REFUSE:
     case FRAME_PING:
     case FRAME_PONG:
+    case FRAME_SNAPSHOT:
         return false;
     }
     return false;

@@ -4,6 +4,7 @@
  *
  * N1  A dialled connection carries our frames to the peer, and back only WELCOME or REFUSE and
  *     PONG. An accepted one the other way round. So a frame's way never depends on who came first.
+ *     What is long has a connection of its own, when there is any, and nothing else goes over that.
  * N2  What is delivered was sent by the peer whose id the handshake settled, for this cluster,
  *     whole, at most once, and in the order of sending on one connection: frames are numbered, and
  *     this holds whatever is between the nodes. Some may be missing in between, with the connection
@@ -33,6 +34,10 @@ struct net_handler {
     void (*up)(void *ctx, node_id peer);
     /* It is lost: frames sent since `up` may not have arrived. */
     void (*down)(void *ctx, node_id peer);
+    /* The connection for bulk is welcomed: net_bulk_send works. May be NULL, as the next. */
+    void (*bulk_up)(void *ctx, node_id peer);
+    /* It is lost, or there could be none; it is not dialled again unless that is asked for. */
+    void (*bulk_down)(void *ctx, node_id peer);
     /* The peer's process is gone, as far as can be seen: it has no connection to us any more, and
      * the machine at its address refuses ours. Each time that it does so. May be NULL. */
     void (*gone)(void *ctx, node_id peer);
@@ -103,7 +108,8 @@ void net_peer_expect(struct net *net, node_id id, uint64_t instance);
 /* Drops both connections, without calling back, and refuses `id` from now on. Unknown: no-op. */
 void net_peer_remove(struct net *net, node_id id);
 
-/* Whether frames of this type are the owner's; the others are net's own: handshake, PING, PONG. */
+/* Whether frames of this type go over the connection between peers. The others are net's own
+ * (handshake, PING, PONG), or bulk. */
 bool net_carries(enum frame_type type);
 
 /*
@@ -118,6 +124,20 @@ MUST_USE err net_send(struct net *net, node_id peer, enum frame_type type, regio
 
 /* Whether our connection to `peer` is welcomed. */
 bool net_is_up(const struct net *net, node_id peer);
+
+/* ---- bulk: FRAME_SNAPSHOT ---- */
+
+/*
+ * Dials a second connection to a peer that is up; no-op if there is one already. Its outcome comes
+ * by handler->bulk_up or ->bulk_down, later. ERR_UNAVAILABLE: no such peer, or it is not up.
+ */
+MUST_USE err net_bulk_open(struct net *net, node_id peer);
+/* Drops it without calling back. No-op if there is none. */
+void net_bulk_close(struct net *net, node_id peer);
+/* Whether it is welcomed. */
+bool net_bulk_is_up(const struct net *net, node_id peer);
+/* As net_send, for a FRAME_SNAPSHOT; the queue is one of its own. */
+MUST_USE err net_bulk_send(struct net *net, node_id peer, region_id region, struct slice payload);
 
 struct net_peer_info {
     char address[ADDRESS_SIZE_MAX + 1];

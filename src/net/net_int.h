@@ -1,7 +1,8 @@
 /*
  * Inside of net: one struct net_peer for each peer, with the connection that we dial to it; one
- * struct net_inbound for each accepted connection. net.c owns both, dial.c and accept.c drive them,
- * link.c is what they share: frames over one stream.
+ * struct net_inbound for each accepted connection; one struct net_bulk for each that is dialled for
+ * bulk. net.c owns all, dial.c, accept.c and bulk.c drive them, link.c is what they share: frames
+ * over one stream.
  */
 #ifndef NET_NET_INT_H
 #define NET_NET_INT_H
@@ -57,6 +58,7 @@ void net_link_deinit(struct net_link *link);
 size_t net_link_write(struct net_link *link, enum frame_type type, region_id region,
                       struct slice payload);
 size_t net_link_write_u64(struct net_link *link, enum frame_type type, uint64_t value);
+/* `type` is HELLO, HELLO_BULK or WELCOME. */
 size_t net_link_write_hello(struct net_link *link, enum frame_type type, node_id to);
 /*
  * Feeds the parser. `handler` gets each frame whose number is above that of the last one that it
@@ -95,6 +97,8 @@ struct net_peer {
     uint64_t up_since_ns;        /* a PONG cannot answer anything older */
     bool is_outage_logged;       /* that it cannot be reached is said once, until it is up again */
     struct net_inbound *inbound; /* the welcomed connection from the peer, or NULL */
+    struct net_bulk *bulk;       /* dialled for bulk, or NULL */
+    struct net_inbound *bulk_inbound; /* the peer's for bulk, welcomed, or NULL */
     struct net_peer_info info; /* counters, and what the peer told; the rest is filled when asked */
     struct list grave;         /* in net->dead_peers once removed */
 };
@@ -110,9 +114,24 @@ struct net_inbound {
     struct net_link link;
     enum net_inbound_state state;
     struct net_peer *peer; /* while WELCOMED */
+    bool is_bulk;
     uint32_t waited_ticks; /* while WAITING or REFUSED: bytes do not set this back */
     bool is_answered;      /* a PONG went out in this tick */
     struct list siblings;  /* in net->waiting (WAITING, REFUSED) or net->dead_inbounds (CLOSED) */
+};
+
+enum net_bulk_state {
+    NET_BULK_CONNECTING,
+    NET_BULK_GREETING,
+    NET_BULK_UP,
+    NET_BULK_CLOSED,
+};
+
+struct net_bulk {
+    struct net_link link;
+    struct net_peer *peer; /* unless CLOSED */
+    enum net_bulk_state state;
+    struct list grave; /* in net->dead_bulks once CLOSED */
 };
 
 struct net {
@@ -129,6 +148,7 @@ struct net {
     /* Closed in this turn, and perhaps still on the stack (N5). */
     struct list dead_peers;
     struct list dead_inbounds;
+    struct list dead_bulks;
 };
 
 /* ---- net.c ---- */
@@ -152,6 +172,13 @@ void net_dial_hint(struct net_peer *peer);
 void net_dial_tick(struct net_peer *peer);
 /* Closes without calling back; the peer will not be dialled any more. */
 void net_dial_deinit(struct net_peer *peer);
+
+/* ---- bulk.c ---- */
+
+/* Checks for silence and sends PING. */
+void net_bulk_tick(struct net_bulk *bulk);
+/* Gives back one that is closed and not on the stack any more. */
+void net_bulk_free(struct net_bulk *bulk);
 
 /* ---- accept.c ---- */
 

@@ -82,18 +82,9 @@ static uint64_t now_us(const struct node_backup *backup)
     return env_now_ms(backup->node->env) * 1000;
 }
 
-/* P3. What a client did not take in its time is not made up for. */
-static void pace(struct node_backup *backup, size_t size)
-{
-    uint64_t now = now_us(backup);
-    backup->due_us = backup->due_us > now ? backup->due_us : now;
-    backup->due_us += size * UINT64_C(1000000) / BACKUP_RATE_MAX;
-}
-
 uint64_t node_backup_delay_ms(const struct node_backup *backup)
 {
-    uint64_t now = now_us(backup);
-    return backup->due_us > now ? (backup->due_us - now + 999) / 1000 : 0;
+    return pace_delay_ms(now_us(backup), backup->due_us);
 }
 
 err node_backup_read(struct node_backup *backup, struct writer *out, bool *out_is_last)
@@ -105,7 +96,7 @@ err node_backup_read(struct node_backup *backup, struct writer *out, bool *out_i
     err e = store_snapshot_read(backup->source, BACKUP_PIECE_SIZE, out, &backup->is_whole);
     if (e == OK) {
         backup->read_bytes += out->size - before;
-        pace(backup, out->size - before);
+        backup->due_us = pace_spend(&backup->node->pace, now_us(backup), out->size - before);
         counter_add(&backups->bytes, out->size - before);
         *out_is_last = backup->is_whole;
     }

@@ -6,8 +6,8 @@
  *     is made for it if need be.
  * P2  It ends: it begins within BACKUP_WAIT_MS_MAX, and is cut off if it is read more slowly, on
  *     average, than BACKUP_RATE_MIN once BACKUP_GRACE_MS are over.
- * P3  It is handed out at BACKUP_RATE_MAX, however fast the client: each piece holds up the loop,
- *     and with it everybody's requests.
+ * P3  It is handed out at node->pace, however fast the client: each piece holds up the loop, and
+ *     with it everybody's requests.
  */
 #ifndef NODE_BACKUPS_H
 #define NODE_BACKUPS_H
@@ -17,11 +17,10 @@
 #include "store/snapshot.h"
 
 #define BACKUPS_MAX 1u
-#define BACKUP_PIECE_SIZE (256u << 10)
+#define BACKUP_PIECE_SIZE (64u << 10)
 #define BACKUP_WAIT_MS_MAX 30000u
 #define BACKUP_GRACE_MS 60000u
 #define BACKUP_RATE_MIN (256u << 10) /* bytes a second: a gigabyte may take 70 minutes */
-#define BACKUP_RATE_MAX (64u << 20)  /* the same: a quarter of the loop's time, about */
 
 /* All zero at first. */
 struct backups {

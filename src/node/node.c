@@ -13,6 +13,7 @@
 #define MESSAGE_BYTES_DEFAULT (1u << 20)
 #define INFLIGHT_MESSAGES_DEFAULT 256u
 #define LOG_KEEP_BYTES_DEFAULT (1u << 30)
+#define SNAPSHOT_CHUNK_DEFAULT (64u << 10)
 #define LOG_KEEP_ENTRIES_DEFAULT 2000000u
 /* How far a ready node may be behind what it knows to be committed, in entries. */
 #define READY_LAG_MAX 10000u
@@ -296,6 +297,9 @@ static void fill_defaults(struct node_options *options)
     if (options->inflight_messages_max == 0) {
         options->inflight_messages_max = INFLIGHT_MESSAGES_DEFAULT;
     }
+    if (options->snapshot_chunk_bytes == 0) {
+        options->snapshot_chunk_bytes = SNAPSHOT_CHUNK_DEFAULT;
+    }
     if (options->log_keep_bytes_max == 0) {
         options->log_keep_bytes_max = LOG_KEEP_BYTES_DEFAULT;
     }
@@ -366,7 +370,8 @@ err node_open(struct node **out_node, const struct node_options *options, struct
     node->log = options->log;
     fill_defaults(&node->options);
     drain_init(&node->drain);
-    snapshots_init(&node->snapshots, env_random(node->env));
+    snapshots_init(&node->snapshots, node->env, env_random(node->env));
+    node->pace.bytes_per_second = options->snapshot_rate_bytes;
     ASSERT(!options->is_joining || options->cluster_id != 0);
     err e = open_all(node, note);
     if (e != OK) {

@@ -66,6 +66,8 @@ struct node_options {
     uint64_t log_keep_bytes_max;
     uint64_t log_keep_entries_max;
     uint64_t log_keep_age_ms_max;
+    uint64_t snapshot_rate_bytes;   /* a second, of snapshots and backups together; 0: no limit */
+    uint64_t snapshot_chunk_bytes;  /* of a snapshot to a member, about; 0: 64 KiB */
     uint64_t message_bytes_max;     /* of the entries in one message between cores; 0: 1 MiB */
     uint32_t inflight_messages_max; /* unacknowledged, for each member; 0: 256 */
     uint64_t proposals_bytes_max; /* accepted and undecided; beyond it writes get ERR_OVERLOADED */
@@ -284,7 +286,7 @@ struct node_backup {
  */
 void node_backup_open(struct node *node, struct node_backup *backup);
 /*
- * Appends the next piece, about 256 KiB or one record, to `out`; not after the last one. Errors are
+ * Appends the next piece, about 64 KiB or one record, to `out`; not after the last one. Errors are
  * final; the caller then closes it: ERR_CORRUPT, ERR_UNAVAILABLE (the store had to grow: begin
  * again).
  */

@@ -95,6 +95,7 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
         admin_requests_receive_result(replica, from, payload);
         break;
     case FRAME_HELLO:
+    case FRAME_HELLO_BULK:
     case FRAME_WELCOME:
     case FRAME_REFUSE:
     case FRAME_PING:
@@ -114,6 +115,18 @@ static void on_down(void *ctx, node_id peer)
 {
     struct node *node = ctx;
     replica_peer_down(node->replica, peer);
+}
+
+static void on_bulk_up(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    snapshots_bulk_up(node->replica, peer);
+}
+
+static void on_bulk_down(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    snapshots_bulk_down(node->replica, peer);
 }
 
 static void on_gone(void *ctx, node_id peer)
@@ -149,6 +162,8 @@ const struct net_handler node_net_handler = {
     .frame = on_frame,
     .up = on_up,
     .down = on_down,
+    .bulk_up = on_bulk_up,
+    .bulk_down = on_bulk_down,
     .gone = on_gone,
     .met = on_met,
     .stranger = on_stranger,

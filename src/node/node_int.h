@@ -8,6 +8,7 @@
 #include "node/identity.h"
 #include "node/node.h"
 #include "node/outbox.h"
+#include "node/pace.h"
 #include "node/replica.h"
 #include "node/router.h"
 #include "node/snapshots.h"
@@ -26,6 +27,7 @@ struct node {
     struct outbox outbox;
     struct snapshots snapshots; /* on their way to peers, and the one from a peer */
     struct backups backups;
+    struct pace pace; /* of snapshots and backups together */
     struct router router;
     struct replica *replica; /* the first region's; more of them will hang on the router */
     struct writer scratch;   /* one frame's payload at a time */

@@ -243,6 +243,25 @@ static void register_backups(struct node *node)
                      read_backup_time, node);
 }
 
+static void register_snapshots(struct node *node)
+{
+    struct metrics *metrics = node->options.metrics;
+    const struct snapshots *snapshots = &node->snapshots;
+    metrics_add_counter(metrics, METRIC("snapshots_sent_total"),
+                        "Snapshots that a member has taken over from here.", NULL,
+                        &snapshots->sent);
+    metrics_add_counter(metrics, METRIC("snapshot_failures_total"),
+                        "Snapshots for members that were begun and not delivered.", NULL,
+                        &snapshots->failed);
+    metrics_add_counter(metrics, METRIC("snapshot_resumes_total"),
+                        "Broken connections behind which a snapshot went on.", NULL,
+                        &snapshots->resumed);
+    metrics_add_counter(metrics, METRIC("snapshot_sent_bytes_total"),
+                        "Bytes of snapshots sent to members.", NULL, &snapshots->sent_bytes);
+    metrics_add_counter(metrics, METRIC("snapshots_received_total"),
+                        "Snapshots that came in whole.", NULL, &snapshots->received);
+}
+
 void node_register_metrics(struct node *node)
 {
     struct metrics *metrics = node->options.metrics;
@@ -275,4 +294,5 @@ void node_register_metrics(struct node *node)
     metrics_add_histogram(metrics, METRIC("store_checkpoint_seconds"), "One checkpoint.", NULL,
                           &store_stats(node->store)->checkpoint_us, 1e-6);
     register_backups(node);
+    register_snapshots(node);
 }

@@ -6,18 +6,26 @@
  *     stands for, and is stepped into the other core only when all of it is there, verified and
  *     durable. There is no other way in for one, but for a core that has all of it already: it only
  *     answers.
- * S2  At most SNAPSHOT_WINDOW chunks are unacknowledged, so that raft's own frames, on the same
- *     connection, do not wait long behind them. Little here would change on a connection of its
- *     own.
+ * S2  Chunks have a connection of their own, so that raft's frames do not wait behind them
+ *     (net_bulk_open), and a pace (node->pace), since reading one holds up the loop. What is sent
+ *     and not acknowledged is kept (snapshot_window.h).
  * S3  Every transfer ends by telling the core how (raft_report_snapshot), unless this node does not
- *     lead that term any more. It is not resumed: the core asks for another.
+ *     lead that term any more. A connection that breaks does not end it: on the next one it goes on
+ *     behind the last chunk that the receiver has verified. It ends once nothing was heard for
+ *     SNAPSHOT_SILENCE_MS, or if the receiver has lost it, or the source is gone or too old; then
+ *     the core asks for another.
  * S4  The log after a snapshot that was sent is kept until its receiver has gone on from there, or
  *     for SNAPSHOT_KEEP_MS: else it would need another one at once, and so on for ever.
+ * S5  It is delivered when the receiver has taken it in, not when it is there: until then that one
+ *     says so again and again, and the core would only repeat what cannot be answered.
  */
 #ifndef NODE_SNAPSHOTS_H
 #define NODE_SNAPSHOTS_H
 
 #include "base/buf.h"
+#include "base/metrics.h"
+#include "env/env.h"
+#include "node/snapshot_window.h"
 #include "proto/message.h"
 #include "raft/raft.h"
 #include "store/snapshot.h"
@@ -26,10 +34,14 @@ struct node;
 struct replica;
 
 #define SNAPSHOTS_OUT_MAX 2u
-#define SNAPSHOT_WINDOW 2u
-#define SNAPSHOT_CHUNK_SIZE (256u << 10)
-#define SNAPSHOT_SILENCE_MS 15000u  /* without a word from the other side: it ends */
-#define SNAPSHOT_AGE_MS_MAX 900000u /* it pins pages of the sender's store */
+#define SNAPSHOT_SILENCE_MS 60000u /* without a word from the other side: it ends */
+#define SNAPSHOT_REPEAT_MS 3000u   /* without progress: what is not acknowledged is sent again */
+#define SNAPSHOT_REDIAL_MS 500u
+#define SNAPSHOT_STAGED_REPEAT_MS 250u
+#define SNAPSHOT_STAGED_SILENCE_MS 2000u /* then it counts as taken in: a probe will tell */
+/* It pins pages of the sender's store: it ends once it is slower than this, after a while. */
+#define SNAPSHOT_GRACE_MS 60000u
+#define SNAPSHOT_RATE_MIN (256u << 10) /* bytes a second: a gigabyte may take 70 minutes */
 #define SNAPSHOT_KEEP_MS 300000u
 #define SNAPSHOT_RETRY_MS 1000u /* after one that was refused or failed: there is a reason for it */
 
@@ -38,13 +50,17 @@ struct snapshot_out {
     uint64_t transfer; /* its number on the wire */
     uint64_t term;     /* that this node led when it began */
     struct raft_pos pos;
-    struct store_snapshot *source;
-    struct writer message; /* the MSG_SNAP; empty once it is sent */
-    uint32_t sent;         /* chunks */
-    uint32_t acked;
+    struct store_snapshot *source; /* NULL once it is staged */
+    struct writer message;         /* the MSG_SNAP; empty once it is sent */
+    struct snapshot_window window;
     bool is_last_sent;
+    bool is_staged; /* the receiver has all of it (S5) */
+    uint64_t sent_bytes;
     uint64_t begun_ms;
     uint64_t heard_ms;
+    uint64_t moved_ms;  /* when it last got on, or sent again what is not acknowledged */
+    uint64_t redial_ms; /* when to, if there is no connection */
+    uint64_t due_us;    /* of env_now_ms: when the next chunk is */
 };
 
 /* One is coming in, or is all there, as long as `incoming` is not NULL. */
@@ -53,6 +69,10 @@ struct snapshot_in {
     uint64_t transfer;
     uint32_t received;
     uint64_t heard_ms;
+    uint64_t staged_from; /* who is told that the last one is being taken in (S5); 0: nobody */
+    uint64_t staged_transfer;
+    uint32_t staged_chunks;
+    uint64_t staged_told_ms;
     bool is_complete; /* and stepped into the core, which takes it within this turn, or never */
     struct store_incoming *incoming;
     struct owned_message message;
@@ -71,12 +91,18 @@ struct snapshots {
     struct snapshot_past past[MEMBERS_MAX];
     struct snapshot_in in;
     uint64_t next_transfer;
+    struct env_timer timer; /* until the next chunk is due */
+    struct counter sent;    /* delivered */
+    struct counter failed;  /* begun and not delivered */
+    struct counter resumed; /* breaks that one has survived */
+    struct counter sent_bytes;
+    struct counter received; /* complete, and verified as a whole */
 };
 
 _Static_assert(MEMBERS_MAX >= SNAPSHOTS_OUT_MAX, "every one that ends can be remembered");
 
-/* None; transfers are numbered from `first_transfer` on (0 is left out). */
-void snapshots_init(struct snapshots *snapshots, uint64_t first_transfer);
+/* None, of a node's (node->snapshots); they are numbered from `first_transfer` on, without 0. */
+void snapshots_init(struct snapshots *snapshots, struct env *env, uint64_t first_transfer);
 /* Ends everything without telling anyone. Before the store is closed. */
 void snapshots_deinit(struct snapshots *snapshots);
 
@@ -88,7 +114,10 @@ MUST_USE err snapshots_offer(const struct replica *replica, struct snapshot *out
 void snapshots_send(struct replica *replica, const struct message *message);
 /* FRAME_SNAPSHOT_ACK. */
 void snapshots_acked(struct replica *replica, node_id from, struct slice payload);
-/* The connection to `peer` is lost. */
+/* The connection for chunks to `peer` is there, or lost. */
+void snapshots_bulk_up(struct replica *replica, node_id peer);
+void snapshots_bulk_down(struct replica *replica, node_id peer);
+/* The other connection to `peer` is lost. */
 void snapshots_peer_down(struct replica *replica, node_id peer);
 /* Up to where the log may go for the sake of those who get or got a snapshot (S4). */
 uint64_t snapshots_floor(struct replica *replica, const struct raft_status *status);
@@ -106,6 +135,8 @@ void snapshots_settle(struct replica *replica);
 
 /* Ends transfers that are silent, too old, or of an earlier term of this node's. */
 void snapshots_tick_out(struct replica *replica, uint64_t now_ms);
+/* The timer of those that go out. */
+void snapshots_due(struct env_timer *timer);
 /* Ends all of them without telling anyone. */
 void snapshots_deinit_out(struct snapshots *snapshots);
 

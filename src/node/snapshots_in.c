@@ -112,10 +112,35 @@ static bool begin(struct replica *replica, node_id from, const struct frame_snap
 
 /* ---- every chunk ---- */
 
-static bool is_next(const struct snapshot_in *in, node_id from, const struct frame_snapshot *frame)
+/* It is one of the transfer that is coming in. */
+static bool is_ours(const struct snapshot_in *in, node_id from, const struct frame_snapshot *frame)
 {
     return in->incoming != NULL && !in->is_complete && in->from == from &&
-           in->transfer == frame->transfer && in->received == frame->number;
+           in->transfer == frame->transfer;
+}
+
+static bool was_ours(const struct snapshot_in *in, node_id from, const struct frame_snapshot *frame)
+{
+    return in->staged_from == from && in->staged_transfer == frame->transfer;
+}
+
+/*
+ * Whether the chunk is not the next one, and the sender was told what it needs to know: after a
+ * break it sends again what was not acknowledged, and a chunk may be missing before this one.
+ */
+static bool is_out_of_order(const struct replica *replica, node_id from,
+                            const struct frame_snapshot *frame)
+{
+    const struct snapshot_in *in = in_of(replica);
+    if (was_ours(in, from, frame)) {
+        answer(replica, from, frame->transfer, in->staged_chunks, FRAME_SNAPSHOT_STAGED);
+        return true;
+    }
+    if (is_ours(in, from, frame) && frame->number != in->received) {
+        answer(replica, from, frame->transfer, in->received, FRAME_SNAPSHOT_GOES_ON);
+        return true;
+    }
+    return false;
 }
 
 static err take(struct replica *replica, const struct frame_snapshot *frame)
@@ -142,7 +167,10 @@ void snapshots_receive(struct replica *replica, node_id from, struct slice paylo
         LOG_WARN(replica->node->log, "malformed snapshot frame", LOG_U64("from", from));
         return;
     }
-    if ((frame.number == 0 && !begin(replica, from, &frame)) || !is_next(in, from, &frame)) {
+    if (is_out_of_order(replica, from, &frame)) {
+        return;
+    }
+    if ((frame.number == 0 && !begin(replica, from, &frame)) || !is_ours(in, from, &frame)) {
         answer(replica, from, frame.transfer, 0, FRAME_SNAPSHOT_REFUSED);
         return;
     }
@@ -160,6 +188,7 @@ void snapshots_receive(struct replica *replica, node_id from, struct slice paylo
            frame.is_last ? FRAME_SNAPSHOT_STAGED : FRAME_SNAPSHOT_GOES_ON);
     if (frame.is_last) {
         in->is_complete = true;
+        counter_add(&replica->node->snapshots.received, 1);
         replica_step(replica, &in->message.message); /* S1 */
     }
 }
@@ -171,6 +200,10 @@ struct store_incoming *snapshots_take(struct replica *replica, struct raft_pos p
     ASSERT(in->message.message.snapshot->pos.index == pos.index);
     ASSERT(in->message.message.snapshot->pos.term == pos.term);
     struct store_incoming *incoming = in->incoming;
+    in->staged_from = in->from;
+    in->staged_transfer = in->transfer;
+    in->staged_chunks = in->received;
+    in->staged_told_ms = env_now_ms(replica->node->env);
     release(in);
     return incoming;
 }
@@ -184,9 +217,25 @@ void snapshots_settle(struct replica *replica)
     }
 }
 
+/* S5. */
+static void tell_staged(struct replica *replica, uint64_t now_ms)
+{
+    struct snapshot_in *in = in_of(replica);
+    if (!install_is_busy(replica)) {
+        in->staged_from = 0;
+    } else if (now_ms - in->staged_told_ms >= SNAPSHOT_STAGED_REPEAT_MS) {
+        in->staged_told_ms = now_ms;
+        answer(replica, in->staged_from, in->staged_transfer, in->staged_chunks,
+               FRAME_SNAPSHOT_STAGED);
+    }
+}
+
 static void tick_in(struct replica *replica, uint64_t now_ms)
 {
     const struct snapshot_in *in = in_of(replica);
+    if (in->staged_from != 0) {
+        tell_staged(replica, now_ms);
+    }
     if (in->incoming != NULL && !in->is_complete && now_ms - in->heard_ms > SNAPSHOT_SILENCE_MS) {
         LOG_INFO(replica->node->log, "a snapshot stopped coming in",
                  LOG_U64("region", replica->region), LOG_U64("from", in->from));
@@ -196,14 +245,16 @@ static void tick_in(struct replica *replica, uint64_t now_ms)
 
 /* ---- both directions ---- */
 
-void snapshots_init(struct snapshots *snapshots, uint64_t first_transfer)
+void snapshots_init(struct snapshots *snapshots, struct env *env, uint64_t first_transfer)
 {
     *snapshots = (struct snapshots){.next_transfer = first_transfer};
+    env_timer_init(env, &snapshots->timer, snapshots_due);
 }
 
 void snapshots_deinit(struct snapshots *snapshots)
 {
     struct snapshot_in *in = &snapshots->in;
+    env_timer_deinit(&snapshots->timer);
     snapshots_deinit_out(snapshots);
     store_incoming_close(in->incoming);
     release(in);

@@ -25,8 +25,16 @@ static struct snapshot_out *find_out(const struct replica *replica, node_id peer
 static void release(struct snapshot_out *out)
 {
     store_snapshot_close(out->source);
+    snapshot_window_deinit(&out->window);
     writer_deinit(&out->message);
     *out = (struct snapshot_out){.peer = 0};
+}
+
+/* Without telling the core. */
+static void drop(struct replica *replica, struct snapshot_out *out)
+{
+    net_bulk_close(replica->node->net, out->peer);
+    release(out);
 }
 
 /* Of `peer`; with 0, a free one. */
@@ -66,47 +74,82 @@ static bool is_paused(const struct replica *replica, node_id peer)
 static void end(struct replica *replica, struct snapshot_out *out, const char *why)
 {
     struct log *log = replica->node->log;
+    struct snapshots *snapshots = snapshots_of(replica);
     node_id peer = out->peer;
+    uint64_t duration_ms = env_now_ms(replica->node->env) - out->begun_ms;
     if (why == NULL) {
         LOG_INFO(log, "snapshot delivered", LOG_U64("region", replica->region),
                  LOG_U64("member", peer), LOG_U64("index", out->pos.index),
-                 LOG_U64("chunks", out->sent));
+                 LOG_U64("bytes", out->sent_bytes), LOG_U64("duration_ms", duration_ms));
     } else {
         LOG_INFO(log, "snapshot not delivered", LOG_U64("region", replica->region),
                  LOG_U64("member", peer), LOG_U64("index", out->pos.index), LOG_TEXT("why", why));
     }
+    counter_add(why == NULL ? &snapshots->sent : &snapshots->failed, 1);
     remember(replica, out, why == NULL);
-    release(out);
+    drop(replica, out);
     replica_report_snapshot(replica, peer, why == NULL);
 }
 
 /* ---- sending ---- */
+
+static uint64_t now_us(const struct replica *replica)
+{
+    return env_now_ms(replica->node->env) * 1000;
+}
+
+/* One on its way, and whose it is. */
+struct sending {
+    struct replica *replica;
+    struct snapshot_out *out;
+};
+
+static err send_payload(void *ctx, struct slice payload)
+{
+    struct sending *sending = ctx;
+    struct node *node = sending->replica->node;
+    struct snapshot_out *out = sending->out;
+    err e = net_bulk_send(node->net, out->peer, sending->replica->region, payload);
+    if (e == OK) {
+        out->due_us = pace_spend(&node->pace, now_us(sending->replica), payload.size);
+        out->sent_bytes += payload.size;
+        counter_add(&node->snapshots.sent_bytes, payload.size);
+    }
+    return e;
+}
+
+/* What is not acknowledged, once more: what fails goes by the connection, and is told by that. */
+static void repeat(struct replica *replica, struct snapshot_out *out)
+{
+    struct sending sending = {replica, out};
+    out->moved_ms = env_now_ms(replica->node->env);
+    (void)!snapshot_window_repeat(&out->window, send_payload, &sending);
+}
 
 static err send_chunk(struct replica *replica, struct snapshot_out *out)
 {
     struct writer chunk = {0};
     struct writer payload = {0};
     bool is_last = false;
-    err e = store_snapshot_read(out->source, SNAPSHOT_CHUNK_SIZE, &chunk, &is_last);
+    err e = store_snapshot_read(out->source, replica->node->options.snapshot_chunk_bytes, &chunk,
+                                &is_last);
     if (e == OK) {
         struct frame_snapshot frame = {
             .transfer = out->transfer,
-            .number = out->sent,
+            .number = out->window.sent,
             .is_last = is_last,
             .message = writer_slice(&out->message),
             .chunk = writer_slice(&chunk),
         };
         frame_snapshot_encode(&frame, &payload);
-        e = net_send(replica->node->net, out->peer, FRAME_SNAPSHOT, replica->region,
-                     writer_slice(&payload));
-    }
-    if (e == OK) {
+        struct sending sending = {replica, out};
+        /* A full queue, or a connection that ends: it is kept, and sent again. */
+        (void)!send_payload(&sending, writer_slice(&payload));
+        snapshot_window_push(&out->window, &payload);
         writer_deinit(&out->message);
         out->message = (struct writer){0};
-        out->sent++;
         out->is_last_sent = is_last;
     }
-    writer_deinit(&payload);
     writer_deinit(&chunk);
     return e;
 }
@@ -123,10 +166,22 @@ static void give_up_leading(struct replica *replica)
     }
 }
 
-/* Fills the window (S2). */
-static void pump(struct replica *replica, struct snapshot_out *out)
+/* Whether the next chunk may go, apart from its time. */
+static bool has_next(const struct replica *replica, const struct snapshot_out *out)
 {
-    while (!out->is_last_sent && out->sent - out->acked < SNAPSHOT_WINDOW) {
+    return out->peer != 0 && !out->is_last_sent && snapshot_window_has_room(&out->window) &&
+           net_bulk_is_up(replica->node->net, out->peer);
+}
+
+static uint64_t delay_ms(const struct replica *replica, const struct snapshot_out *out)
+{
+    return pace_delay_ms(now_us(replica), out->due_us);
+}
+
+/* Fills the window, at the pace (S2). */
+static void fill(struct replica *replica, struct snapshot_out *out)
+{
+    while (has_next(replica, out) && delay_ms(replica, out) == 0) {
         err e = send_chunk(replica, out);
         if (e == ERR_CORRUPT) {
             give_up_leading(replica);
@@ -135,6 +190,65 @@ static void pump(struct replica *replica, struct snapshot_out *out)
             end(replica, out, err_name(e));
             return;
         }
+    }
+}
+
+static void pump(struct replica *replica)
+{
+    struct snapshots *snapshots = snapshots_of(replica);
+    uint64_t soonest_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < ARRAY_COUNT(snapshots->out); i++) {
+        struct snapshot_out *out = &snapshots->out[i];
+        fill(replica, out);
+        if (has_next(replica, out) && delay_ms(replica, out) < soonest_ms) {
+            soonest_ms = delay_ms(replica, out);
+        }
+    }
+    if (soonest_ms != UINT64_MAX) {
+        env_timer_start(&snapshots->timer, soonest_ms, 0);
+    }
+}
+
+void snapshots_due(struct env_timer *timer)
+{
+    struct node *node = CONTAINER_OF(timer, struct node, snapshots.timer);
+    if (node->replica != NULL) {
+        pump(node->replica);
+    }
+}
+
+/* Asks for the connection, or goes on if it is there. */
+static void ask_for_connection(struct replica *replica, struct snapshot_out *out)
+{
+    struct node *node = replica->node;
+    /* Not reached at present: again, until that is silence. */
+    (void)!net_bulk_open(node->net, out->peer);
+    out->redial_ms = env_now_ms(node->env) + SNAPSHOT_REDIAL_MS;
+    pump(replica);
+}
+
+void snapshots_bulk_up(struct replica *replica, node_id peer)
+{
+    struct snapshot_out *out = find_out(replica, peer);
+    if (out == NULL) {
+        net_bulk_close(replica->node->net, peer);
+        return;
+    }
+    if (out->window.sent > 0) {
+        counter_add(&snapshots_of(replica)->resumed, 1);
+        LOG_INFO(replica->node->log, "a snapshot goes on", LOG_U64("region", replica->region),
+                 LOG_U64("member", peer), LOG_U64("index", out->pos.index),
+                 LOG_U64("chunk", out->window.acked));
+        repeat(replica, out);
+    }
+    pump(replica);
+}
+
+void snapshots_bulk_down(struct replica *replica, node_id peer)
+{
+    struct snapshot_out *out = find_out(replica, peer);
+    if (out != NULL) {
+        out->redial_ms = env_now_ms(replica->node->env) + SNAPSHOT_REDIAL_MS;
     }
 }
 
@@ -173,7 +287,7 @@ void snapshots_send(struct replica *replica, const struct message *message)
     struct store *store = replica->node->store;
     struct snapshot_out *out = find_out(replica, message->to);
     if (out != NULL) {
-        release(out); /* of an earlier term of ours: the core knows nothing of it any more */
+        drop(replica, out); /* of an earlier term: the core knows nothing of it any more */
     }
     out = find_out(replica, 0);
     struct store_snapshot *source = NULL;
@@ -204,12 +318,24 @@ void snapshots_send(struct replica *replica, const struct message *message)
         .source = source,
         .begun_ms = now_ms,
         .heard_ms = now_ms,
+        .moved_ms = now_ms,
     };
     snapshots->next_transfer++;
     encode_message(out, message);
     LOG_INFO(replica->node->log, "sending a snapshot", LOG_U64("region", replica->region),
              LOG_U64("member", out->peer), LOG_U64("index", out->pos.index));
-    pump(replica, out);
+    ask_for_connection(replica, out);
+}
+
+/* S5. The source is not needed any more, the log behind it is. */
+static void staged(struct replica *replica, struct snapshot_out *out)
+{
+    if (!out->is_staged) {
+        out->is_staged = true;
+        store_snapshot_close(out->source);
+        out->source = NULL;
+        net_bulk_close(replica->node->net, out->peer);
+    }
 }
 
 void snapshots_acked(struct replica *replica, node_id from, struct slice payload)
@@ -223,46 +349,26 @@ void snapshots_acked(struct replica *replica, node_id from, struct slice payload
     if (out == NULL || out->transfer != ack.transfer) {
         return; /* of one that has ended */
     }
+    struct snapshot_window *window = &out->window;
     out->heard_ms = env_now_ms(replica->node->env);
-    bool is_all = out->is_last_sent && ack.received == out->sent;
+    bool is_all = out->is_last_sent && ack.received == window->sent;
     if (ack.outcome == FRAME_SNAPSHOT_STAGED && is_all) {
-        end(replica, out, NULL);
-    } else if (ack.outcome == FRAME_SNAPSHOT_GOES_ON && !is_all && ack.received > out->acked &&
-               ack.received <= out->sent) {
-        out->acked = ack.received;
-        pump(replica, out);
+        staged(replica, out);
+    } else if (out->is_staged) {
+        /* An old answer; or it was taken in, and the receiver has forgotten it: the core knows. */
+        return;
+    } else if (ack.outcome == FRAME_SNAPSHOT_GOES_ON && !is_all && ack.received <= window->sent) {
+        if (ack.received > window->acked) {
+            snapshot_window_ack(window, ack.received);
+            out->moved_ms = out->heard_ms;
+            pump(replica);
+        } /* else it tells again what it has, of a chunk that came twice or too early */
     } else {
         end(replica, out, "refused");
     }
 }
 
 /* ---- ending ---- */
-
-void snapshots_peer_down(struct replica *replica, node_id peer)
-{
-    struct snapshot_out *out = find_out(replica, peer);
-    if (out != NULL) {
-        end(replica, out, "connection lost");
-    }
-}
-
-void snapshots_tick_out(struct replica *replica, uint64_t now_ms)
-{
-    struct snapshots *snapshots = snapshots_of(replica);
-    for (uint32_t i = 0; i < ARRAY_COUNT(snapshots->out); i++) {
-        struct snapshot_out *out = &snapshots->out[i];
-        if (out->peer == 0) {
-            continue;
-        }
-        if (replica->role != RAFT_LEADER || replica->term != out->term) {
-            release(out);
-        } else if (now_ms - out->heard_ms > SNAPSHOT_SILENCE_MS) {
-            end(replica, out, "no answer");
-        } else if (now_ms - out->begun_ms > SNAPSHOT_AGE_MS_MAX) {
-            end(replica, out, "too slow");
-        }
-    }
-}
 
 static uint64_t match_of(const struct raft_status *status, node_id peer)
 {
@@ -272,6 +378,70 @@ static uint64_t match_of(const struct raft_status *status, node_id peer)
         }
     }
     return UINT64_MAX; /* no member any more: nothing to keep for it */
+}
+
+void snapshots_peer_down(struct replica *replica, node_id peer)
+{
+    struct snapshot_out *out = find_out(replica, peer);
+    if (out != NULL && out->is_staged) {
+        end(replica, out, NULL); /* it says nothing more now: a probe will tell */
+    }
+}
+
+/* S5: it has taken the snapshot in, or says nothing more. */
+static bool is_taken_in(const struct replica *replica, const struct snapshot_out *out,
+                        uint64_t now_ms)
+{
+    struct raft_status status;
+    raft_status(replica->raft, &status);
+    return match_of(&status, out->peer) >= out->pos.index ||
+           now_ms - out->heard_ms > SNAPSHOT_STAGED_SILENCE_MS;
+}
+
+/* NULL, or why it does not go on. */
+static const char *why_ended(const struct replica *replica, const struct snapshot_out *out,
+                             uint64_t now_ms)
+{
+    struct net_peer_info info;
+    uint64_t least_ms = SNAPSHOT_GRACE_MS + out->sent_bytes / SNAPSHOT_RATE_MIN * 1000;
+    if (!net_peer_info(replica->node->net, out->peer, &info)) {
+        return "no member any more";
+    }
+    if (now_ms - out->heard_ms > SNAPSHOT_SILENCE_MS) {
+        return "no answer";
+    }
+    return now_ms - out->begun_ms > least_ms ? "too slow" : NULL;
+}
+
+static void tick(struct replica *replica, struct snapshot_out *out, uint64_t now_ms)
+{
+    struct net *net = replica->node->net;
+    const char *why = why_ended(replica, out, now_ms);
+    if (replica->role != RAFT_LEADER || replica->term != out->term) {
+        drop(replica, out);
+    } else if (out->is_staged) {
+        if (is_taken_in(replica, out, now_ms)) {
+            end(replica, out, NULL);
+        }
+    } else if (why != NULL) {
+        end(replica, out, why);
+    } else if (!net_bulk_is_up(net, out->peer)) {
+        if (now_ms >= out->redial_ms) {
+            ask_for_connection(replica, out);
+        }
+    } else if (now_ms - out->moved_ms > SNAPSHOT_REPEAT_MS) {
+        repeat(replica, out);
+    }
+}
+
+void snapshots_tick_out(struct replica *replica, uint64_t now_ms)
+{
+    struct snapshots *snapshots = snapshots_of(replica);
+    for (uint32_t i = 0; i < ARRAY_COUNT(snapshots->out); i++) {
+        if (snapshots->out[i].peer != 0) {
+            tick(replica, &snapshots->out[i], now_ms);
+        }
+    }
 }
 
 uint64_t snapshots_floor(struct replica *replica, const struct raft_status *status)

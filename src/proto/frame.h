@@ -36,11 +36,12 @@ enum frame_type {
     FRAME_PING = 7,      /* keeps an idle connection checked: u64 of the sender's choice, not 0 */
     FRAME_PONG = 8,      /* its answer, with the same u64; 0: unasked, a long frame is coming in */
     FRAME_LOG_FLOOR = 9, /* leader to members: u64 index up to which every member has the log */
-    FRAME_SNAPSHOT = 10, /* leader to member: one chunk, struct frame_snapshot */
+    FRAME_SNAPSHOT = 10, /* leader to member, bulk: one chunk, struct frame_snapshot */
     FRAME_SNAPSHOT_ACK = 11, /* its answer: struct frame_snapshot_ack */
     FRAME_ADMIN = 12,        /* follower to leader: struct admin_request (proto/admin.h) */
     FRAME_ADMIN_RESULT = 13, /* its answer: struct admin_result */
-    FRAME_TYPE_LAST = FRAME_ADMIN_RESULT,
+    FRAME_HELLO_BULK = 14,   /* as HELLO, first on a connection for bulk */
+    FRAME_TYPE_LAST = FRAME_HELLO_BULK,
 };
 
 enum frame_refusal {

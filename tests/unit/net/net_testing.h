@@ -43,6 +43,8 @@ struct node {
     struct writer lines; /* all of the log, NUL-terminated by node_has_logged */
     unsigned ups;
     unsigned downs;
+    unsigned bulk_ups;
+    unsigned bulk_downs;
     unsigned goings; /* handler->gone */
     unsigned frames;
     node_id from; /* of the last frame */
@@ -54,6 +56,7 @@ struct node {
     void (*on_frame)(struct node *node, node_id from);
     void (*on_up)(struct node *node, node_id peer);
     void (*on_down)(struct node *node, node_id peer);
+    void (*on_bulk_up)(struct node *node, node_id peer);
     int meetings; /* handler->met: how often, and the last one */
     node_id met_peer;
     uint64_t met_instance;
@@ -97,6 +100,22 @@ static inline void node_down(void *ctx, node_id peer)
     if (node->on_down != NULL) {
         node->on_down(node, peer);
     }
+}
+
+static inline void node_bulk_up(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    node->bulk_ups++;
+    if (node->on_bulk_up != NULL) {
+        node->on_bulk_up(node, peer);
+    }
+}
+
+static inline void node_bulk_down(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    (void)peer;
+    node->bulk_downs++;
 }
 
 static inline void node_gone(void *ctx, node_id peer)
@@ -156,6 +175,8 @@ static inline const struct net_handler *node_handler(void)
     static const struct net_handler handler = {.frame = node_frame,
                                                .up = node_up,
                                                .down = node_down,
+                                               .bulk_up = node_bulk_up,
+                                               .bulk_down = node_bulk_down,
                                                .gone = node_gone,
                                                .met = node_met,
                                                .stranger = node_stranger,

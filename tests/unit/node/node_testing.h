@@ -42,6 +42,7 @@ struct cluster {
     char clients[NODES_MAX][32];
     uint64_t tail_bytes_max; /* 0: the default */
     uint64_t log_keep_bytes_max;
+    uint64_t snapshot_rate_bytes;
     struct log *log; /* of all nodes */
     int lag_warnings;
     int removal_warnings;
@@ -86,6 +87,7 @@ static inline struct node_options options_of(struct cluster *cluster, uint32_t i
         .segment_size_bytes = 64u << 10,
         .tail_bytes_max = cluster->tail_bytes_max,
         .log_keep_bytes_max = cluster->log_keep_bytes_max,
+        .snapshot_rate_bytes = cluster->snapshot_rate_bytes,
         .log = cluster->log,
     };
 }
