@@ -105,7 +105,10 @@ err net_link_feed(struct net_link *link, struct slice bytes, frame_handler_fn *h
     struct feeding feeding = {.link = link, .handler = handler, .ctx = ctx};
     err e = frame_parser_feed(&link->parser, bytes, on_frame, &feeding);
     if (e == OK && link->parser.pending.size > link->gather_max) {
-        return ERR_MALFORMED;
+        e = ERR_MALFORMED;
+    }
+    if (e == ERR_MALFORMED && link->info != NULL) {
+        link->info->frames_malformed++;
     }
     ASSERT(e != OK || link->stream != NULL);
     return e;

@@ -155,9 +155,11 @@ struct net_peer_info {
     uint64_t frames_received;
     uint64_t bytes_received;
     uint64_t send_failures; /* net_send that took nothing */
-    /* On both connections. TCP does neither: not 0 means that something between changes bytes. */
-    uint64_t frames_dropped; /* came doubled, or after one that was sent later */
-    uint64_t frames_missed;  /* were not there when a later one came: lost, or late then */
+    /* On both connections. TCP does none of it: not 0 means that something between changes bytes.
+     */
+    uint64_t frames_dropped;   /* came doubled, or after one that was sent later */
+    uint64_t frames_missed;    /* were not there when a later one came: lost, or late then */
+    uint64_t frames_malformed; /* not as they were sent, or not ours: the connection was closed */
 };
 
 /* Fills *out_info; false if there is no such peer. */

@@ -154,6 +154,11 @@ static uint64_t frames_missed(const struct net_peer_info *info)
     return info->frames_missed;
 }
 
+static uint64_t frames_malformed(const struct net_peer_info *info)
+{
+    return info->frames_malformed;
+}
+
 static uint64_t is_up(const struct net_peer_info *info)
 {
     return info->is_up ? 1 : 0;
@@ -182,6 +187,11 @@ static double read_peer_dropped(void *ctx)
 static double read_peer_missed(void *ctx)
 {
     return sum_peers(ctx, frames_missed);
+}
+
+static double read_peer_malformed(void *ctx)
+{
+    return sum_peers(ctx, frames_malformed);
 }
 
 static double read_peers_connected(void *ctx)
@@ -225,6 +235,9 @@ static const struct {
      read_peer_dropped},
     {METRIC("peer_missed_frames_total"), "Frames from peers that were not there in their turn.",
      true, read_peer_missed},
+    {METRIC("peer_malformed_frames_total"),
+     "Frames from peers that were damaged: each has closed its connection.", true,
+     read_peer_malformed},
     {METRIC("peers_connected"), "Peers that this node reaches.", false, read_peers_connected},
 };
 

@@ -84,6 +84,21 @@ static void what_is_gathered_is_bounded_and_ends_the_silence(void **state)
     bytes.size = 1;
     assert_int_equal(net_link_feed(&bare.link, bytes, count_frame, &bare), ERR_MALFORMED);
     assert_int_equal(bare.frames, 1);
+    assert_int_equal(bare.info.frames_malformed, 1);
+    buf_unref(frame);
+    bare_close(&bare);
+}
+
+static void a_damaged_frame_is_counted_and_not_handed_on(void **state)
+{
+    struct bare bare;
+    bare_open(&bare, *state);
+    struct buf *frame = raw_build(FRAME_RAFT, 1, SLICE_LITERAL("payload"));
+    frame->data[frame->size - 1] ^= 0x10;
+    assert_int_equal(net_link_feed(&bare.link, buf_slice(frame), count_frame, &bare),
+                     ERR_MALFORMED);
+    assert_int_equal(bare.frames, 0);
+    assert_int_equal(bare.info.frames_malformed, 1);
     buf_unref(frame);
     bare_close(&bare);
 }
@@ -162,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NET_TEST(every_frame_bears_our_cluster_and_id_and_the_next_number),
         NET_TEST(what_is_gathered_is_bounded_and_ends_the_silence),
+        NET_TEST(a_damaged_frame_is_counted_and_not_handed_on),
         NET_TEST(a_doubled_frame_is_dropped),
         NET_TEST(a_late_frame_is_dropped),
         NET_TEST(what_comes_after_lost_frames_is_taken),
