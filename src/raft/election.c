@@ -172,6 +172,9 @@ void raft_tick_leader(struct raft *raft)
     }
     if (raft->role == RAFT_LEADER && raft->heartbeat_elapsed >= raft->config.heartbeat_ticks) {
         raft->heartbeat_elapsed = 0;
+        for (uint32_t i = 0; i < raft->tracker.count; i++) {
+            raft_progress_interval(&raft->tracker.members[i]);
+        }
         raft_broadcast_heartbeat(raft, raft_leader_read_round(raft));
     }
 }

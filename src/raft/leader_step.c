@@ -96,8 +96,7 @@ static void handle_append_response(struct raft *raft, struct raft_progress *prog
 static void handle_heartbeat_response(struct raft *raft, struct raft_progress *progress,
                                       const struct message *message)
 {
-    progress->recent_active = true;
-    progress->is_append_paused = false;
+    raft_progress_heard(progress);
     /* What was sent may be lost: an append, empty if the window is full, finds out. A member that
      * is probed although it has everything needs one too, to get back to REPLICATE. */
     if (progress->match < raft_log_last_index(&raft->log) ||

@@ -12,9 +12,16 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static void enter(struct raft_progress *progress, enum raft_progress_state state)
+/* Something is known of the member that was not when the last message left. */
+static void resume(struct raft_progress *progress)
 {
     progress->is_append_paused = false;
+    progress->is_probe_fresh = false;
+}
+
+static void enter(struct raft_progress *progress, enum raft_progress_state state)
+{
+    resume(progress);
     progress->pending_snapshot = 0;
     progress->state = state;
     raft_inflights_reset(&progress->inflights);
@@ -68,10 +75,22 @@ bool raft_progress_is_paused(const struct raft_progress *progress)
     return progress->state == RAFT_PROGRESS_SNAPSHOT || progress->is_append_paused;
 }
 
+void raft_progress_heard(struct raft_progress *progress)
+{
+    progress->recent_active = true;
+    progress->is_append_paused = progress->is_probe_fresh; /* P2 */
+}
+
+void raft_progress_interval(struct raft_progress *progress)
+{
+    progress->is_probe_fresh = false;
+}
+
 void raft_progress_sent_entries(struct raft_progress *progress, uint32_t count, uint64_t bytes)
 {
     ASSERT(progress->state != RAFT_PROGRESS_SNAPSHOT);
     if (progress->state == RAFT_PROGRESS_PROBE) {
+        progress->is_probe_fresh = progress->is_probe_fresh || count > 0;
         progress->is_append_paused = progress->is_append_paused || count > 0; /* P2 */
         return;
     }
@@ -96,7 +115,7 @@ bool raft_progress_maybe_update(struct raft_progress *progress, uint64_t index)
     }
     progress->match = index;
     progress->next = max_u64(progress->next, index + 1);
-    progress->is_append_paused = false;
+    resume(progress);
     return true;
 }
 
@@ -115,6 +134,6 @@ bool raft_progress_maybe_decrease(struct raft_progress *progress, uint64_t rejec
     }
     uint64_t next = min_u64(rejected, min_u64(match_hint, rejected) + 1);
     set_next(progress, max_u64(next, progress->match + 1));
-    progress->is_append_paused = false;
+    resume(progress);
     return true;
 }

@@ -8,7 +8,9 @@
  *     +-------------------------------------------------- delivered or failed -----+
  *
  * P1  match < next: the member's log agrees with ours up to `match`, is not known to beyond.
- * P2  PROBE: one message with entries, then paused until an answer or a heartbeat's answer.
+ * P2  PROBE: one message with entries, then paused until an answer, or until a heartbeat is answered
+ *     in a later heartbeat interval. Not by each that is: heartbeats which were held up are answered
+ *     all at once, and each would be worth all that the member lacks.
  * P3  REPLICATE: `next` runs ahead of the answers, as far as the window (inflights.h) allows.
  * P4  SNAPSHOT: nothing is sent; next == pending_snapshot + 1 on entry.
  */
@@ -29,6 +31,7 @@ struct raft_progress {
     uint64_t pending_snapshot;
     bool recent_active;    /* answered since the last check of the quorum */
     bool is_append_paused; /* P2, or the window is full */
+    bool is_probe_fresh;   /* P2: it was sent in this interval */
     enum raft_vote vote;   /* in the election under way */
     uint64_t read_round;   /* the newest it answered (read_only.h, O1) */
     struct raft_inflights inflights;
@@ -45,6 +48,13 @@ void raft_progress_become_snapshot(struct raft_progress *progress, uint64_t snap
 
 /* Whether nothing may be sent to the member now. */
 bool raft_progress_is_paused(const struct raft_progress *progress);
+
+/* The member has answered a heartbeat: what was sent to it may be lost. Sending goes on, if P2 lets
+ * it. */
+void raft_progress_heard(struct raft_progress *progress);
+
+/* A heartbeat interval begins. */
+void raft_progress_interval(struct raft_progress *progress);
 
 /* A message with `count` entries of `bytes` has been sent from `next` on. */
 void raft_progress_sent_entries(struct raft_progress *progress, uint32_t count, uint64_t bytes);

@@ -215,6 +215,25 @@ static void an_answer_to_an_old_term_does_not_end_a_probe(void **state)
     solo_deinit(&solo);
 }
 
+/* A network that was cut delivers them all when it heals, and what each asks for may be megabytes. */
+static void heartbeats_answered_all_at_once_are_worth_one_probe(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct solo solo;
+    solo_init(&solo, &config, 2, 3, log_terms, 3);
+    solo_lead(&solo);
+    raft_tick(solo.raft);
+    (void)solo_ready(&solo);
+    struct message heard = {
+        .type = MSG_HEARTBEAT_RESP, .from = 2, .to = 1, .term = solo.raft->term};
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(raft_step(solo.raft, &heard), OK);
+    }
+    assert_int_equal(solo_ready(&solo)->message_count, 1);
+    solo_deinit(&solo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +245,7 @@ int main(void)
         cmocka_unit_test(transfers_to_nobody_are_refused),
         cmocka_unit_test(a_stale_acknowledgement_is_no_news),
         cmocka_unit_test(an_answer_to_an_old_term_does_not_end_a_probe),
+        cmocka_unit_test(heartbeats_answered_all_at_once_are_worth_one_probe),
         cmocka_unit_test(a_transfer_ends_when_its_target_leaves),
         cmocka_unit_test(a_later_transfer_replaces_an_earlier_one),
     };

@@ -20,6 +20,24 @@ static void a_probe_pauses_after_one_message_with_entries(void **state)
     assert_int_equal(progress.next, 5);
 }
 
+static void a_probe_is_worth_one_message_in_a_heartbeat_interval(void **state)
+{
+    (void)state;
+    struct raft_progress progress = make(0, 5, 0);
+    raft_progress_sent_entries(&progress, 3, 30);
+    for (unsigned i = 0; i < 3; i++) {
+        raft_progress_heard(&progress);
+        assert_true(raft_progress_is_paused(&progress));
+    }
+    raft_progress_interval(&progress);
+    assert_true(raft_progress_is_paused(&progress));
+    raft_progress_heard(&progress);
+    assert_false(raft_progress_is_paused(&progress));
+    raft_progress_sent_entries(&progress, 3, 30);
+    assert_true(raft_progress_maybe_decrease(&progress, 4, 2)); /* an answer opens it at once */
+    assert_false(raft_progress_is_paused(&progress));
+}
+
 static void replicating_runs_ahead_until_the_window_is_full(void **state)
 {
     (void)state;
@@ -117,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_probe_pauses_after_one_message_with_entries),
+        cmocka_unit_test(a_probe_is_worth_one_message_in_a_heartbeat_interval),
         cmocka_unit_test(replicating_runs_ahead_until_the_window_is_full),
         cmocka_unit_test(only_a_higher_index_is_news),
         cmocka_unit_test(a_rejection_moves_next_back_unless_it_is_stale),
