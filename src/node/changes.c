@@ -154,9 +154,7 @@ static bool takes_vote_of(const struct conf_change *change, node_id id)
     return has(change, CONF_CHANGE_REMOVE, id) || has(change, CONF_CHANGE_ADD_LEARNER, id);
 }
 
-/* The voter that has most of the log, of those that are there and stay after `change` (NULL: all
- * do); 0: there is none. */
-static node_id find_successor(const struct replica *replica, const struct conf_change *change)
+node_id changes_successor(const struct replica *replica, const struct conf_change *change)
 {
     const struct node *node = replica->node;
     struct raft_status status;
@@ -187,7 +185,7 @@ static err hand_over_first(struct replica *replica, const struct conf_change *ch
     if (!id_set_has(&replica->membership.conf.voters, self) || !takes_vote_of(change, self)) {
         return OK;
     }
-    node_id successor = find_successor(replica, change);
+    node_id successor = changes_successor(replica, change);
     if (successor == 0) {
         return OK;
     }
@@ -200,7 +198,7 @@ bool changes_hand_over(struct replica *replica)
     struct raft_status status;
     raft_status(replica->raft, &status);
     /* Whoever is being asked has its time: to ask another one now would have both of them stand. */
-    node_id successor = status.transfer_target == 0 ? find_successor(replica, NULL) : 0;
+    node_id successor = status.transfer_target == 0 ? changes_successor(replica, NULL) : 0;
     return successor != 0 && raft_transfer_leader(replica->raft, successor) == OK;
 }
 

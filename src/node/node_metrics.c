@@ -79,6 +79,11 @@ static double read_wal_segments(void *ctx)
     return (double)wal_stats(of_ctx(ctx)->wal)->segments;
 }
 
+static double read_wal_stalled(void *ctx)
+{
+    return of_ctx(ctx)->replica->stall.is_stalled ? 1 : 0;
+}
+
 static double read_store_size(void *ctx)
 {
     return (double)store_stats(of_ctx(ctx)->store)->size_bytes;
@@ -220,6 +225,7 @@ static const struct {
     {METRIC("wal_segments"), "Log segments that are needed.", false, read_wal_segments},
     {METRIC("wal_appended_bytes_total"), "Bytes appended to the log.", true, read_wal_appended},
     {METRIC("wal_syncs_total"), "Syncs of the log.", true, read_wal_syncs},
+    {METRIC("wal_disk_stalled"), "1 if the log's disk does not answer.", false, read_wal_stalled},
     {METRIC("store_size_bytes"), "Size of the checkpoint file.", false, read_store_size},
     {METRIC("store_used_bytes"), "Bytes in use in it.", false, read_store_used},
     {METRIC("store_tail_bytes"), "Memory of what is not checkpointed.", false, read_tail_bytes},
@@ -285,6 +291,9 @@ void node_register_metrics(struct node *node)
     }
     metrics_add_counter(metrics, METRIC("raft_leader_changes_total"), "Leaders seen come.", NULL,
                         &replica->elections);
+    metrics_add_counter(metrics, METRIC("raft_stall_handovers_total"),
+                        "Handovers because the log's disk did not answer.", NULL,
+                        &replica->stall_handovers);
     metrics_add_counter(metrics, METRIC("writes_proposed_total"), "Writes proposed here.", NULL,
                         &replica->proposed);
     metrics_add_counter(metrics, METRIC("entries_applied_total"), "Entries applied.", NULL,

@@ -283,6 +283,7 @@ void replica_tick(struct replica *replica)
     uint64_t now_ms = env_now_ms(replica->node->env);
     replica->ticks++;
     if (replica->raft != NULL) {
+        stall_tick(replica);
         raft_tick(replica->raft);
         repeat_questions(replica, now_ms);
         members_tick(replica, now_ms);

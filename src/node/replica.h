@@ -21,6 +21,7 @@
 #include "node/node.h"
 #include "node/persists.h"
 #include "node/reads.h"
+#include "node/stall.h"
 #include "node/suspicion.h"
 #include "node/writes.h"
 #include "wal/wal.h"
@@ -46,6 +47,7 @@ struct replica {
     struct install install;
     struct contact contact;
     struct suspicion suspicion;
+    struct stall stall;
     struct persists persists;
     struct writes writes;
     struct reads reads;
@@ -55,6 +57,7 @@ struct replica {
     struct id_set given_up; /* members for which the leader does not keep the log any more */
     struct log_age log_age;
     struct counter elections; /* leaders seen come */
+    struct counter stall_handovers;
     struct counter proposed;
     struct counter applied_entries;
     struct histogram batch_writes; /* proposals of one turn */

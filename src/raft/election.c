@@ -2,11 +2,17 @@
 #include "base/assert.h"
 #include "raft/raft_int.h"
 
-/* A voter or future voter that is not waiting for a snapshot. */
+/* A voter or future voter that is not waiting for a snapshot, nor for its storage. */
 static bool is_promotable(const struct raft *raft)
 {
     const struct raft_progress *self = raft_tracker_get(&raft->tracker, raft->id);
-    return self != NULL && !self->is_learner && !raft->log.unstable.has_snapshot;
+    return self != NULL && !self->is_learner && !raft->log.unstable.has_snapshot &&
+           !raft->stands_back;
+}
+
+void raft_stand_back(struct raft *raft, bool stands_back)
+{
+    raft->stands_back = stands_back;
 }
 
 /* The option commit_hints; only what is asked about needs them. */

@@ -216,6 +216,12 @@ MUST_USE err raft_apply_bootstrap(struct raft *raft, const struct conf_state *co
  */
 MUST_USE err raft_read_index(struct raft *raft, struct read_ctx ctx);
 
+/*
+ * Whether this core is to stand for no election, at nobody's request either, until it is told
+ * otherwise: its storage does not answer. It votes, and leads on if it leads.
+ */
+void raft_stand_back(struct raft *raft, bool stands_back);
+
 /* Starts an election; OK and nothing to do for a leader. ERR_FORBIDDEN: not promotable now. */
 MUST_USE err raft_campaign(struct raft *raft);
 

@@ -39,6 +39,7 @@ struct raft {
     uint32_t election_elapsed; /* ticks; of a leader: since it last checked its quorum */
     uint32_t heartbeat_elapsed;
     uint32_t randomized_election_ticks;
+    bool stands_back; /* raft_stand_back */
     struct prng prng;
 
     /* A leader's. */

@@ -318,6 +318,11 @@ const struct wal_stats *wal_stats(const struct wal *wal)
     return &wal->stats;
 }
 
+uint64_t wal_writing(const struct wal *wal)
+{
+    return wal->is_writing ? wal->last_batch : 0;
+}
+
 /* ---- appending ---- */
 
 void wal_gather(struct wal *wal, struct wal_region *region, const struct entry *entries,

@@ -125,4 +125,7 @@ struct wal_stats {
 /* Borrowed until the log is closed; current at every look. */
 const struct wal_stats *wal_stats(const struct wal *wal);
 
+/* The number of the batch that is with the disk; 0: none is. Numbers grow, over all lives. */
+uint64_t wal_writing(const struct wal *wal);
+
 #endif

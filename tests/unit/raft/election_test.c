@@ -92,6 +92,32 @@ static void learners_and_strangers_do_not_campaign(void **state)
     solo_deinit(&solo);
 }
 
+static void whose_storage_does_not_answer_stands_back_but_votes(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct solo solo;
+    solo_init(&solo, &config, 2, 1, log_terms, 3);
+    raft_stand_back(solo.raft, true);
+    assert_int_equal(raft_campaign(solo.raft), ERR_FORBIDDEN);
+    for (int i = 0; i < 100; i++) {
+        raft_tick(solo.raft);
+    }
+    struct message now = {.type = MSG_TIMEOUT_NOW, .from = 2, .to = 1, .term = 2};
+    assert_int_equal(raft_step(solo.raft, &now), OK);
+    assert_int_equal(solo.raft->role, RAFT_FOLLOWER);
+    struct message ask = {
+        .type = MSG_VOTE, .from = 3, .to = 1, .term = 3, .log_term = 2, .index = 3};
+    solo.raft->leader = 0;
+    assert_int_equal(raft_step(solo.raft, &ask), OK);
+    const struct raft_ready *ready = solo_ready(&solo);
+    assert_false(ready->messages_after_persist[0].reject);
+    raft_stand_back(solo.raft, false);
+    assert_int_equal(raft_campaign(solo.raft), OK);
+    assert_int_equal(solo.raft->role, RAFT_CANDIDATE);
+    solo_deinit(&solo);
+}
+
 static void nobody_campaigns_before_a_committed_change_is_applied(void **state)
 {
     (void)state;
@@ -212,6 +238,7 @@ int main(void)
         cmocka_unit_test(one_vote_a_term_and_only_for_a_log_that_is_up_to_date),
         cmocka_unit_test(a_candidate_wins_with_a_majority_and_gives_up_without_one),
         cmocka_unit_test(learners_and_strangers_do_not_campaign),
+        cmocka_unit_test(whose_storage_does_not_answer_stands_back_but_votes),
         cmocka_unit_test(nobody_campaigns_before_a_committed_change_is_applied),
         cmocka_unit_test(a_pre_vote_keeps_a_returning_node_from_disturbing),
         cmocka_unit_test(only_an_entry_of_the_same_term_is_learnt_to_be_committed),

@@ -73,6 +73,22 @@ static void close_makes_durable_what_was_never_flushed(void **state)
     expect_entries(fixture, 1, (struct raft_pos){1, 1}, 10, 100);
 }
 
+static void it_tells_which_batch_is_with_the_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t ticket = append(fixture, 1, (struct raft_pos){1, 1}, 1, 10);
+    assert_int_equal(wal_writing(fixture->wal), 0); /* not handed to it yet */
+    wal_flush(fixture->wal);
+    uint64_t first = wal_writing(fixture->wal);
+    assert_true(first > 0);
+    fixture_wait(fixture, ticket);
+    assert_int_equal(wal_writing(fixture->wal), 0);
+    ticket = append(fixture, 1, (struct raft_pos){1, 2}, 1, 10);
+    wal_flush(fixture->wal);
+    assert_int_equal(wal_writing(fixture->wal), first + 1);
+    fixture_wait(fixture, ticket);
+}
+
 static void while_one_batch_syncs_the_next_one_gathers(void **state)
 {
     struct fixture *fixture = *state;
@@ -279,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(entries_and_hard_state_survive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(close_makes_durable_what_was_never_flushed, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(it_tells_which_batch_is_with_the_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(while_one_batch_syncs_the_next_one_gathers, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_report_may_append_and_flush, setup, teardown),
