@@ -40,6 +40,9 @@ static void write_extensions(struct writer *out, const struct problem *problem)
     if (problem->limit > 0) {
         writer_format(out, ",\"limit\":%" PRIu64, problem->limit);
     }
+    if (problem->used > 0) {
+        writer_format(out, ",\"used\":%" PRIu64, problem->used);
+    }
     if (problem->setting != NULL) {
         write_text(out, "setting", slice_from_text(problem->setting));
     }

@@ -20,6 +20,7 @@ struct problem {
     char detail[PROBLEM_DETAIL_SIZE];
     /* Extension members; zero, NULL or empty: left out. */
     uint64_t limit;
+    uint64_t used;            /* of `limit` */
     const char *setting;      /* the flag that moves the limit, without dashes */
     const char *did_you_mean; /* static */
     struct slice parameter;   /* borrowed from the request */

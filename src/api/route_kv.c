@@ -128,8 +128,10 @@ static const char *explain_write(err e)
         return "more writes are waiting than this node may hold: it was not applied, try again a "
                "little later";
     case ERR_QUOTA:
+        return "revisions have come to their end: nothing was written, and nothing can be any more";
     case ERR_NO_SPACE:
-        return "the storage is full: nothing was written; make room on the node's disk";
+        return "the disk is full: nothing was written; make room on the disks of the nodes, reads "
+               "and deletes go on";
     default:
         return "the write failed inside the server; its log says more under this request's time";
     }
@@ -192,9 +194,28 @@ static void add_common_fields(struct exchange *x)
 
 /* ---- writes ---- */
 
+static void refuse_by_quota(struct exchange *x)
+{
+    struct problem problem = {.e = OK};
+    struct node_status status;
+    node_status(x->api->node, &status);
+    problem.setting = "quota-bytes";
+    problem.limit = status.quota_bytes;
+    problem.used = status.state != NULL ? store_region_used(status.state) : 0;
+    err e = api_problem_set(&problem, ERR_QUOTA,
+                            "the storage quota is reached: nothing was written; delete keys, or "
+                            "raise --quota-bytes on every node; reads and deletes go on");
+    ASSERT(e == ERR_QUOTA);
+    api_exchange_respond_problem(x, &problem);
+}
+
 static void write_done(struct node_write *write, const struct command_result *result)
 {
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
+    if (result->e == ERR_QUOTA && result->revision < REVISION_MAX) {
+        refuse_by_quota(x);
+        return;
+    }
     if (result->e != OK) {
         api_exchange_refuse(x, result->e, explain_write(result->e));
         return;

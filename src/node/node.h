@@ -70,6 +70,7 @@ struct node_options {
     uint64_t snapshot_chunk_bytes;  /* of a snapshot to a member, about; 0: 64 KiB */
     uint64_t message_bytes_max;     /* of the entries in one message between cores; 0: 1 MiB */
     uint32_t inflight_messages_max; /* unacknowledged, for each member; 0: 256 */
+    uint64_t quota_bytes;           /* of records, in the writes that this node proposes; 0: none */
     uint64_t proposals_bytes_max; /* accepted and undecided; beyond it writes get ERR_OVERLOADED */
 };
 
@@ -347,6 +348,8 @@ struct node_status {
     uint64_t first_index;
     uint64_t last_index;
     uint64_t snapshot_index; /* what the checkpoint covers */
+    uint64_t quota_bytes;    /* node_quota_bytes */
+    bool is_quota_reached;
     uint64_t pending_writes;
     uint64_t pending_reads;
     const struct store_region
@@ -360,6 +363,9 @@ void node_status(const struct node *node, struct node_status *out_status);
 
 /* The revision that every response carries: of the first region, 0 before its first write. */
 uint64_t node_revision(const struct node *node);
+/* The quota by which the last write was decided, or this node's own if there was none yet; 0: there
+ * is none. */
+uint64_t node_quota_bytes(const struct node *node);
 /* This node leads the first region and a quorum was heard from lately. */
 bool node_is_leader(const struct node *node);
 /* A leader is known, this node is not draining and has applied all it knows to be committed, but

@@ -59,6 +59,22 @@ static double read_keys(void *ctx)
     return state == NULL ? 0 : (double)state->keys;
 }
 
+static double read_used(void *ctx)
+{
+    const struct store_region *state = store_region(of_ctx(ctx)->store, REGION_FIRST);
+    return state == NULL ? 0 : (double)store_region_used(state);
+}
+
+static double read_quota(void *ctx)
+{
+    return (double)node_quota_bytes(ctx);
+}
+
+static double read_quota_reached(void *ctx)
+{
+    return of_ctx(ctx)->replica->quota.is_reached ? 1 : 0;
+}
+
 static double read_wal_size(void *ctx)
 {
     return (double)wal_stats(of_ctx(ctx)->wal)->size_bytes;
@@ -221,6 +237,9 @@ static const struct {
     {METRIC("reads_pending"), "Linearizable reads that wait.", false, read_pending_reads},
     {METRIC("revision"), "Revision of the applied state.", false, read_revision},
     {METRIC("keys"), "Keys in the applied state.", false, read_keys},
+    {METRIC("used_bytes"), "What the records count in the quota.", false, read_used},
+    {METRIC("quota_bytes"), "The quota; 0: none.", false, read_quota},
+    {METRIC("quota_reached"), "1 if writes that grow are refused.", false, read_quota_reached},
     {METRIC("wal_size_bytes"), "Size of all log files.", false, read_wal_size},
     {METRIC("wal_segments"), "Log segments that are needed.", false, read_wal_segments},
     {METRIC("wal_appended_bytes_total"), "Bytes appended to the log.", true, read_wal_appended},
@@ -298,6 +317,8 @@ void node_register_metrics(struct node *node)
                         &replica->proposed);
     metrics_add_counter(metrics, METRIC("entries_applied_total"), "Entries applied.", NULL,
                         &replica->applied_entries);
+    metrics_add_counter(metrics, METRIC("quota_refused_total"), "Writes refused by the quota.",
+                        NULL, &replica->quota.refused);
     metrics_add_counter(metrics, METRIC("writes_finished_total"), "Writes answered.", NULL,
                         &replica->writes.finished);
     metrics_add_counter(metrics, METRIC("writes_unknown_total"), "Answered: outcome unknown.", NULL,

@@ -106,6 +106,12 @@ static void fill_peers(const struct node *node, const struct raft_status *raft,
     }
 }
 
+uint64_t node_quota_bytes(const struct node *node)
+{
+    uint64_t applied = node->replica->quota.bytes;
+    return applied != 0 ? applied : node->options.quota_bytes;
+}
+
 void node_status(const struct node *node, struct node_status *out_status)
 {
     const struct replica *replica = node->replica;
@@ -127,6 +133,8 @@ void node_status(const struct node *node, struct node_status *out_status)
         .applied_index = replica->applied,
         .first_index = bounds.compacted.index + 1,
         .last_index = bounds.last_index,
+        .quota_bytes = node_quota_bytes(node),
+        .is_quota_reached = replica->quota.is_reached,
         .pending_writes = replica->writes.count,
         .pending_reads = replica->reads.count,
         .state = store_region(node->store, replica->region),

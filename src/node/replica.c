@@ -517,7 +517,10 @@ static bool propose_chunk(struct replica *replica)
 {
     struct node_write *writes[PROPOSAL_CHUNK_MAX];
     struct entry entries[PROPOSAL_CHUNK_MAX];
-    uint64_t stamp_ms = env_wall_ms(replica->node->env);
+    struct command_stamp stamp = {
+        .ms = env_wall_ms(replica->node->env),
+        .quota_bytes = replica->node->options.quota_bytes,
+    };
     uint32_t count = 0;
     size_t bytes = 0;
     while (count < PROPOSAL_CHUNK_MAX && bytes < PROPOSAL_CHUNK_BYTES_MAX) {
@@ -526,8 +529,7 @@ static bool propose_chunk(struct replica *replica)
             break;
         }
         if (write->command->ref_count == 1) {
-            command_stamp(write->command,
-                          stamp_ms); /* else the log has it: its first stamp stays */
+            command_stamp(write->command, stamp); /* else the log has it: its first stamp stays */
         }
         entries[count] = (struct entry){.type = ENTRY_NORMAL, .data = write->command};
         writes[count] = write;

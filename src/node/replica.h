@@ -20,6 +20,7 @@
 #include "node/members.h"
 #include "node/node.h"
 #include "node/persists.h"
+#include "node/quota.h"
 #include "node/reads.h"
 #include "node/stall.h"
 #include "node/suspicion.h"
@@ -48,6 +49,7 @@ struct replica {
     struct contact contact;
     struct suspicion suspicion;
     struct stall stall;
+    struct quota quota;
     struct persists persists;
     struct writes writes;
     struct reads reads;

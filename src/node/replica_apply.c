@@ -30,6 +30,7 @@ static void apply_command(struct replica *replica, const struct entry *entry)
     stop_if_newer(replica, entry, e);
     if (e == OK) {
         store_apply(store, replica->region, entry->pos, &command, entry->data, &result);
+        quota_applied(replica, &command, &result);
     } else {
         store_apply_nothing(store, replica->region, entry->pos);
         result.e = ERR_BAD_REQUEST;

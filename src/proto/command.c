@@ -4,9 +4,11 @@
 
 #include "base/assert.h"
 
-#define COMMAND_FORMAT 1u
-#define COMMAND_HEADER_SIZE 17u
+#define COMMAND_FORMAT 2u
+#define COMMAND_FORMAT_WITHOUT_QUOTA 1u
+#define COMMAND_HEADER_SIZE 25u
 #define COMMAND_STAMP_OFFSET 2u
+#define COMMAND_QUOTA_OFFSET 10u
 
 _Static_assert(COMMAND_HEADER_SIZE + KEY_SIZE_MAX + CONTENT_TYPE_SIZE_MAX <= COMMAND_OVERHEAD_MAX,
                "what a command adds to its value is within what ENTRY_SIZE_MAX allows for");
@@ -46,9 +48,10 @@ struct buf *command_encode(const struct command *command)
     header[0] = COMMAND_FORMAT;
     header[1] = (uint8_t)command->type;
     store_u64(header + COMMAND_STAMP_OFFSET, command->stamp_ms);
-    store_u16(header + 10, (uint16_t)command->key.size);
-    header[12] = (uint8_t)command->content_type.size;
-    store_u32(header + 13, (uint32_t)command->value.size);
+    store_u64(header + COMMAND_QUOTA_OFFSET, command->quota_bytes);
+    store_u16(header + 18, (uint16_t)command->key.size);
+    header[20] = (uint8_t)command->content_type.size;
+    store_u32(header + 21, (uint32_t)command->value.size);
     uint8_t *target = append(header + COMMAND_HEADER_SIZE, command->key);
     target = append(target, command->content_type);
     target = append(target, command->value);
@@ -56,11 +59,21 @@ struct buf *command_encode(const struct command *command)
     return encoded;
 }
 
-void command_stamp(struct buf *encoded, uint64_t stamp_ms)
+void command_stamp(struct buf *encoded, struct command_stamp stamp)
 {
     ASSERT(encoded->ref_count == 1);
-    ASSERT(encoded->size >= COMMAND_HEADER_SIZE);
-    store_u64(encoded->data + COMMAND_STAMP_OFFSET, stamp_ms);
+    ASSERT(encoded->size >= COMMAND_STAMP_OFFSET + sizeof(stamp.ms));
+    store_u64(encoded->data + COMMAND_STAMP_OFFSET, stamp.ms);
+    if (encoded->data[0] != COMMAND_FORMAT_WITHOUT_QUOTA) { /* an older node forwarded it */
+        ASSERT(encoded->size >= COMMAND_HEADER_SIZE);
+        store_u64(encoded->data + COMMAND_QUOTA_OFFSET, stamp.quota_bytes);
+    }
+}
+
+enum command_type command_type_of(const struct buf *encoded)
+{
+    ASSERT(encoded->size >= COMMAND_STAMP_OFFSET);
+    return (enum command_type)encoded->data[1];
 }
 
 err command_decode(struct slice bytes, struct command *out_command)
@@ -70,11 +83,12 @@ err command_decode(struct slice bytes, struct command *out_command)
     if (!reader_ok(&in)) {
         return ERR_MALFORMED;
     }
-    if (format != COMMAND_FORMAT) {
+    if (format != COMMAND_FORMAT && format != COMMAND_FORMAT_WITHOUT_QUOTA) {
         return ERR_VERSION;
     }
     uint8_t type = reader_u8(&in);
     struct command command = {.stamp_ms = reader_u64(&in)};
+    command.quota_bytes = format != COMMAND_FORMAT_WITHOUT_QUOTA ? reader_u64(&in) : 0;
     uint16_t key_size = reader_u16(&in);
     uint8_t content_type_size = reader_u8(&in);
     uint32_t value_size = reader_u32(&in);

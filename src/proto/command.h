@@ -20,15 +20,24 @@ enum command_type {
 struct command {
     enum command_type type;
     uint64_t stamp_ms; /* the leader's wall clock; 0 until the leader stamps it (command_stamp) */
+    uint64_t quota_bytes; /* the leader's --quota-bytes, likewise; 0: none (docs/adr/0025) */
     struct slice key;
     struct slice value;        /* PUT */
     struct slice content_type; /* PUT; empty: none was given */
 };
 
+/* What the leader adds to a command when it proposes it. */
+struct command_stamp {
+    uint64_t ms;
+    uint64_t quota_bytes;
+};
+
 /* A new buf with the encoding. Caller unrefs. The stamp is at a fixed place for command_stamp. */
 struct buf *command_encode(const struct command *command);
 /* Sets the stamp in an encoding that nobody else has seen yet (ref_count 1). */
-void command_stamp(struct buf *encoded, uint64_t stamp_ms);
+void command_stamp(struct buf *encoded, struct command_stamp stamp);
+/* What a whole encoding is of. */
+enum command_type command_type_of(const struct buf *encoded);
 /* Slices borrow from `bytes`. ERR_MALFORMED, ERR_VERSION. */
 MUST_USE err command_decode(struct slice bytes, struct command *out_command);
 

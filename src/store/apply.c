@@ -75,6 +75,23 @@ static void count_out(struct store_region *region, struct slice key,
     region->state_hash = hash128_subtract(region->state_hash, store_record_hash(record, key));
 }
 
+/* Whether the PUT would make the records larger than they are and than its quota (0: none). */
+static bool outgrows_quota(const struct store_region *region, const struct command *command,
+                           const struct store_record *existing)
+{
+    if (command->type != COMMAND_PUT || command->quota_bytes == 0) {
+        return false;
+    }
+    uint64_t before = store_region_used(region);
+    uint64_t after = before + command->value.size;
+    if (existing != NULL) {
+        after -= existing->value.size;
+    } else {
+        after += command->key.size + STORE_RECORD_COST;
+    }
+    return after > before && after > command->quota_bytes;
+}
+
 /* `existing` is the record that is replaced, or NULL. */
 static void apply_put(struct store *store, struct store_region *region,
                       const struct command *command, struct buf *owner,
@@ -126,7 +143,8 @@ void store_apply(struct store *store, region_id id, struct raft_pos pos,
     bool exists = find_existing(store, region, command->key, &existing);
     struct command_result result = {.e = OK, .existed = exists};
     bool writes = command->type == COMMAND_PUT || exists;
-    if (writes && region->revision == REVISION_MAX) {
+    if ((writes && region->revision == REVISION_MAX) ||
+        outgrows_quota(region, command, exists ? &existing : NULL)) {
         result = (struct command_result){.e = ERR_QUOTA};
     } else if (command->type == COMMAND_PUT) {
         apply_put(store, region, command, owner, exists ? &existing : NULL, &result);

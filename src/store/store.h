@@ -61,6 +61,15 @@ struct store_region {
     struct membership membership;
 };
 
+/* What a record counts in a quota, besides its key and its value. */
+#define STORE_RECORD_COST 64u
+
+/* What the records of `region` count in a quota: of what was applied alone, so alike everywhere. */
+static inline uint64_t store_region_used(const struct store_region *region)
+{
+    return region->key_bytes + region->value_bytes + region->keys * STORE_RECORD_COST;
+}
+
 /* NULL if the store does not know it. Borrowed until the store is closed; current at every look. */
 const struct store_region *store_region(const struct store *store, region_id region);
 /* All of them, in increasing order. */
@@ -70,7 +79,8 @@ void store_regions(const struct store *store,
 /*
  * Applies one committed command of the region `id`. `command` is decoded from `owner`, which the
  * tail shares for the value's sake. Fills `out_result`, deterministically. A DELETE of what is not
- * there makes no revision; a write past REVISION_MAX is refused in the result (ERR_QUOTA).
+ * there makes no revision; a write past REVISION_MAX, and a PUT that makes the records outgrow the
+ * quota that the command brings along, are refused in the result (ERR_QUOTA).
  */
 void store_apply(struct store *store, region_id id, struct raft_pos pos,
                  const struct command *command, struct buf *owner,

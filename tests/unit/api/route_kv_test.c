@@ -269,6 +269,20 @@ static void every_failure_of_a_write_says_its_outcome(void **state)
     }
 }
 
+static void a_quota_says_how_much_of_it_is_used_and_what_to_do(void **state)
+{
+    struct fixture *f = *state;
+    struct store_region region = {.keys = 2, .key_bytes = 10, .value_bytes = 1000};
+    f->node.status.state = &region;
+    f->node.status.quota_bytes = 1200;
+    f->node.e = ERR_QUOTA;
+    request(f, "PUT /kv/a", "", "1");
+    assert_problem(f, 507, "quota", "delete keys, or raise --quota-bytes on every node");
+    assert_member(f, "setting", "quota-bytes");
+    struct slice figures = SLICE_LITERAL("\"limit\":1200,\"used\":1138,");
+    assert_non_null(memmem(f->body.data, f->body.size, figures.data, figures.size));
+}
+
 static void a_failed_read_never_claims_that_something_may_have_happened(void **state)
 {
     struct fixture *f = *state;
@@ -324,6 +338,7 @@ int main(void)
         TEST(a_write_never_ignores_a_condition_that_is_not_there_yet),
         TEST(parameters_reach_the_node),
         TEST(every_failure_of_a_write_says_its_outcome),
+        TEST(a_quota_says_how_much_of_it_is_used_and_what_to_do),
         TEST(a_failed_read_never_claims_that_something_may_have_happened),
         TEST(a_write_may_be_answered_long_after_it_came),
     };

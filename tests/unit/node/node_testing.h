@@ -43,7 +43,8 @@ struct cluster {
     uint64_t tail_bytes_max; /* 0: the default */
     uint64_t log_keep_bytes_max;
     uint64_t snapshot_rate_bytes;
-    struct log *log; /* of all nodes */
+    uint64_t quota_bytes; /* of the first node; each of the others has a byte more; 0: none */
+    struct log *log;      /* of all nodes */
     int lag_warnings;
     int removal_warnings;
     uint64_t cluster_id; /* of who joins */
@@ -88,6 +89,7 @@ static inline struct node_options options_of(struct cluster *cluster, uint32_t i
         .tail_bytes_max = cluster->tail_bytes_max,
         .log_keep_bytes_max = cluster->log_keep_bytes_max,
         .snapshot_rate_bytes = cluster->snapshot_rate_bytes,
+        .quota_bytes = cluster->quota_bytes > 0 ? cluster->quota_bytes + i : 0,
         .log = cluster->log,
     };
 }

@@ -12,6 +12,7 @@ static struct command put_command(void)
     return (struct command){
         .type = COMMAND_PUT,
         .stamp_ms = 1700000000000,
+        .quota_bytes = 1 << 20,
         .key = SLICE_LITERAL("a/b"),
         .value = SLICE_LITERAL("\0\xff value"),
         .content_type = SLICE_LITERAL("text/plain"),
@@ -27,6 +28,8 @@ static void a_put_comes_back_as_it_was_encoded(void **state)
     assert_int_equal(command_decode(buf_slice(encoded), &decoded), OK);
     assert_int_equal(decoded.type, COMMAND_PUT);
     assert_int_equal(decoded.stamp_ms, 1700000000000);
+    assert_int_equal(decoded.quota_bytes, 1 << 20);
+    assert_int_equal(command_type_of(encoded), COMMAND_PUT);
     assert_true(slice_equal(decoded.key, command.key));
     assert_true(slice_equal(decoded.value, command.value));
     assert_true(slice_equal(decoded.content_type, command.content_type));
@@ -55,11 +58,28 @@ static void the_stamp_is_set_in_place(void **state)
     struct command command = put_command();
     command.stamp_ms = 0;
     struct buf *encoded = command_encode(&command);
-    command_stamp(encoded, 77);
+    command_stamp(encoded, (struct command_stamp){.ms = 77, .quota_bytes = 88});
     struct command decoded;
     assert_int_equal(command_decode(buf_slice(encoded), &decoded), OK);
     assert_int_equal(decoded.stamp_ms, 77);
+    assert_int_equal(decoded.quota_bytes, 88);
     assert_true(slice_equal(decoded.key, command.key));
+    buf_unref(encoded);
+}
+
+static void a_command_of_the_first_format_has_no_quota(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = {1, COMMAND_PUT, 9, 0, 0, 0, 0, 0,   0,  0,
+                                    1, 0,           0, 1, 0, 0, 0, 'k', 'v'};
+    struct buf *encoded = buf_copy((struct slice){bytes, sizeof(bytes)});
+    command_stamp(encoded, (struct command_stamp){.ms = 77, .quota_bytes = 88});
+    struct command decoded;
+    assert_int_equal(command_decode(buf_slice(encoded), &decoded), OK);
+    assert_int_equal(decoded.stamp_ms, 77);
+    assert_int_equal(decoded.quota_bytes, 0);
+    assert_true(slice_equal(decoded.key, SLICE_LITERAL("k")));
+    assert_true(slice_equal(decoded.value, SLICE_LITERAL("v")));
     buf_unref(encoded);
 }
 
@@ -75,12 +95,12 @@ static void keys_up_to_the_limit_and_not_beyond_are_decoded(void **state)
     struct buf *longer = buf_new(encoded->size + 1);
     memcpy(longer->data, encoded->data, encoded->size);
     longer->data[encoded->size] = 'k';
-    store_u16(longer->data + 10, KEY_SIZE_MAX + 1);
+    store_u16(longer->data + 18, KEY_SIZE_MAX + 1);
     assert_int_equal(decode(buf_slice(longer)), ERR_MALFORMED);
     buf_unref(longer);
     buf_unref(encoded);
 
-    static const uint8_t no_key[17] = {1, COMMAND_PUT};
+    static const uint8_t no_key[25] = {2, COMMAND_PUT};
     assert_int_equal(decode((struct slice){no_key, sizeof(no_key)}), ERR_MALFORMED);
 }
 
@@ -89,9 +109,9 @@ static void an_unknown_version_is_told_from_an_unknown_type(void **state)
     (void)state;
     struct command command = put_command();
     struct buf *encoded = command_encode(&command);
-    encoded->data[0] = 2;
+    encoded->data[0] = 3;
     assert_int_equal(decode(buf_slice(encoded)), ERR_VERSION);
-    encoded->data[0] = 1;
+    encoded->data[0] = 2;
     encoded->data[1] = 3;
     assert_int_equal(decode(buf_slice(encoded)), ERR_MALFORMED);
     encoded->data[1] = 0;
@@ -161,6 +181,7 @@ int main(void)
         cmocka_unit_test(a_put_comes_back_as_it_was_encoded),
         cmocka_unit_test(a_delete_carries_a_key_alone),
         cmocka_unit_test(the_stamp_is_set_in_place),
+        cmocka_unit_test(a_command_of_the_first_format_has_no_quota),
         cmocka_unit_test(keys_up_to_the_limit_and_not_beyond_are_decoded),
         cmocka_unit_test(an_unknown_version_is_told_from_an_unknown_type),
         cmocka_unit_test(a_result_comes_back_with_every_error_of_the_list),

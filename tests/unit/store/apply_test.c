@@ -178,6 +178,42 @@ static void a_write_past_the_last_revision_is_refused(void **state)
     world_remove(&world);
 }
 
+static struct command_result put_within(struct world *world, uint64_t quota, struct slice key,
+                                        uint32_t size)
+{
+    static const uint8_t bytes[1024];
+    struct command command = {
+        .type = COMMAND_PUT, .quota_bytes = quota, .key = key, .value = {bytes, size}};
+    return world_apply(world, &command);
+}
+
+static void a_put_that_outgrows_its_quota_is_refused(void **state)
+{
+    (void)state;
+    struct world world = {.stamp_ms = 5};
+    world_make(&world);
+    uint64_t quota = 2 * STORE_RECORD_COST + 2 + 100;
+    assert_int_equal(put_within(&world, quota, SLICE_LITERAL("a"), 60).e, OK);
+    assert_int_equal(put_within(&world, quota, SLICE_LITERAL("b"), 40).e, OK);
+    assert_int_equal(store_region_used(world_region(&world)), quota); /* exactly all of it */
+    struct hash128 hash = world_region(&world)->state_hash;
+    struct command_result refused = {.e = ERR_QUOTA, .revision = 2};
+    assert_result(put_within(&world, quota, SLICE_LITERAL("a"), 61), refused);
+    assert_result(put_within(&world, quota, SLICE_LITERAL("c"), 0), refused);
+    assert_state(&world, 2, 2, 2, 100);
+    assert_true(hash128_equal(world_region(&world)->state_hash, hash));
+    /* The same size, or less, is taken, also past a quota that was lowered. */
+    assert_int_equal(put_within(&world, quota / 2, SLICE_LITERAL("a"), 60).e, OK);
+    assert_int_equal(put_within(&world, quota / 2, SLICE_LITERAL("a"), 50).e, OK);
+    assert_int_equal(put_within(&world, quota, SLICE_LITERAL("b"), 50).e, OK);
+    assert_int_equal(put_within(&world, 0, SLICE_LITERAL("b"), 51).e, OK); /* none */
+    world_checkpoint(&world); /* where a record lies makes no difference */
+    assert_int_equal(put_within(&world, quota, SLICE_LITERAL("b"), 52).e, ERR_QUOTA);
+    assert_int_equal(world_delete(&world, SLICE_LITERAL("a")).e, OK);
+    assert_int_equal(put_within(&world, quota, SLICE_LITERAL("b"), 52).e, OK);
+    world_remove(&world);
+}
+
 static void entries_without_effect_only_move_the_position(void **state)
 {
     (void)state;
@@ -351,6 +387,7 @@ int main(void)
         cmocka_unit_test(a_get_tells_what_the_put_answered),
         cmocka_unit_test(the_hash_of_nothing_is_zero_again_after_deleting_all),
         cmocka_unit_test(a_write_past_the_last_revision_is_refused),
+        cmocka_unit_test(a_put_that_outgrows_its_quota_is_refused),
         cmocka_unit_test(entries_without_effect_only_move_the_position),
         cmocka_unit_test(a_membership_makes_a_region_and_replaces_the_one_before),
         cmocka_unit_test(an_entry_that_was_applied_is_not_applied_again),
