@@ -94,6 +94,11 @@ void api_health_answer(struct exchange *x)
     node_status(x->api->node, &status);
     struct json_object *document = json_object_new_object();
     api_document_add_text(document, "health", status.has_quorum ? "true" : "false");
+    if (status.is_repairing) {
+        const char *why_not;
+        (void)node_is_ready(x->api->node, &why_not);
+        api_document_add_text(document, "reason", why_not);
+    }
     api_exchange_respond_json(x, status.has_quorum ? 200 : 503, document, false);
 }
 

@@ -69,6 +69,14 @@ static struct json_object *raft_part(const struct node_status *status)
     return raft;
 }
 
+static struct json_object *repair_part(const struct node_status *status)
+{
+    struct json_object *repair = json_object_new_object();
+    api_document_add_bool(repair, "is_under_way", status->is_repairing);
+    api_document_add_u64(repair, "stores", status->store_repairs);
+    return repair;
+}
+
 static struct json_object *store_part(const struct node *node)
 {
     const struct store_stats *stats = node_store_stats(node);
@@ -156,6 +164,7 @@ void api_stats_answer(struct exchange *x)
     add_identity(page, x->api, &status);
     add_state(page, &status);
     api_document_add(page, "raft", raft_part(&status));
+    api_document_add(page, "repair", repair_part(&status));
     api_document_add(page, "store", store_part(node));
     api_document_add(page, "wal", wal_part(node));
     api_document_add(page, "http", http_part(x->api->http_stats));

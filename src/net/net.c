@@ -246,6 +246,7 @@ bool net_carries(enum frame_type type)
     case FRAME_SNAPSHOT_ACK:
     case FRAME_ADMIN:
     case FRAME_ADMIN_RESULT:
+    case FRAME_REPAIR:
         return true;
     case FRAME_HELLO:
     case FRAME_HELLO_BULK:

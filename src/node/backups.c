@@ -59,6 +59,9 @@ void node_backup_open(struct node *node, struct node_backup *backup)
 {
     const struct store_region *state = store_region(node->store, REGION_FIRST);
     err e = node->drain.is_begun ? ERR_DRAINING : node->backups.current != NULL ? ERR_BUSY : OK;
+    if (e == OK && node->replica->repair.is_waiting) {
+        e = ERR_UNAVAILABLE;
+    }
     backup->node = node;
     backup->source = NULL;
     backup->state = NULL;

@@ -199,6 +199,9 @@ void members_adopt(struct replica *replica, const struct membership *membership,
 void members_told_of_removal(struct replica *replica, uint64_t as_of)
 {
     bool was_member = membership_find(&replica->membership, self_of(replica)) != NULL;
+    if (replica->raft == NULL) {
+        return; /* it does not know as of when it is a member: it is told again */
+    }
     if (was_member && as_of >= replica->applied && !replica->node->identity.is_joining) {
         note_removal(replica, as_of);
     }

@@ -126,11 +126,11 @@ err node_sync_directories(struct env *env, const char *directory, struct err_not
                    : err_note_set(note, e, "%s: cannot be synced: %s", directory, err_title(e));
 }
 
-static err open_storage(struct node *node, struct err_note *note)
+static err open_store(struct node *node, struct err_note *note)
 {
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof(path), "%s/store", node->options.data_directory);
-    struct store_options store_options = {
+    struct store_options options = {
         .env = node->env,
         .log = node->log,
         .directory = path,
@@ -139,12 +139,15 @@ static err open_storage(struct node *node, struct err_note *note)
         .checkpointed = on_checkpointed,
         .ctx = node,
     };
-    err e = store_open(&node->store, &store_options, note);
-    if (e != OK) {
-        return err_note_wrap(note, e, "store");
-    }
+    err e = store_open(&node->store, &options, note);
+    return e == OK ? OK : err_note_wrap(note, e, "store");
+}
+
+static err open_wal(struct node *node, struct err_note *note)
+{
+    char path[PATH_SIZE];
     (void)snprintf(path, sizeof(path), "%s/wal", node->options.data_directory);
-    struct wal_options wal_options = {
+    struct wal_options options = {
         .env = node->env,
         .log = node->log,
         .directory = path,
@@ -155,9 +158,29 @@ static err open_storage(struct node *node, struct err_note *note)
         .persisted = on_persisted,
         .ctx = node,
     };
-    e = wal_open(&node->wal, &wal_options, note);
+    err e = wal_open(&node->wal, &options, note);
+    return e == OK ? OK : err_note_wrap(note, e, "log");
+}
+
+/* A damaged store is set aside where something can take its place: that the log knows. */
+static err open_storage(struct node *node, struct err_note *note)
+{
+    struct err_note log_note = {.text = ""};
+    err e = open_store(node, note);
+    if (e != OK && e != ERR_DAMAGED) {
+        return e;
+    }
+    err log_e = open_wal(node, &log_note);
+    if (log_e != OK) {
+        *note = e == OK ? log_note : *note;
+        return e == OK ? log_e : e;
+    }
+    if (e == ERR_DAMAGED) {
+        e = repair_set_store_aside(node, note);
+        e = e == OK ? open_store(node, note) : e;
+    }
     if (e != OK) {
-        return err_note_wrap(note, e, "log");
+        return e;
     }
     /*
      * The directories themselves must survive a power cut, too, before anything in them is
@@ -232,6 +255,9 @@ static const char *peer_listen_address(const struct node *node, const struct mem
     }
     if (listen == NULL && node->replica != NULL && node->replica->membership.member_count > 1) {
         listen = address_in(&node->replica->membership, node->options.id);
+    }
+    if (listen == NULL && node->replica != NULL && node->replica->repair.is_waiting) {
+        listen = node->options.peer_default; /* it may have grown: that is what has to be asked */
     }
     return listen == NULL || listen[0] == '\0' ? NULL : listen;
 }
@@ -477,11 +503,14 @@ void node_read(struct node *node, struct node_read *read)
 {
     struct replica *replica = router_find(&node->router, read->key);
     ASSERT(replica != NULL && read->done != NULL);
-    if (read->consistency == READ_STALE) {
+    if (read->consistency == READ_STALE && !replica->repair.is_waiting) {
         reads_answer(read, node->store);
         return;
     }
     err e = admit(node, replica);
+    if (e == OK && read->consistency == READ_STALE) {
+        e = ERR_NO_LEADER; /* repair.h, G1: there is nothing to answer from */
+    }
     if (e != OK) {
         read->done(read, e, NULL);
         return;
@@ -545,6 +574,8 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
         *out_why_not = "draining";
     } else if (replica->members.is_removed) {
         *out_why_not = "removed from the cluster";
+    } else if (replica->repair.is_waiting) {
+        *out_why_not = "its data is damaged and is being rebuilt from a peer";
     } else if (replica->leader == 0) {
         *out_why_not = "no leader is known";
     } else if (!replica_reaches_quorum(replica)) {

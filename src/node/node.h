@@ -257,6 +257,15 @@ void node_forget_leader(struct node *node);
 /* Starts an election. ERR_FORBIDDEN: this node may not lead now, or does not yet run. */
 MUST_USE err node_campaign(struct node *node);
 
+/* ---- repair ---- */
+
+/*
+ * The store's file is not to be trusted any more, since `why` (for people): marks it and ends the
+ * process; the next start sets it aside and rebuilds it from a peer. Returns only if there was
+ * never a peer: ERR_UNAVAILABLE, and nothing was done.
+ */
+MUST_USE err node_repair_store(struct node *node, const char *why);
+
 /* ---- backups ---- */
 
 struct store_snapshot;
@@ -339,6 +348,8 @@ struct node_status {
     bool is_draining;        /* asked to; it may still take requests (node_drain) */
     bool is_joining;         /* not taken in yet, or not durably */
     bool is_removed;         /* was a member; takes no part any more */
+    bool is_repairing;       /* takes no part until what its disk has lost is rebuilt */
+    uint64_t store_repairs;  /* since it was started */
     bool is_joint;           /* a change of several members is half done */
     node_id transfer_target; /* leader: whom it is handing over to; 0: nobody */
     uint64_t term;

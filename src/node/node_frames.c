@@ -88,6 +88,9 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
     case FRAME_SNAPSHOT_ACK:
         snapshots_acked(replica, from, payload);
         break;
+    case FRAME_REPAIR:
+        repair_asked(replica, from, payload);
+        break;
     case FRAME_ADMIN:
         admin_requests_receive(replica, from, payload);
         break;

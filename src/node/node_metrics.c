@@ -130,6 +130,11 @@ static double read_backup_time(void *ctx)
     return (double)of_ctx(ctx)->backups.completed_at_ms / 1000;
 }
 
+static double read_repairing(void *ctx)
+{
+    return of_ctx(ctx)->replica->repair.is_waiting ? 1 : 0;
+}
+
 static double read_corrupt(void *ctx)
 {
     return (double)store_stats(of_ctx(ctx)->store)->corrupt_records;
@@ -336,6 +341,11 @@ void node_register_metrics(struct node *node)
                           &wal_stats(node->wal)->batch_entries, 1);
     metrics_add_histogram(metrics, METRIC("store_checkpoint_seconds"), "One checkpoint.", NULL,
                           &store_stats(node->store)->checkpoint_us, 1e-6);
+    metrics_add_counter(metrics, METRIC("store_repairs_total"),
+                        "Times the store was rebuilt, from a peer or from the log.", NULL,
+                        &replica->repair.stores);
+    metrics_add_read(metrics, METRIC("repairing"), "1 while what was lost is rebuilt.", false,
+                     read_repairing, node);
     register_backups(node);
     register_snapshots(node);
 }

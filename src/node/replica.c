@@ -144,8 +144,8 @@ static bool is_log_empty(const struct replica *replica)
            wal_hard_state(wal, replica->region).term == 0;
 }
 
-static err recover(struct replica *replica, const struct membership *founders,
-                   struct err_note *note)
+err replica_recover(struct replica *replica, const struct membership *founders,
+                    struct err_note *note)
 {
     struct node *node = replica->node;
     const struct store_region *state = store_region(node->store, replica->region);
@@ -165,6 +165,11 @@ static err recover(struct replica *replica, const struct membership *founders,
     }
     bool is_reset = state != NULL && install_recover(replica, state->applied);
     struct raft_pos applied = state != NULL ? state->applied : (struct raft_pos){0};
+    if (!is_reset && repair_is_needed(replica, applied)) {
+        install_unannounce(replica); /* what was announced is not there */
+        repair_begin(replica, founders);
+        return OK;
+    }
     err e = is_reset ? OK : replica_check_fit(node->wal, replica->region, applied, note);
     if (e != OK) {
         return e;
@@ -197,7 +202,8 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     reads_init(&replica->reads, env_random(node->env));
     admin_requests_init(&replica->requests, env_random(node->env));
     suspicion_init(replica);
-    err e = recover(replica, founders, note);
+    counter_add(&replica->repair.stores, node->is_store_from_log ? 1 : 0);
+    err e = replica_recover(replica, founders, note);
     if (e != OK) {
         replica_free(replica, ERR_INTERNAL);
         return e;
@@ -290,6 +296,7 @@ void replica_tick(struct replica *replica)
         changes_tick(replica, now_ms);
         snapshots_tick(replica, now_ms);
     }
+    repair_tick(replica, now_ms);
     admin_requests_tick(replica, now_ms);
     writes_tick(&replica->writes, now_ms);
     reads_tick(&replica->reads, now_ms);
@@ -402,7 +409,7 @@ static void deliver(struct replica *replica, const struct message *messages, uin
 void replica_persisted(struct replica *replica, uint64_t ticket)
 {
     if (replica->raft == NULL) {
-        if (ticket >= replica->bootstrap_ticket) {
+        if (replica->bootstrap_ticket != 0 && ticket >= replica->bootstrap_ticket) {
             replica->node->identity.is_founded = true;
             node_save_identity(replica->node);
             struct err_note note = {.text = ""};

@@ -22,6 +22,7 @@
 #include "node/persists.h"
 #include "node/quota.h"
 #include "node/reads.h"
+#include "node/repair.h"
 #include "node/stall.h"
 #include "node/suspicion.h"
 #include "node/writes.h"
@@ -30,7 +31,8 @@
 struct replica {
     struct node *node;
     region_id region;
-    struct raft *raft;            /* NULL until the bootstrap entry is durable */
+    struct raft *raft;            /* NULL until the bootstrap entry is durable, or what is lost is
+                                     repaired */
     uint64_t bootstrap_ticket;    /* 0: nothing to wait for */
     struct hard_state hard_state; /* the core's newest */
     bool
@@ -46,6 +48,7 @@ struct replica {
     struct changes changes;
     struct admin_requests requests;
     struct install install;
+    struct repair repair;
     struct contact contact;
     struct suspicion suspicion;
     struct stall stall;
@@ -73,9 +76,17 @@ MUST_USE err replica_check_fit(const struct wal *wal, region_id region, struct r
                                struct err_note *note);
 
 /*
+ * Makes the core from what log and store have (replica_new says the rest), or begins a repair.
+ * There is none yet.
+ */
+MUST_USE err replica_recover(struct replica *replica, const struct membership *founders,
+                             struct err_note *note);
+
+/*
  * Makes the replica of `region` from what log and store have; with neither, from `founders` by a
  * bootstrap entry, or with no membership at all if this node has joined (`founders` is empty).
- * Caller frees. ERR_DAMAGED with a note: log and store do not fit together.
+ * What the store lacks and the log does not have is asked of peers (repair.h). Caller frees.
+ * ERR_DAMAGED with a note: log and store do not fit together.
  */
 MUST_USE err replica_new(struct replica **out_replica, struct node *node, region_id region,
                          const struct membership *founders, struct err_note *note);

@@ -18,6 +18,9 @@
  *     for SNAPSHOT_KEEP_MS: else it would need another one at once, and so on for ever.
  * S5  It is delivered when the receiver has taken it in, not when it is there: until then that one
  *     says so again and again, and the core would only repeat what cannot be answered.
+ * S6  A node in repair (repair.h) asks any member for its state, and has no core that wants it:
+ *     what it gets goes by its position alone, and to repair_receive. Term and leadership do not
+ *     matter.
  */
 #ifndef NODE_SNAPSHOTS_H
 #define NODE_SNAPSHOTS_H
@@ -49,6 +52,7 @@ struct snapshot_out {
     node_id peer;      /* 0: free */
     uint64_t transfer; /* its number on the wire */
     uint64_t term;     /* that this node led when it began */
+    bool is_asked_for; /* by a node in repair (S6), whoever leads */
     struct raft_pos pos;
     struct store_snapshot *source; /* NULL once it is staged */
     struct writer message;         /* the MSG_SNAP; empty once it is sent */
@@ -112,6 +116,9 @@ void snapshots_deinit(struct snapshots *snapshots);
 MUST_USE err snapshots_offer(const struct replica *replica, struct snapshot *out_snapshot);
 /* The core wants `message` sent, a MSG_SNAP: begins a transfer, or reports that there is none. */
 void snapshots_send(struct replica *replica, const struct message *message);
+/* Begins to send `peer`, which asks for it, this node's state (S6); or does not, then it asks
+ * again. */
+void snapshots_send_state(struct replica *replica, node_id peer);
 /* FRAME_SNAPSHOT_ACK. */
 void snapshots_acked(struct replica *replica, node_id from, struct slice payload);
 /* The connection for chunks to `peer` is there, or lost. */
@@ -126,7 +133,7 @@ uint64_t snapshots_floor(struct replica *replica, const struct raft_status *stat
 
 /* FRAME_SNAPSHOT. */
 void snapshots_receive(struct replica *replica, node_id from, struct slice payload);
-/* The complete one that the core wants installed, which is the one at `pos`; the caller owns it. */
+/* The complete one that is to be installed, which is the one at `pos`; the caller owns it. */
 struct store_incoming *snapshots_take(struct replica *replica, struct raft_pos pos);
 /* The turn ends: what is complete and was not taken is not wanted. */
 void snapshots_settle(struct replica *replica);

@@ -51,13 +51,17 @@ static const char *why_not(const struct replica *replica, node_id from,
         buf_slice(message->snapshot->data).size > 0) {
         return "malformed";
     }
-    if (replica->raft == NULL || install_is_busy(replica) || in_of(replica)->is_complete) {
+    if (install_is_busy(replica) || in_of(replica)->is_complete) {
         return "busy";
     }
-    if (message->term < replica->hard_state.term) {
+    if (replica->raft == NULL) { /* S6 */
+        bool is_another_coming = in_of(replica)->incoming != NULL && in_of(replica)->from != from;
+        if (is_another_coming || !repair_wants(replica, message->snapshot->pos)) {
+            return "busy";
+        }
+    } else if (message->term < replica->hard_state.term) {
         return "of an earlier term";
-    }
-    if (message->snapshot->pos.index <= replica->hard_state.commit) {
+    } else if (message->snapshot->pos.index <= replica->hard_state.commit) {
         return not_newer;
     }
     const struct conf_state *conf = &message->snapshot->conf;
@@ -189,7 +193,11 @@ void snapshots_receive(struct replica *replica, node_id from, struct slice paylo
     if (frame.is_last) {
         in->is_complete = true;
         counter_add(&replica->node->snapshots.received, 1);
-        replica_step(replica, &in->message.message); /* S1 */
+        if (replica->raft != NULL) {
+            replica_step(replica, &in->message.message); /* S1 */
+        } else {
+            repair_receive(replica, in->message.message.snapshot->pos); /* S6 */
+        }
     }
 }
 

@@ -280,34 +280,40 @@ static void encode_message(struct snapshot_out *out, const struct message *messa
     message_encode(&sent, &out->message);
 }
 
-void snapshots_send(struct replica *replica, const struct message *message)
+/* A free place and a source for a transfer to `peer`. ERR_BUSY, ERR_UNAVAILABLE, ERR_CORRUPT. */
+static err find_source(struct replica *replica, node_id peer, struct snapshot_out **out_place,
+                       struct store_snapshot **out_source)
 {
-    ASSERT(message->type == MSG_SNAP && message->snapshot != NULL);
-    struct snapshots *snapshots = snapshots_of(replica);
-    struct store *store = replica->node->store;
-    struct snapshot_out *out = find_out(replica, message->to);
+    struct snapshot_out *out = find_out(replica, peer);
     if (out != NULL) {
-        drop(replica, out); /* of an earlier term: the core knows nothing of it any more */
+        drop(replica, out); /* nobody knows anything of it any more */
     }
     out = find_out(replica, 0);
+    if (out == NULL || is_paused(replica, peer)) {
+        return ERR_BUSY;
+    }
     struct store_snapshot *source = NULL;
-    err e = out == NULL || is_paused(replica, message->to)
-                ? ERR_BUSY
-                : store_snapshot_open(store, replica->region, &source);
+    err e = store_snapshot_open(replica->node->store, replica->region, &source);
     if (e == ERR_CORRUPT) {
         give_up_leading(replica);
     }
-    if (e != OK) {
-        replica_report_snapshot(replica, message->to, false); /* it will ask again */
-        return;
-    }
-    if (!is_member(store_snapshot_membership(source), message->to)) {
+    if (e == OK && !is_member(store_snapshot_membership(source), peer)) {
         /* It would be refused: the receiver was added later than that. */
         store_snapshot_close(source);
-        store_checkpoint_soon(store);
-        replica_report_snapshot(replica, message->to, false);
-        return;
+        store_checkpoint_soon(replica->node->store);
+        e = ERR_UNAVAILABLE;
     }
+    if (e == OK) {
+        *out_place = out;
+        *out_source = source;
+    }
+    return e;
+}
+
+static void begin(struct replica *replica, struct snapshot_out *out, struct store_snapshot *source,
+                  const struct message *message)
+{
+    struct snapshots *snapshots = snapshots_of(replica);
     uint64_t now_ms = env_now_ms(replica->node->env);
     snapshots->next_transfer += snapshots->next_transfer == 0 ? 1 : 0;
     *out = (struct snapshot_out){
@@ -324,6 +330,36 @@ void snapshots_send(struct replica *replica, const struct message *message)
     encode_message(out, message);
     LOG_INFO(replica->node->log, "sending a snapshot", LOG_U64("region", replica->region),
              LOG_U64("member", out->peer), LOG_U64("index", out->pos.index));
+}
+
+void snapshots_send(struct replica *replica, const struct message *message)
+{
+    ASSERT(message->type == MSG_SNAP && message->snapshot != NULL);
+    struct snapshot_out *out;
+    struct store_snapshot *source;
+    if (find_source(replica, message->to, &out, &source) != OK) {
+        replica_report_snapshot(replica, message->to, false); /* it will ask again */
+        return;
+    }
+    begin(replica, out, source, message);
+    ask_for_connection(replica, out);
+}
+
+void snapshots_send_state(struct replica *replica, node_id peer)
+{
+    struct snapshot_out *out;
+    struct store_snapshot *source;
+    if (find_source(replica, peer, &out, &source) != OK) {
+        return; /* it asks again, perhaps somebody else */
+    }
+    const struct message message = {
+        .type = MSG_SNAP,
+        .from = replica->node->identity.node,
+        .to = peer,
+        .term = replica->hard_state.term,
+    };
+    begin(replica, out, source, &message);
+    out->is_asked_for = true;
     ask_for_connection(replica, out);
 }
 
@@ -417,7 +453,8 @@ static void tick(struct replica *replica, struct snapshot_out *out, uint64_t now
 {
     struct net *net = replica->node->net;
     const char *why = why_ended(replica, out, now_ms);
-    if (replica->role != RAFT_LEADER || replica->term != out->term) {
+    bool leads = replica->role == RAFT_LEADER && replica->term == out->term;
+    if (!leads && !out->is_asked_for) {
         drop(replica, out);
     } else if (out->is_staged) {
         if (is_taken_in(replica, out, now_ms)) {

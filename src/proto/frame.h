@@ -41,7 +41,8 @@ enum frame_type {
     FRAME_ADMIN = 12,        /* follower to leader: struct admin_request (proto/admin.h) */
     FRAME_ADMIN_RESULT = 13, /* its answer: struct admin_result */
     FRAME_HELLO_BULK = 14,   /* as HELLO, first on a connection for bulk */
-    FRAME_TYPE_LAST = FRAME_HELLO_BULK,
+    FRAME_REPAIR = 15, /* any member to any other: u64 index, "send a state at that or later" */
+    FRAME_TYPE_LAST = FRAME_REPAIR,
 };
 
 enum frame_refusal {

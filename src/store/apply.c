@@ -2,7 +2,11 @@
  * Applying: what a committed entry does to the applied state, deterministically (S1). Nothing here
  * looks at a clock, at a limit of this node, or at where a record happens to be stored.
  */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/assert.h"
+#include "store/distrust.h"
 #include "store/record.h"
 #include "store/store_int.h"
 
@@ -45,11 +49,10 @@ static bool find_existing(struct store *store, const struct store_region *region
         return true;
     }
     if (e != ERR_NOT_FOUND) {
-        fatal(0,
-              "%s: the record that entry %llu of region %llu writes over is "
-              "damaged: " STORE_DAMAGE_ADVICE,
-              store_path(store), (unsigned long long)region->applied.index,
-              (unsigned long long)region->id);
+        char what[128];
+        (void)snprintf(what, sizeof(what), "the record that entry %" PRIu64 " writes over",
+                       region->applied.index);
+        store_end_damaged(store->options.env, store->directory, what);
     }
     return false;
 }

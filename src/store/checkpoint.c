@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "env/errno.h"
 #include "store/checkpoint_int.h"
+#include "store/distrust.h"
 #include "store/record.h"
 
 #define FORMAT_VERSION 1u
@@ -32,10 +33,29 @@ _Static_assert(KEY_SIZE_MAX <= 511, "LMDB's keys end there (mdb_env_get_maxkeysi
 
 /* ---- LMDB's errors ---- */
 
+/* P5. */
+static _Noreturn void die_of_damage(const struct checkpoint *checkpoint, const char *what)
+{
+    if (checkpoint->is_read_only) {
+        fatal(0, "%s is damaged (%s): %s", checkpoint->path, what, STORE_DAMAGE_ADVICE);
+    }
+    store_end_damaged(checkpoint->env, checkpoint->directory, what);
+}
+
+/* LMDB's words for pages that make no sense. */
+static bool is_damage(int status)
+{
+    return status == MDB_CORRUPTED || status == MDB_PAGE_NOTFOUND || status == MDB_INVALID ||
+           status == MDB_CURSOR_FULL || status == MDB_PAGE_FULL;
+}
+
 void store_checkpoint_die(const struct checkpoint *checkpoint, const char *what, int status)
 {
     if (status > 0) {
         fatal(status, "%s %s", what, checkpoint->path);
+    }
+    if (is_damage(status)) {
+        die_of_damage(checkpoint, mdb_strerror(status));
     }
     fatal(0, "%s %s: %s; if it happens again: %s", what, checkpoint->path, mdb_strerror(status),
           STORE_DAMAGE_ADVICE);
@@ -44,8 +64,7 @@ void store_checkpoint_die(const struct checkpoint *checkpoint, const char *what,
 /* P5. LMDB aborts after it: this is the clearer end. */
 static void on_lmdb_assert(MDB_env *mdb, const char *message)
 {
-    const struct checkpoint *checkpoint = mdb_env_get_userctx(mdb);
-    fatal(0, "%s is damaged (%s): %s", checkpoint->path, message, STORE_DAMAGE_ADVICE);
+    die_of_damage(mdb_env_get_userctx(mdb), message);
 }
 
 static err damaged(const struct checkpoint *checkpoint, struct err_note *note, const char *what)
@@ -335,6 +354,7 @@ static err find_databases(struct checkpoint *checkpoint, struct err_note *note)
 static err make_file(const struct checkpoint *checkpoint, uint64_t map_size, struct err_note *note)
 {
     struct checkpoint draft = {.env = checkpoint->env,
+                               .directory = checkpoint->directory,
                                .path = join(checkpoint->directory, "new.mdb")};
     err e = env_file_open(draft.env, draft.path,
                           ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE, &draft.file, note);
@@ -403,6 +423,9 @@ static err open_files(struct checkpoint *checkpoint, uint64_t map_size, struct e
     char *lock_path = join(checkpoint->directory, "owner.lock");
     e = env_lock_take(checkpoint->env, lock_path, &checkpoint->lock, note);
     mem_free(lock_path);
+    if (e == OK) {
+        e = store_check_trust(checkpoint->env, checkpoint->directory, note);
+    }
     if (e != OK) {
         return e;
     }

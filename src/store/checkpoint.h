@@ -12,7 +12,7 @@
  * P4  The file is at least as long as the map (with a hole at its end): no mapped page is past its
  *     end, so that reading cannot fault, and a file shorter than its last page has been cut.
  * P5  LMDB finds no damage by itself (its pages have no checksums). It may notice: then the process
- *     ends with a line that says so.
+ *     leaves a mark (distrust.h) and ends with a line that says so.
  * P6  A reader of its own (struct checkpoint_reader) never holds up a write: a map that has to be
  *     resized (P3) cuts all of them off. The map doubles, so that happens a few times in a store's
  *     life, and costs a transfer that begins again. Waiting for them instead would let the slowest

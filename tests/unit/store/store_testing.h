@@ -75,7 +75,7 @@ static inline void place_remove(struct place *place)
     assert_int_equal(staged_count(place), 0);
     (void)rmdir(place->incoming_directory);
     env_uv_close(place->env);
-    const char *names[] = {"data.mdb", "lock.mdb", "owner.lock"};
+    const char *names[] = {"data.mdb", "lock.mdb", "owner.lock", "distrusted", "damaged.mdb"};
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s/%s", place->store_directory, names[i]);

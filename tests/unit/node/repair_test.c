@@ -1,0 +1,268 @@
+/* Nodes whose store is damaged, gone, or not to be trusted: rebuilt from peers, or refused. */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "snapshots_testing.h"
+#include "store/distrust.h"
+
+static void path_in_store(const struct cluster *cluster, uint32_t i, const char *name,
+                          char path[200])
+{
+    snprintf(path, 200, "%s/store/%s", cluster->directories[i], name);
+}
+
+static bool is_there(const struct cluster *cluster, uint32_t i, const char *name)
+{
+    char path[200];
+    struct stat status;
+    path_in_store(cluster, i, name, path);
+    return stat(path, &status) == 0;
+}
+
+/* LMDB's two meta pages, without which it can tell nothing. */
+static void spoil_store(const struct cluster *cluster, uint32_t i)
+{
+    char path[200];
+    char zeros[8192] = {0};
+    path_in_store(cluster, i, "data.mdb", path);
+    int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, zeros, sizeof(zeros), 0), sizeof(zeros));
+    assert_int_equal(close(fd), 0);
+}
+
+static bool is_repaired(void *ctx)
+{
+    const struct node *node = ctx;
+    return node->replica->raft != NULL && node->replica->repair.stores.value > 0;
+}
+
+static void stale_done(struct node_read *read, err e, struct store_record *record)
+{
+    (void)record;
+    *(err *)(uintptr_t)read->key.data = e;
+}
+
+/* What a stale read, which asks nobody, is answered. */
+static err stale_read(struct node *node)
+{
+    err e = OK;
+    struct node_read read = {
+        .key = {(const uint8_t *)&e, sizeof(e)},
+        .consistency = READ_STALE,
+        .done = stale_done,
+    };
+    node_read(node, &read);
+    return e;
+}
+
+static void assert_all_equal(struct cluster *cluster)
+{
+    assert_true(turn_until(cluster, has_leader_everywhere, cluster));
+    put_at_least_once(cluster, 0, "last", "2");
+    assert_true(turn_until(cluster, is_state_equal, cluster));
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_value(cluster, i, "first", "1");
+    }
+}
+
+static void a_damaged_store_is_rebuilt_from_a_peer_and_the_log_stays(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t i = (leader_of(&cluster) + 1) % 3;
+    write_much(&cluster, 0, 600);
+    wait_for_cut(&cluster, i, 100);
+    uint64_t last = wal_bounds(cluster.nodes[i]->wal, REGION_FIRST).last_index;
+    uint64_t term = cluster.nodes[i]->replica->term;
+    stop_node(&cluster, i);
+    spoil_store(&cluster, i);
+    start_node(&cluster, i);
+    struct node *node = cluster.nodes[i];
+    const char *why = NULL;
+    assert_null(node->replica->raft); /* G1 */
+    assert_int_equal(node->replica->hard_state.term, term);
+    assert_false(node_is_ready(node, &why));
+    assert_non_null(strstr(why, "damaged"));
+    assert_int_equal(stale_read(node), ERR_NO_LEADER);
+    assert_true(is_there(&cluster, i, STORE_ASIDE_NAME));
+    assert_true(turn_until(&cluster, is_repaired, node));
+    assert_true(wal_bounds(node->wal, REGION_FIRST).last_index >= last);
+    assert_true(node->replica->applied >= node->replica->repair.index_min);
+    assert_int_equal(node->identity.installing_region, 0);
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+static void two_of_three_are_rebuilt_from_the_one_that_is_left(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    write_much(&cluster, 0, 600);
+    for (uint32_t i = 0; i < 3; i++) {
+        wait_for_cut(&cluster, i, 100);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        stop_node(&cluster, i);
+    }
+    spoil_store(&cluster, 0);
+    spoil_store(&cluster, 2);
+    for (uint32_t i = 0; i < 3; i++) {
+        start_node(&cluster, i);
+    }
+    assert_true(turn_until(&cluster, is_repaired, cluster.nodes[0]));
+    assert_true(turn_until(&cluster, is_repaired, cluster.nodes[2]));
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+static void a_log_that_is_whole_rebuilds_the_store_without_peers(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    put_at_least_once(&cluster, 0, "first", "1");
+    stop_node(&cluster, 0);
+    spoil_store(&cluster, 0);
+    start_node(&cluster, 0);
+    assert_value(&cluster, 0, "first", "1");
+    assert_true(is_there(&cluster, 0, STORE_ASIDE_NAME));
+    cluster_deinit(&cluster);
+}
+
+static void a_node_alone_refuses_and_keeps_what_it_has(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init_with(&cluster, 1, 64u << 10, 128u << 10);
+    write_much(&cluster, 0, 600);
+    wait_for_cut(&cluster, 0, 100);
+    assert_int_equal(node_repair_store(cluster.nodes[0], "a reason"), ERR_UNAVAILABLE);
+    stop_node(&cluster, 0);
+    spoil_store(&cluster, 0);
+    struct node_options options = options_of(&cluster, 0);
+    struct err_note note = {.text = ""};
+    assert_int_equal(node_open(&cluster.nodes[0], &options, &note), ERR_DAMAGED);
+    assert_non_null(strstr(note.text, "data.mdb"));
+    assert_false(is_there(&cluster, 0, STORE_ASIDE_NAME));
+    cluster.nodes[0] = NULL;
+    cluster_deinit(&cluster);
+}
+
+static void a_store_that_is_marked_is_not_believed_though_it_is_whole(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    char path[200];
+    a_cluster(&cluster);
+    uint32_t i = (leader_of(&cluster) + 1) % 3;
+    write_much(&cluster, 0, 600);
+    wait_for_cut(&cluster, i, 100);
+    stop_node(&cluster, i);
+    path_in_store(&cluster, i, "", path);
+    assert_int_equal(store_distrust(cluster.env, path, "the state hash differs"), OK);
+    start_node(&cluster, i);
+    assert_null(cluster.nodes[i]->replica->raft);
+    assert_false(is_there(&cluster, i, STORE_DISTRUST_NAME));
+    assert_true(turn_until(&cluster, is_repaired, cluster.nodes[i]));
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+static bool is_taking_in(void *ctx)
+{
+    const struct node *node = ctx;
+    return node->replica->repair.is_installing;
+}
+
+static void a_repair_that_is_interrupted_goes_on_at_the_next_start(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t i = (leader_of(&cluster) + 1) % 3;
+    write_much(&cluster, 0, 600);
+    wait_for_cut(&cluster, i, 100);
+    stop_node(&cluster, i);
+    spoil_store(&cluster, i);
+    start_node(&cluster, i);
+    stop_node(&cluster, i); /* it has not even asked */
+    start_node(&cluster, i);
+    assert_null(cluster.nodes[i]->replica->raft);
+    assert_true(turn_until(&cluster, is_taking_in, cluster.nodes[i]));
+    assert_int_equal(cluster.nodes[i]->identity.installing_region, REGION_FIRST);
+    stop_node(&cluster, i);
+    start_node(&cluster, i); /* the store takes over what was complete */
+    assert_non_null(cluster.nodes[i]->replica->raft);
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+/* Its log ends before what the peers can send: it is reset, and nothing else is forgotten. */
+static void a_log_that_ends_before_the_state_is_reset_to_it(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t i = (leader + 1) % 3;
+    write_much(&cluster, 0, 300);
+    wait_for_cut(&cluster, i, 100);
+    stop_node(&cluster, i);
+    write_much(&cluster, leader, 600);
+    wait_for_cut(&cluster, leader, 600);
+    spoil_store(&cluster, i);
+    start_node(&cluster, i);
+    struct node *node = cluster.nodes[i];
+    uint64_t last = wal_bounds(node->wal, REGION_FIRST).last_index;
+    struct hard_state before = wal_hard_state(node->wal, REGION_FIRST);
+    assert_true(turn_until(&cluster, is_repaired, node));
+    struct wal_bounds bounds = wal_bounds(node->wal, REGION_FIRST);
+    struct hard_state after = wal_hard_state(node->wal, REGION_FIRST);
+    assert_true(bounds.compacted.index > last);
+    assert_true(after.term > before.term || after.vote == before.vote);
+    struct progress progress = {node, 0};
+    assert_true(turn_until(&cluster, is_unannounced, &progress));
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+static void who_has_joined_knows_its_peers_although_it_has_lost_their_addresses(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    start_joining(&cluster, 3);
+    add_learner(&cluster, 3, true);
+    write_much(&cluster, 0, 600);
+    wait_for_cut(&cluster, 3, 100);
+    struct wait wait = {&cluster, 3, 0};
+    assert_true(turn_until(&cluster, is_voter_itself, &wait));
+    assert_true(turn_until(&cluster, has_settled, &wait));
+    stop_node(&cluster, 3);
+    spoil_store(&cluster, 3);
+    start_joined(&cluster, 3);
+    assert_null(cluster.nodes[3]->replica->raft);
+    assert_true(turn_until(&cluster, is_repaired, cluster.nodes[3]));
+    assert_int_equal(cluster.nodes[3]->replica->membership.member_count, 4);
+    put_at_least_once(&cluster, 3, "last", "2");
+    assert_value(&cluster, 3, "first", "1");
+    cluster_deinit(&cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_damaged_store_is_rebuilt_from_a_peer_and_the_log_stays),
+        cmocka_unit_test(two_of_three_are_rebuilt_from_the_one_that_is_left),
+        cmocka_unit_test(a_log_that_is_whole_rebuilds_the_store_without_peers),
+        cmocka_unit_test(a_node_alone_refuses_and_keeps_what_it_has),
+        cmocka_unit_test(a_store_that_is_marked_is_not_believed_though_it_is_whole),
+        cmocka_unit_test(a_repair_that_is_interrupted_goes_on_at_the_next_start),
+        cmocka_unit_test(a_log_that_ends_before_the_state_is_reset_to_it),
+        cmocka_unit_test(who_has_joined_knows_its_peers_although_it_has_lost_their_addresses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
