@@ -119,7 +119,7 @@ static bool all_members_are_whole(const struct admin *admin, const struct conf_s
 {
     for (uint32_t i = 1; i <= admin->sim->host_count; i++) {
         const struct host *host = admin->sim->hosts[i];
-        bool is_whole = host_is_up(host) && !host->is_rotten;
+        bool is_whole = host_is_up(host) && !host->is_rotten && !host->is_mending;
         if (conf_state_has(conf, host->number) && !is_whole) {
             return false;
         }

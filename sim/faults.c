@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "node/node_int.h"
 #include "sim/admin.h"
 #include "sim/checker.h"
 #include "sim/clients.h"
@@ -427,7 +428,11 @@ static void jump_clock(struct faults *faults)
     sim_count(faults->sim, SIM_CLOCK_JUMP, 1);
 }
 
-/* ---- rot (F1) ---- */
+/* ---- rot (F1, F3) ---- */
+
+/* Of LMDB's file: where its second meta page begins, and what each of them begins with. */
+#define META_PAGE_SIZE 4096u
+#define META_MAGIC_OFFSET 16u
 
 struct rot {
     struct prng *chance;
@@ -491,8 +496,59 @@ static void rot_value(struct faults *faults, struct host *host)
     world_trace(faults->sim->world, "rot value", host->number, at, 0);
 }
 
+/* F3: `host` and all that mend already find one whole member that is not behind their logs. */
+static bool may_spoil(const struct faults *faults, const struct host *host, uint64_t mends_from)
+{
+    const struct sim *sim = faults->sim;
+    uint64_t needed = mends_from;
+    uint64_t there = 0;
+    for (uint32_t i = 1; i <= sim->host_count; i++) {
+        const struct host *other = sim->hosts[i];
+        if (!admin_is_member(sim->admin, other)) {
+            continue;
+        }
+        if (other->is_mending) {
+            needed = other->mends_from > needed ? other->mends_from : needed;
+        } else if (other != host && !other->is_rotten && host_raft(other) != NULL) {
+            uint64_t applied = host_replica(other)->applied;
+            there = applied > there ? applied : there;
+        }
+    }
+    return there >= needed && there > 0;
+}
+
+/* All of a checkpoint, by the mark with which LMDB's meta pages begin. */
+static void rot_store(struct faults *faults)
+{
+    struct host *host = a_victim(faults);
+    struct rot rot = {.chance = &faults->chance};
+    if (host == NULL || host->is_mending || host_raft(host) == NULL ||
+        !admin_is_member(faults->sim->admin, host)) {
+        return;
+    }
+    uint64_t mends_from = wal_bounds(host->node->wal, REGION_FIRST).compacted.index;
+    if (!may_spoil(faults, host, mends_from)) {
+        return;
+    }
+    host_crash(host, faults_crash_kind(faults, host));
+    disk_each(host->disk, pick_checkpoint, &rot);
+    uint64_t page = prng_below(&faults->chance, 2) * META_PAGE_SIZE;
+    uint64_t at = page + META_MAGIC_OFFSET + prng_below(&faults->chance, 4);
+    if (rot.inode != NULL && at < inode_extent(rot.inode)) {
+        inode_rot(rot.inode, at, (uint8_t)(1u << prng_below(&faults->chance, 8)));
+        host->is_mending = true;
+        host->mends_from = mends_from;
+        sim_count(faults->sim, SIM_ROT_STORE, 1);
+        world_trace(faults->sim->world, "rot store", host->number, at, mends_from);
+    }
+}
+
 static void rot(struct faults *faults)
 {
+    if (prng_below(&faults->chance, 2) == 0) {
+        rot_store(faults);
+        return;
+    }
     struct host *host = a_victim(faults);
     if (host == NULL || !admin_may_lose(faults->sim->admin, host)) {
         return;

@@ -4,6 +4,9 @@
  *
  * F1  Damage is kept within what redundancy can repair: bits rot on one host at a time, while all
  *     others are up and sound, and that host is not trusted any more until it has been replaced.
+ * F3  Checkpoints are spoilt on several hosts at a time, as long as one whole member is up that has
+ *     applied what their logs do not have any more. That is the last good copy, and stays one: no
+ *     other is lost, wiped or left to rot before all have mended themselves.
  * F2  A disk that lies (a sync that returns and did not) is not drawn: no protocol survives it.
  */
 #ifndef SIM_FAULTS_H

@@ -1,5 +1,6 @@
 #include "sim/host.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -341,6 +342,20 @@ void host_stop(struct host *host)
     enum env_end end = env_sim_call(host->env, drain_node, host);
     if (end != ENV_RUNS) {
         host_life_ended(host, end);
+    }
+}
+
+void host_look_at_repair(struct host *host)
+{
+    const struct replica *replica = host_replica(host);
+    if (replica != NULL && replica->repair.is_waiting && !host->is_mending && !host->is_rotten) {
+        sim_fail(host->sim, "node %u has lost what nobody took from it: its log begins at %" PRIu64,
+                 host->number, replica->repair.index_min + 1);
+    }
+    if (host->is_mending && replica != NULL && replica->raft != NULL) {
+        host->is_mending = false;
+        sim_count(host->sim, SIM_REPAIRED, 1);
+        world_trace(host->sim->world, "repaired", host->number, replica->applied, 0);
     }
 }
 

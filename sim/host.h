@@ -60,8 +60,10 @@ struct host {
     bool has_sync_failed;       /* in this life: the node has to stop */
     uint64_t sync_failed_ns;    /* when */
     bool is_full;
-    bool was_refused; /* in this life: a write, for want of space; the node may stop */
-    bool is_rotten;   /* bits were flipped on it: it may refuse to start, or stop */
+    bool was_refused;    /* in this life: a write, for want of space; the node may stop */
+    bool is_rotten;      /* bits were flipped on it: it may refuse to start, or stop */
+    bool is_mending;     /* its checkpoint was spoilt: it has to rebuild that from the others */
+    uint64_t mends_from; /* then: where its log begins, so what the others have to have */
 
     struct world_event restart;
     struct world_event closing; /* it has drained */
@@ -95,6 +97,9 @@ static inline bool host_is_up(const struct host *host)
 {
     return host != NULL && host->state == HOST_RUNNING && host->node != NULL;
 }
+
+/* After a turn: a node whose checkpoint was spoilt may have a core again. */
+void host_look_at_repair(struct host *host);
 
 /* The node's core, for looking into; NULL: it has none yet. */
 struct raft *host_raft(const struct host *host);

@@ -71,6 +71,7 @@ static void run_event(struct sim *sim, struct world_event *event)
     if (end != ENV_RUNS) {
         host_life_ended(host, end);
     } else {
+        host_look_at_repair(host);
         checker_after_turn(sim->checker, host);
         check_sync_error(sim, host, SYNC_ERROR_NS_MAX);
     }

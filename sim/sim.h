@@ -54,6 +54,8 @@ struct admin;
     X(ROT_LOG, "bits rotten in a log")                                                             \
     X(ROT_CHECKPOINT, "bits rotten in a checkpoint")                                               \
     X(ROT_FOUND, "rotten nodes found and replaced")                                                \
+    X(ROT_STORE, "checkpoints spoilt as a whole")                                                  \
+    X(REPAIRED, "nodes that repaired themselves")                                                  \
     X(WIPE, "disks wiped")                                                                         \
     X(CLOCK_SKEWED, "skewed clocks")                                                               \
     X(CLOCK_JUMP, "clock jumps")                                                                   \

@@ -264,6 +264,39 @@ STORE = [
         becomes="        (void)file;",
         profile="crash",
     ),
+    Mutant(
+        name="repaired-below-the-log",
+        bug="A node in repair takes a state that ends before its own log begins.",
+        seen="adr 23",
+        file="node/repair.c",
+        text="    return repair->is_waiting && !repair->is_installing && pos.index >= "
+             "repair->index_min;",
+        becomes="    return repair->is_waiting && !repair->is_installing;",
+        also=[("node/repair.c", "    ASSERT(pos.index >= repair->index_min);\n", ""),
+              ("node/repair.c", "    if (state->checkpoint.index >= index_min) {",
+               "    if (state->checkpoint.index > 0) {")],
+        profile="disk",
+    ),
+    Mutant(
+        name="log-reset-without-hard-state",
+        bug="A node whose log is reset to a state that it was sent forgets its term and its vote.",
+        seen="adr 23; reliability 9",
+        file="node/install.c",
+        text="    if (hard_state.term < applied.term) {",
+        becomes="    if (hard_state.term != 0) {",
+        profile="disk",
+        slow="25 hours",
+    ),
+    Mutant(
+        name="repaired-log-kept",
+        bug="A node in repair goes on from the end of its own log, though the state is of a later "
+            "index: the entries between them are gone.",
+        seen="adr 23; CTRL",
+        file="node/install.c",
+        text="    wal_compact(node->wal, replica->region, applied);\n",
+        becomes="",
+        profile="disk",
+    ),
 ]
 
 STORAGE = [*LOG, *STORE]

@@ -172,8 +172,9 @@ static err open_storage(struct node *node, struct err_note *note)
     }
     err log_e = open_wal(node, &log_note);
     if (log_e != OK) {
-        *note = e == OK ? log_note : *note;
-        return e == OK ? log_e : e;
+        bool is_worse = e == OK || log_e != ERR_DAMAGED; /* with both damaged, it is the store */
+        *note = is_worse ? log_note : *note;
+        return is_worse ? log_e : e;
     }
     if (e == ERR_DAMAGED) {
         e = repair_set_store_aside(node, note);

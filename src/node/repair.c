@@ -23,11 +23,11 @@ static bool has_peers(const struct node *node)
 
 /* ---- at a start ---- */
 
-/* All that was ever applied can be applied again. */
+/* All that was ever applied can be applied again, be it nothing. */
 static bool is_log_whole(const struct node *node)
 {
     struct wal_bounds bounds = wal_bounds(node->wal, REGION_FIRST);
-    return bounds.compacted.index == 0 && bounds.last_index > 0;
+    return bounds.compacted.index == 0 && (bounds.last_index > 0 || !node->identity.is_founded);
 }
 
 err repair_set_store_aside(struct node *node, struct err_note *note)

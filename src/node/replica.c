@@ -294,8 +294,8 @@ void replica_tick(struct replica *replica)
         repeat_questions(replica, now_ms);
         members_tick(replica, now_ms);
         changes_tick(replica, now_ms);
-        snapshots_tick(replica, now_ms);
     }
+    snapshots_tick(replica, now_ms);
     repair_tick(replica, now_ms);
     admin_requests_tick(replica, now_ms);
     writes_tick(&replica->writes, now_ms);
