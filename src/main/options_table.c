@@ -62,7 +62,7 @@ const struct option_row main_options_table[OPTION_COUNT] = {
     {"snapshot-rate-bytes", OPTION_SIZE, FIELD(snapshot_rate_bytes), "32MiB", 0, TIB, NULL, "SIZE",
      "a second, for snapshots and backups that leave this node; 0: no limit"},
     {"quota-bytes", OPTION_SIZE, FIELD(quota_bytes), "0", 0, 1024 * TIB, NULL, "SIZE",
-     "keys and values past which writes that grow get 507; 0: none; the same on all nodes"},
+     "past it writes that grow get 507; 0: none; the same on all nodes"},
     {"log-level", OPTION_CHOICE, FIELD(log_level), "info", 0, 0, log_levels, "LEVEL",
      "how much is logged"},
     {"log-format", OPTION_CHOICE, FIELD(log_format), "logfmt", 0, 0, log_formats, "FORMAT",

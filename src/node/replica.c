@@ -41,6 +41,7 @@ static err start(struct replica *replica, struct err_note *note)
         .pre_vote = true,
         .async_storage_writes = true,
         .commit_hints = true,
+        .pace_probes = true,
         .disable_proposal_forwarding = true, /* node forwards writes itself: they want an answer */
         .step_down_on_removal = true,
         .read_mode = RAFT_READ_SAFE,

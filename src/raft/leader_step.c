@@ -96,6 +96,9 @@ static void handle_append_response(struct raft *raft, struct raft_progress *prog
 static void handle_heartbeat_response(struct raft *raft, struct raft_progress *progress,
                                       const struct message *message)
 {
+    if (!raft->config.pace_probes) {
+        raft_progress_interval(progress);
+    }
     raft_progress_heard(progress);
     /* What was sent may be lost: an append, empty if the window is full, finds out. A member that
      * is probed although it has everything needs one too, to get back to REPLICATE. */

@@ -8,9 +8,9 @@
  *     +-------------------------------------------------- delivered or failed -----+
  *
  * P1  match < next: the member's log agrees with ours up to `match`, is not known to beyond.
- * P2  PROBE: one message with entries, then paused until an answer, or until a heartbeat is answered
- *     in a later heartbeat interval. Not by each that is: heartbeats which were held up are answered
- *     all at once, and each would be worth all that the member lacks.
+ * P2  PROBE: one message with entries, then paused until an answer, or until a heartbeat is
+ *     answered; with pace_probes, in a later heartbeat interval. For heartbeats that were held up
+ *     are answered all at once, and each would be worth all that the member lacks.
  * P3  REPLICATE: `next` runs ahead of the answers, as far as the window (inflights.h) allows.
  * P4  SNAPSHOT: nothing is sent; next == pending_snapshot + 1 on entry.
  */

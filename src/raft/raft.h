@@ -115,6 +115,11 @@ struct raft_config {
      * those who stay do not know to be committed can leave them without a leader for ever.
      */
     bool commit_hints;
+    /*
+     * A probe is not repeated for every heartbeat that is answered, only in a later heartbeat
+     * interval: behind a partition those that were held up are answered all at once.
+     */
+    bool pace_probes;
     bool disable_proposal_forwarding;
     bool disable_conf_change_validation;
     bool step_down_on_removal; /* a leader that is removed or demoted becomes a follower */

@@ -377,6 +377,7 @@ static void begin(struct cluster *cluster)
         .pre_vote = (mode & 2) != 0,
         .check_quorum = (mode & 4) != 0,
         .async_storage_writes = (mode & 8) != 0,
+        .pace_probes = (more & 2) != 0,
         .commit_hints = true, /* else a cluster may be left without a leader for ever */
         .read_mode = (mode & 20) == 20 ? RAFT_READ_LEASE : RAFT_READ_SAFE,
         .step_down_on_removal = (mode & 32) != 0,
