@@ -26,6 +26,7 @@ err env_dir_create(struct env *env, const char *path, struct err_note *note)
         }
         return err_note_set(note, ERR_EXISTS, "%s is not a directory", path);
     }
+    cause = errno; /* what looking at it says, if it cannot be looked at */
     return err_note_set(note, env_err_of_errno(cause), "create directory %s: %s", path,
                         env_status_text(-cause));
 }

@@ -100,7 +100,7 @@ err env_lock_take(struct env *env, const char *path, struct env_lock **out_lock,
     if (e == OK) {
         e = write_pid(fd);
         if (e != OK) {
-            err_note_set(note, e, "write %s: %s", path, err_name(e));
+            err_note_set(note, e, "write %s: %s", path, err_title(e));
         }
     }
     if (e != OK) {

@@ -123,7 +123,7 @@ static void map_resize(struct checkpoint *checkpoint, uint64_t size)
     }
     err e = file_extend(checkpoint, size);
     if (e != OK) {
-        fatal(0, "extend %s: %s", checkpoint->path, err_name(e));
+        fatal(0, "extend %s: %s", checkpoint->path, err_title(e));
     }
     checkpoint->figures.map_size_bytes = size;
     reader_renew(checkpoint);
@@ -197,7 +197,7 @@ static err check_page_size(struct checkpoint *checkpoint, struct err_note *note)
         size_t size;
         err e = env_file_read(checkpoint->file, offset, head, sizeof(head), &size);
         if (e != OK) {
-            return err_note_set(note, e, "read %s", checkpoint->path);
+            return err_note_set(note, e, "read %s: %s", checkpoint->path, err_title(e));
         }
         uint32_t page_size = load_u32(head + META_PAGE_SIZE_OFFSET);
         bool is_power = (page_size & (page_size - 1)) == 0;
@@ -249,7 +249,7 @@ static err check_size(struct checkpoint *checkpoint, struct err_note *note)
     (void)mdb_env_info(checkpoint->mdb, &info);
     err e = env_file_size(checkpoint->file, &size);
     if (e != OK) {
-        return err_note_set(note, e, "size of %s", checkpoint->path);
+        return err_note_set(note, e, "size of %s: %s", checkpoint->path, err_title(e));
     }
     if (info.me_last_pgno >= size / stat.ms_psize) {
         return damaged(checkpoint, note, "it is shorter than its meta page says: it has been cut");
@@ -264,7 +264,7 @@ static err check_size(struct checkpoint *checkpoint, struct err_note *note)
         return OK;
     }
     e = file_extend(checkpoint, map_size);
-    return e == OK ? OK : err_note_set(note, e, "extend %s", checkpoint->path);
+    return e == OK ? OK : err_note_set(note, e, "extend %s: %s", checkpoint->path, err_title(e));
 }
 
 static uint32_t format_crc(const uint8_t *format)
@@ -369,7 +369,8 @@ static err make_file(const struct checkpoint *checkpoint, uint64_t map_size, str
     if (e == OK) {
         e = env_rename(draft.env, draft.path, checkpoint->path);
         if (e != OK) {
-            err_note_set(note, e, "rename %s to %s: %s", draft.path, checkpoint->path, err_name(e));
+            err_note_set(note, e, "rename %s to %s: %s", draft.path, checkpoint->path,
+                         err_title(e));
         }
     }
     mem_free(draft.path);
@@ -387,7 +388,7 @@ static err open_file(struct checkpoint *checkpoint, struct err_note *note)
     uint64_t size;
     e = env_file_size(checkpoint->file, &size);
     if (e != OK) {
-        return err_note_set(note, e, "size of %s", checkpoint->path);
+        return err_note_set(note, e, "size of %s: %s", checkpoint->path, err_title(e));
     }
     if (size == 0) {
         env_file_close(checkpoint->file);
@@ -405,7 +406,9 @@ static err sync_names(struct checkpoint *checkpoint, struct err_note *note)
     err e = env_dir_sync(checkpoint->env, checkpoint->directory);
     e = e == OK ? env_dir_sync(checkpoint->env, parent) : e;
     mem_free(parent);
-    return e == OK ? OK : err_note_set(note, e, "sync directory %s", checkpoint->directory);
+    return e == OK ? OK
+                   : err_note_set(note, e, "sync directory %s: %s", checkpoint->directory,
+                                  err_title(e));
 }
 
 /* The lock, the data file, and what can be told of it before LMDB has a look. */

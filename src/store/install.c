@@ -203,7 +203,7 @@ static err redo(struct store *store, const char *path, struct err_note *note)
             LOG_INFO(store->options.log, "a snapshot that had come in was taken over",
                      LOG_U64("region", next->id), LOG_U64("index", next->applied.index));
         } else {
-            err_note_set(note, e, "take %s over: %s", path, err_name(e));
+            err_note_set(note, e, "take %s over: %s", path, err_title(e));
         }
     }
     store_staged_close(staged);
@@ -237,7 +237,7 @@ static err recover(struct store *store, const char *name, struct err_note *note)
     if (e == OK) {
         e = env_unlink(store->options.env, text);
         if (e != OK) {
-            err_note_set(note, e, "remove %s: %s", text, err_name(e));
+            err_note_set(note, e, "remove %s: %s", text, err_title(e));
         }
     }
     writer_deinit(&path);
@@ -251,7 +251,7 @@ err store_install_recover(struct store *store, struct err_note *note)
     if (e == ERR_NO_FILE) {
         e = OK;
     } else if (e != OK) {
-        err_note_set(note, e, "list %s: %s", store->incoming_directory, err_name(e));
+        err_note_set(note, e, "list %s: %s", store->incoming_directory, err_title(e));
     }
     for (size_t i = 0; i < names.count; i++) {
         if (e == OK) {

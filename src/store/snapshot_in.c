@@ -70,7 +70,7 @@ err store_incoming_begin(struct store *store, region_id region, struct raft_pos 
 static err survive(const char *path, err e)
 {
     if (e != OK && e != ERR_NO_SPACE) {
-        fatal(0, "write %s: %s", path, err_name(e));
+        fatal(0, "write %s: %s", path, err_title(e));
     }
     return e;
 }

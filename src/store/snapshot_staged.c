@@ -52,7 +52,7 @@ err store_staged_open(struct env *env, const char *path, struct store_staged **o
             err_note_set(note, e, "%s was written by a newer pontoon", path);
         } else if (e != OK) {
             err_note_set(note, e, "read %s: %s", path,
-                         e == ERR_DAMAGED ? "its header is damaged" : err_name(e));
+                         e == ERR_DAMAGED ? "its header is damaged" : err_title(e));
         }
     }
     if (e != OK) {

@@ -255,10 +255,11 @@ static err run(struct recovery *recovery)
     }
     struct spare_names names = {.recovery = recovery};
     e = env_dir_list(options->env, options->directory, on_spare_name, &names);
-    if (e == OK) {
-        e = names.e;
+    if (e != OK) {
+        return err_note_set(recovery->note, e, "%s: cannot list: %s", options->directory,
+                            err_title(e));
     }
-    return e == OK ? renew_mark(recovery) : e;
+    return names.e == OK ? renew_mark(recovery) : names.e;
 }
 
 err wal_recover(struct wal *wal, struct err_note *note)
