@@ -182,8 +182,8 @@ class Closed(Exception):
 class Connection:
     """A client connection that says exactly the bytes it is given."""
 
-    def __init__(self, port, seconds=20):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
+    def __init__(self, port, seconds=20, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=seconds)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.held = b""
 
@@ -264,6 +264,8 @@ def quote(key):
 class Node:
     """One process of the program, over all its lives: same id, same ports, same data."""
 
+    host = "127.0.0.1"
+
     def __init__(self, number, directory, flags):
         self.id = number
         self.directory = Path(directory)
@@ -282,7 +284,7 @@ class Node:
     def start(self, stderr=None, **flags):
         """Starts it and returns at once; `flags` count for this life alone."""
         assert self.process is None, f"node {self.id} runs"
-        given = {"id": self.id, "data": self.data, "listen": f"127.0.0.1:{self.port}"}
+        given = {"id": self.id, "data": self.data, "listen": f"{self.host}:{self.port}"}
         given |= self.flags | flags
         arguments = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()
                      if value is not None]
@@ -344,7 +346,7 @@ class Node:
         return self.process is not None and not self.is_suspended
 
     def connect(self, seconds=20):
-        return Connection(self.port, seconds)
+        return Connection(self.port, seconds, self.host)
 
     def request(self, method, target, body=None, headers=(), seconds=20):
         """One request on a connection of its own."""
@@ -361,9 +363,9 @@ class Node:
         return self.get("/stats", seconds=seconds).json()
 
     def metric(self, name):
-        """The value of a metric without labels."""
+        """The value of a metric; `name` has its labels, as they stand there."""
         text = self.get("/metrics").body.decode()
-        return float(re.search(rf"^{name} (\S+)$", text, re.MULTILINE).group(1))
+        return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE).group(1))
 
     def is_ready(self):
         self.check()
@@ -426,13 +428,16 @@ class Cluster:
     def __init__(self, size=1, name="cluster", **flags):
         self.directory = new_directory(name)
         self.flags = dict(flags)
-        self.nodes = [Node(number, self.directory, flags) for number in range(1, size + 1)]
+        self.nodes = [self.new_node(number, flags) for number in range(1, size + 1)]
         self.is_failed = False
         if size > 1:
-            self.members = ",".join(f"{node.id}=127.0.0.1:{ports.take()}" for node in self.nodes)
+            self.members = ",".join(f"{node.id}={node.host}:{ports.take()}" for node in self.nodes)
             for node in self.nodes:
                 node.flags["cluster"] = self.members
         atexit.register(self.destroy)
+
+    def new_node(self, number, flags):
+        return Node(number, self.directory, flags)
 
     def __getitem__(self, index):
         return self.nodes[index]
