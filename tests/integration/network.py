@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import unittest
 from pathlib import Path
 
 import harness
@@ -38,6 +39,14 @@ def missing():
         return f"the switch needs /dev/net/tun: {problem}"
     tried = subprocess.run(["unshare", "--net", "true"], capture_output=True, text=True)
     return f"no namespace can be made: {tried.stderr.strip()}" if tried.returncode else None
+
+
+def need():
+    """Says what is missing, and skips whatever needs it."""
+    reason = missing()
+    if reason is not None:
+        harness.say(f"SKIPPED: {reason}")
+        raise unittest.SkipTest(reason)
 
 
 def call(name, *arguments):
@@ -171,6 +180,10 @@ class Host(harness.Node):
         self.host = f"{PREFIX}{number}"
         self.space = space
 
+    @property
+    def url(self):
+        return f"http://{self.host}:{self.port}"
+
     def start(self, stderr=None, **flags):
         with self.space.entered():
             return super().start(stderr, **flags)
@@ -178,6 +191,16 @@ class Host(harness.Node):
 
 class NetworkCluster(harness.Cluster):
     """Nodes behind a switch, which it owns."""
+
+    @classmethod
+    def of_class(cls, owner, size):
+        """One that runs, for the tests of the class `owner`; they are skipped where none can."""
+        need()
+        nodes = cls(size, owner.__name__)
+        owner.clusters = (nodes,)
+        owner.addClassCleanup(nodes.close)
+        nodes.start()
+        return nodes
 
     def __init__(self, size, name, **flags):
         self.switch = Switch(size, harness.rng(f"switch-{name}").getrandbits(48))

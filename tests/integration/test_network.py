@@ -4,7 +4,6 @@
 import statistics
 import threading
 import time
-import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 import harness
@@ -26,7 +25,7 @@ def back_seconds():
 
 def fault_seconds(choose):
     """How long a fault lasts: in some rounds long enough for connections to be given up."""
-    return harness.pick(3, choose.choice((1, 3, 7, 15)))
+    return harness.pick(2, choose.choice((1, 3, 7, 15)))
 
 
 class Stalls:
@@ -58,15 +57,8 @@ class Faults(harness.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        reason = network.missing()
-        if reason is not None:
-            harness.say(f"SKIPPED: {reason}")
-            raise unittest.SkipTest(reason)
-        cls.nodes = network.NetworkCluster(cls.SIZE, cls.__name__)
-        cls.clusters = (cls.nodes,)
-        cls.addClassCleanup(cls.nodes.close)
+        cls.nodes = network.NetworkCluster.of_class(cls, cls.SIZE)
         cls.switch = cls.nodes.switch
-        cls.nodes.start()
         cls.history = History(cls.__name__.lower())
         cls.stalls = Stalls()
         cls.addClassCleanup(cls.stalls.stop)
@@ -244,6 +236,19 @@ class ThreeNodes(Faults):
 
         self.run_fault(begin, lambda: self.check_writes(other))
 
+    def test_a_link_of_the_leader_comes_and_goes(self):
+        def begin():
+            leader = self.nodes.leader()
+            other = self.choose.choice(self.nodes.others(leader))
+            end = time.monotonic() + fault_seconds(self.choose)
+            while time.monotonic() < end:
+                self.switch.cut_both([leader], [other])
+                self.stalls.is_over.wait(self.choose.uniform(0.05, 0.5))  # how long it is gone
+                self.switch.heal()
+                self.stalls.is_over.wait(self.choose.uniform(0.05, 0.5))
+
+        self.run_fault(begin)
+
     def test_packets_are_lost(self):
         self.run_fault(lambda: self.switch.command("link * * loss=50"), count="lost")
 
@@ -318,6 +323,7 @@ class ThreeNodes(Faults):
 class FiveNodes(Faults):
     SIZE = 5
 
+    # peers: mit/TestOnePartition4B, tinykv/TestOnePartition2B
     def test_the_leader_is_in_a_minority_of_two(self):
         minority = []
 
@@ -363,6 +369,38 @@ class FiveNodes(Faults):
                     client.close()
             return False
         harness.wait_until(write, 10, "some node writes")
+
+
+    def disturb(self, load):
+        """Other sides in each second, on links that lose and delay; who is killed comes back."""
+        self.switch.spoil("loss=100 delay=0-26000")
+        end = time.monotonic() + harness.pick(8, 60)
+        kills = 0
+        while time.monotonic() < end:
+            self.switch.command("heal * *")
+            some = [node for node in self.nodes if self.choose.random() < 0.5]
+            self.switch.cut_both(some, self.nodes.others(*some))
+            if self.choose.random() < 0.4:
+                victim = self.choose.choice(self.nodes.nodes)
+                victim.kill()
+                victim.start()
+                kills += 1
+            load.is_over.wait(self.choose.uniform(0.1, 1.3))  # how long it stays so
+        return kills
+
+    # peers: mit/TestManyPartitionsManyClients4B, mit/TestPersistPartitionUnreliableLinearizable4B,
+    # tinykv/TestManyPartitionsManyClients2B, tinykv/TestPersistPartitionUnreliable2B
+    def test_cuts_loss_delays_and_kills_at_once(self):
+        for _ in range(harness.pick(1, 10)):
+            with Load(self.history, self.nodes, clients_a_node=3) as load:
+                load.wait_answers()
+                kills = self.disturb(load)
+                self.switch.heal()
+                back = self.wait_back()
+                load.wait_answers()
+            harness.say(f"{kills} kills, back after {back:.2f} s")
+            self.assertLessEqual(back, 2 * back_seconds())  # a node may just have been started
+            self.check_all()
 
 
 if __name__ == "__main__":
