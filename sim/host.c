@@ -315,14 +315,19 @@ static void on_closing(struct world_event *event)
 }
 
 /* The node may be in the middle of its turn: it is closed after that. */
+static void on_finished(void *ctx)
+{
+    struct host *host = ctx;
+    struct world *world = host->sim->world;
+    world_schedule(world, &host->closing, world_now_ns(world));
+}
+
 static void on_drained(struct node_drain *drain, err e)
 {
     struct host *host = CONTAINER_OF(drain, struct host, drain);
-    if (e != OK) {
-        return; /* it is gone already */
+    if (e == OK) { /* else it is gone already */
+        node_finish(host->node, on_finished, host);
     }
-    struct world *world = host->sim->world;
-    world_schedule(world, &host->closing, world_now_ns(world));
 }
 
 static void drain_node(void *ctx)

@@ -175,12 +175,18 @@ static err open_node(struct server *server, struct err_note *note)
 
 /* ---- ending (V2) ---- */
 
+static void finished(void *ctx)
+{
+    struct server *server = ctx;
+    env_uv_stop(server->env);
+}
+
 static void drained(void *ctx)
 {
     struct server *server = ctx;
     LOG_INFO(server->log, "drained");
     server->is_drained = true;
-    env_uv_stop(server->env);
+    node_finish(server->node, finished, server);
 }
 
 static void handed_over(struct node_drain *drain, err e)
@@ -201,7 +207,8 @@ static void on_signal(void *ctx, int number)
 {
     struct server *server = ctx;
     if (server->is_drained) {
-        return; /* it ends in this very turn, and with 0: there is nothing left to cut short */
+        env_uv_stop(server->env); /* with 0: all that it cuts short is the checkpoint */
+        return;
     }
     if (server->is_draining) {
         fatal(0, "a second signal (%s): ended before every request was answered",

@@ -3,8 +3,8 @@
  *
  * V1  What is opened last is closed first; closing accepts whatever was opened so far.
  * V2  A first SIGTERM or SIGINT drains: leadership goes to another node, then requests at work are
- *     answered, within --shutdown-timeout. A second one ends the process at once, unless everything
- *     is answered by then: it changes nothing any more.
+ *     answered, within --shutdown-timeout; last comes a checkpoint, for a quick start. A second one
+ *     ends the process at once; once everything is answered it cuts short the checkpoint alone.
  */
 #ifndef MAIN_SERVER_H
 #define MAIN_SERVER_H

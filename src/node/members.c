@@ -261,22 +261,25 @@ static void forget_former(struct replica *replica)
 }
 
 /* M4 */
-static void settle(struct replica *replica)
+bool members_settle(struct replica *replica)
 {
     struct node *node = replica->node;
     const struct store_region *state = store_region(node->store, replica->region);
-    if (!node->identity.is_joining || state == NULL ||
-        membership_find(&replica->membership, self_of(replica)) == NULL) {
-        return;
+    if (!node->identity.is_joining) {
+        return true;
+    }
+    if (state == NULL || membership_find(&replica->membership, self_of(replica)) == NULL) {
+        return false;
     }
     if (state->checkpoint.index == 0 || state->checkpoint.index < replica->members.joined_index) {
         store_checkpoint_soon(node->store);
-        return;
+        return false;
     }
     node->identity.is_joining = false;
     node_save_identity(node);
     LOG_INFO(node->log, "joined: from now on this node can be started without being told whom",
              LOG_U64("region", replica->region));
+    return true;
 }
 
 /* A removed node hears nobody any more once its farewell is over: then it dials nobody either. */
@@ -321,7 +324,7 @@ void members_tick(struct replica *replica, uint64_t now_ms)
     }
     cut_off(replica, now_ms);
     let_go(replica, now_ms);
-    settle(replica);
+    (void)members_settle(replica);
     if (replica->node->net == NULL && replica->membership.member_count > 1 &&
         replica->ticks % LISTEN_RETRY_TICKS == 0) {
         node_listen(replica->node);

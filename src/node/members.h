@@ -9,7 +9,7 @@
  * M3  A node that is joining keeps the peers it was told of, at the addresses it was told, until
  *     it finds itself among the members: the log that it catches up with tells of older times.
  * M4  It counts as taken in only when that stands in its checkpoint: from then on its own disk
- *     says whom to ask.
+ *     says whom to ask. An orderly end waits for that (finish.h), if it has the entry by then.
  * M5  Who hears a leader knows who the members are, and refuses all others: so a node that was
  *     removed is told. Who hears none may have slept through changes, or not be taken in yet: it
  *     takes whoever speaks for this cluster, until the membership says more or a while is over. So
@@ -67,6 +67,9 @@ bool members_take_stranger(struct replica *replica, node_id id, const char *addr
 
 /* A member refuses this node, which is not among the members as of the entry at `as_of` (M6). */
 void members_told_of_removal(struct replica *replica, uint64_t as_of);
+
+/* Whether it counts as taken in (M4). If not, it looks for that, and asks for the checkpoint. */
+bool members_settle(struct replica *replica);
 
 /* Farewells that are over; the end of joining; the end of a removed node's connections. */
 void members_tick(struct replica *replica, uint64_t now_ms);

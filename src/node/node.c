@@ -39,6 +39,7 @@ static void on_turn(struct env_turn *turn)
     outbox_flush(&node->outbox, node->net, batch_failed, node);
     store_turn(node->store);
     drain_check(node);
+    finish_check(node);
     backups_turn(node);
 }
 
@@ -426,6 +427,12 @@ void node_drain(struct node *node, struct node_drain *drain)
 err node_undrain(struct node *node)
 {
     return drain_undo(node);
+}
+
+void node_finish(struct node *node, void (*done)(void *ctx), void *ctx)
+{
+    finish_begin(node, done, ctx);
+    env_turn_wake(node->env);
 }
 
 void node_close(struct node *node)

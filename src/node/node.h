@@ -125,6 +125,14 @@ void node_drain(struct node *node, struct node_drain *drain);
  */
 MUST_USE err node_undrain(struct node *node);
 
+/*
+ * The last before node_close, once nothing more is asked of the node: a checkpoint of all that it
+ * has applied, so that its next start is a quick one. `done` is called once, also from within this
+ * call, after 10 s at the latest, whatever became of it; not if the node is closed before. It may
+ * not call node_close. Once a node.
+ */
+void node_finish(struct node *node, void (*done)(void *ctx), void *ctx);
+
 /* Answers what is left (ERR_DRAINING or ERR_OUTCOME_UNKNOWN), syncs, closes everything. NULL:
  * no-op. */
 void node_close(struct node *node);

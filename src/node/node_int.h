@@ -5,6 +5,7 @@
 #include "net/net.h"
 #include "node/backups.h"
 #include "node/drain.h"
+#include "node/finish.h"
 #include "node/identity.h"
 #include "node/node.h"
 #include "node/outbox.h"
@@ -35,6 +36,7 @@ struct node {
     struct env_turn turn;
     struct drain drain;
     bool is_store_from_log;   /* it was damaged, and the log alone made it anew (repair.h) */
+    struct finish finish;
     uint32_t forwarded_count; /* writes that peers gave and that are not answered yet */
 };
 
