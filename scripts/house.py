@@ -138,6 +138,7 @@ NO_UNIT_TEST = {
     "main/cmd_serve.c": "calls load and server, which have theirs; tests/integration runs it",
     "main/cmd_backup.c": "calls client and backup_file, which have theirs; integration runs it",
     "main/cmd_restore.c": "calls node/restore, which has its own; tests/integration runs it",
+    "node/startup.c": "logs how far a start is; tests/integration/test_startup.py reads that",
     "lincheck/main.c": "the command line alone",
     "lincheck/search_items.c": "half of the search: unit/lincheck/key_search_test.c has both",
 }

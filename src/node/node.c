@@ -48,6 +48,7 @@ static void on_tick(struct env_timer *timer)
     struct node *node = CONTAINER_OF(timer, struct node, tick);
     replica_tick(node->replica);
     drain_tick(node);
+    startup_tick(node);
     uint64_t ticks_per_second = 1000 / node->options.heartbeat_ms;
     if (ticks_per_second == 0 || node->replica->ticks % ticks_per_second == 0) {
         replica_compact(node->replica);
@@ -382,6 +383,7 @@ static err open_all(struct node *node, struct err_note *note)
         e = replica_new(&node->replica, node, REGION_FIRST, has_joined ? &nobody : &told, note);
     }
     if (e == OK) {
+        startup_opened(node);
         router_add(&node->router, SLICE_EMPTY, node->replica);
         listen = peer_listen_address(node, &told);
         e = listen == NULL ? OK : open_net(node, listen, note);
@@ -400,6 +402,7 @@ err node_open(struct node **out_node, const struct node_options *options, struct
     drain_init(&node->drain);
     snapshots_init(&node->snapshots, node->env, env_random(node->env));
     node->pace.bytes_per_second = options->snapshot_rate_bytes;
+    startup_begin(node);
     ASSERT(!options->is_joining || options->cluster_id != 0);
     err e = open_all(node, note);
     if (e != OK) {

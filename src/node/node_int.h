@@ -13,6 +13,7 @@
 #include "node/replica.h"
 #include "node/router.h"
 #include "node/snapshots.h"
+#include "node/startup.h"
 #include "wal/wal.h"
 
 struct node {
@@ -37,6 +38,7 @@ struct node {
     struct drain drain;
     bool is_store_from_log;   /* it was damaged, and the log alone made it anew (repair.h) */
     struct finish finish;
+    struct startup startup;
     uint32_t forwarded_count; /* writes that peers gave and that are not answered yet */
 };
 

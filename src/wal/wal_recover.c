@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "wal/wal_replay.h"
 
+#define PROGRESS_NS UINT64_C(1000000000)
 #define ADVICE                                                                                     \
     "; what was reported durable is not there any more: restore the file from a copy, or remove "  \
     "this node from the cluster and let it join again with an empty directory"
@@ -69,13 +70,27 @@ static err repair_tail(struct recovery *recovery)
     return e == OK ? OK : fail_io(recovery, e, "sync its directory");
 }
 
+/* A line a second while the segments are read. */
+static void tell_progress(const struct recovery *recovery, size_t done, uint64_t *told_ns)
+{
+    const struct wal_options *options = &recovery->wal->options;
+    uint64_t now_ns = env_now_ns(options->env);
+    if (now_ns - *told_ns >= PROGRESS_NS) {
+        *told_ns = now_ns;
+        LOG_INFO(options->log, "log: reading it", LOG_U64("segments_done", done),
+                 LOG_U64("segments", recovery->replay.count));
+    }
+}
+
 static err recover_segments(struct recovery *recovery)
 {
     struct wal *wal = recovery->wal;
     struct wal_replay *replay = &recovery->replay;
+    uint64_t told_ns = env_now_ns(wal->options.env);
     err e = OK;
     for (size_t i = 0; e == OK && i < replay->count; i++) {
         e = wal_replay_walk(replay, i);
+        tell_progress(recovery, i + 1, &told_ns);
     }
     if (e == OK) {
         e = wal_replay_check_regions(replay);
