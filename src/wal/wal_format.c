@@ -175,20 +175,17 @@ uint32_t wal_record_seal(uint8_t *head, size_t head_size, struct slice data,
     return crc;
 }
 
-err wal_record_decode_head(struct slice bytes, uint32_t header_crc, uint64_t offset,
-                           struct wal_record *out_record)
+/* What stands in the head, unchecked, if there is room for all of it and it is no empty place. */
+static bool parse_record(struct slice bytes, struct wal_record *out_record)
 {
     if (bytes.size < WAL_RECORD_HEAD_SIZE) {
-        return ERR_DAMAGED;
+        return false;
     }
     const uint8_t *head = bytes.data;
     size_t size = load_u32(head + AT_RECORD_SIZE);
     uint64_t batch = load_u64(head + AT_RECORD_BATCH);
     if (batch == 0 || size > bytes.size - WAL_RECORD_HEAD_SIZE) {
-        return ERR_DAMAGED;
-    }
-    if ((uint16_t)head_crc(head, header_crc, offset) != load_u16(head + AT_RECORD_CHECK)) {
-        return ERR_DAMAGED;
+        return false;
     }
     *out_record = (struct wal_record){
         .crc = load_u32(head + AT_RECORD_CRC),
@@ -199,6 +196,18 @@ err wal_record_decode_head(struct slice bytes, uint32_t header_crc, uint64_t off
         .region = load_u64(head + AT_RECORD_REGION),
         .payload = {head + WAL_RECORD_HEAD_SIZE, size},
     };
+    return true;
+}
+
+err wal_record_decode_head(struct slice bytes, uint32_t header_crc, uint64_t offset,
+                           struct wal_record *out_record)
+{
+    struct wal_record record;
+    if (!parse_record(bytes, &record) || (uint16_t)head_crc(bytes.data, header_crc, offset) !=
+                                             load_u16(bytes.data + AT_RECORD_CHECK)) {
+        return ERR_DAMAGED;
+    }
+    *out_record = record;
     return OK;
 }
 
@@ -206,11 +215,13 @@ err wal_record_decode(struct slice bytes, uint32_t header_crc, uint64_t offset,
                       struct wal_record *out_record)
 {
     struct wal_record record;
-    err e = wal_record_decode_head(bytes, header_crc, offset, &record);
-    if (e != OK) {
-        return e;
+    if (!parse_record(bytes, &record)) {
+        return ERR_DAMAGED;
     }
     uint32_t crc = head_crc(bytes.data, header_crc, offset);
+    if ((uint16_t)crc != load_u16(bytes.data + AT_RECORD_CHECK)) {
+        return ERR_DAMAGED;
+    }
     crc = crc32c(crc, bytes.data + AT_RECORD_CHECK,
                  WAL_RECORD_HEAD_SIZE - AT_RECORD_CHECK + record.payload.size);
     if (crc != record.crc) {
@@ -218,6 +229,14 @@ err wal_record_decode(struct slice bytes, uint32_t header_crc, uint64_t offset,
     }
     *out_record = record;
     return OK;
+}
+
+struct wal_record wal_record_view(struct slice bytes)
+{
+    struct wal_record record;
+    bool is_there = parse_record(bytes, &record);
+    ASSERT(is_there);
+    return record;
 }
 
 bool wal_head_is_entry(const uint8_t *head, region_id *out_region, struct raft_pos *out_pos)

@@ -115,6 +115,9 @@ MUST_USE err wal_record_decode(struct slice bytes, uint32_t header_crc, uint64_t
 MUST_USE err wal_record_decode_head(struct slice bytes, uint32_t header_crc, uint64_t offset,
                                     struct wal_record *out_record);
 
+/* A record that wal_record_decode has accepted, once more and without looking at its checks. */
+struct wal_record wal_record_view(struct slice bytes);
+
 /* Whether the encoded head is an entry's; if so, fills whose and where in its region's log. */
 bool wal_head_is_entry(const uint8_t *head, region_id *out_region, struct raft_pos *out_pos);
 

@@ -117,6 +117,11 @@ static void a_record_comes_back_as_it_was(void **state)
     assert_int_equal(record.batch, 17);
     assert_int_equal(record.region, 5);
     assert_int_equal(record.previous_crc, 0x5555aaaa);
+    struct wal_record again = wal_record_view((struct slice){bytes, sizeof(bytes)});
+    assert_int_equal(again.batch, record.batch);
+    assert_int_equal(again.crc, record.crc);
+    assert_ptr_equal(again.payload.data, record.payload.data);
+    assert_int_equal(again.payload.size, record.payload.size);
     struct entry entry;
     struct slice data;
     assert_int_equal(wal_entry_decode(record.payload, &entry, &data), OK);
