@@ -25,9 +25,12 @@ int main(int count, char **arguments)
     }
     struct env *env = env_uv_open();
     enum exit_status status = command->run(env, count - 2, arguments + 2);
+    /* The outcome stands: a signal that comes now is too late. */
+    sigset_t late;
+    (void)sigemptyset(&late);
+    (void)sigaddset(&late, SIGTERM);
+    (void)sigaddset(&late, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &late, NULL);
     env_uv_close(env);
-    /* Nobody watches signals any more, and the outcome stands: one that comes now is too late. */
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)signal(SIGINT, SIG_IGN);
     return (int)status;
 }

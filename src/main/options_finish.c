@@ -7,6 +7,7 @@
 #include "api/units.h"
 #include "base/assert.h"
 #include "env/address.h"
+#include "main/endpoints.h"
 #include "main/members.h"
 #include "main/options_int.h"
 
@@ -234,7 +235,11 @@ static err check_join(struct options *options, struct err_note *note)
                       "the other members have to be told where they reach this node: add "
                       "--peer-listen HOST:PORT, or --advertise");
     }
-    return OK;
+    struct endpoints endpoints;
+    struct err_note why;
+    return main_endpoints_parse(options->join, &endpoints, &why) == OK
+               ? OK
+               : refuse(options, "join", note, "%s", why.text);
 }
 
 static err resolve_advertise(struct options *options, struct err_note *note)

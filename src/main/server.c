@@ -46,6 +46,13 @@ static uint64_t wall_clock(void *ctx)
     return env_wall_ms(ctx);
 }
 
+/* Who joins is told its number, unless --id asks for one: until then it has none. */
+static node_id known_id(const struct options *options)
+{
+    bool is_known = options->join == NULL || main_options_is_given(options, "id");
+    return is_known ? options->id : 0;
+}
+
 static void open_log(struct server *server)
 {
     const struct options *options = server->options;
@@ -53,7 +60,7 @@ static void open_log(struct server *server)
     server->log = log_new(&(struct log_options){
         .level = (enum log_level)options->log_level,
         .format = (enum log_format)options->log_format,
-        .node_id = options->id,
+        .node_id = known_id(options),
         .sink = env_stderr_sink_write,
         .sink_ctx = server->sink,
         .clock = wall_clock,
@@ -286,7 +293,7 @@ err main_server_open(struct server **out_server, struct env *env, const struct o
     open_log(server);
     open_metrics(server);
     LOG_INFO(server->log, "pontoon starts", LOG_TEXT("version", PONTOON_VERSION),
-             LOG_TEXT("data", options->data), LOG_U64("id", options->id));
+             LOG_TEXT("data", options->data));
     warn_of_exposure(server);
     raise_files(server);
     err e = open_http(server, note);

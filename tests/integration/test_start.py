@@ -275,6 +275,21 @@ class Endings(harness.TestCase):
         self.assertEqual(lines_of(node, "level=warn") + lines_of(node, "level=error"), [])
         self.assertEqual(len(lines_of(node, "pontoon ends")), 2)
 
+    def test_a_second_signal_behind_the_last_answer_leaves_the_status_0(self):
+        node = self.cluster(segment_size="64MiB")[0]
+        for number in range(harness.pick(3, 100)):
+            with node.connect() as connection:  # so that the last checkpoint takes a while
+                for part in range(20):
+                    connection.request("PUT", f"/kv/{part}", b"x" * (1 << 20))
+            drained = len(lines_of(node, "msg=drained"))
+            node.send_signal(signal.SIGTERM)
+            harness.wait_until(lambda: len(lines_of(node, "msg=drained")) > drained, 10, "drained")
+            if node.process.poll() is None:
+                node.send_signal(signal.SIGINT)
+            node.end(0)
+            node.start().wait_ready()
+            self.assertEqual(node.get("/kv/19").body, b"x" * (1 << 20))
+
     def test_what_is_in_flight_is_finished(self):
         node = self.cluster()[0]
         with node.connect() as connection:

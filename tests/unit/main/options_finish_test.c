@@ -124,6 +124,9 @@ static void who_joins_is_no_first_member_and_can_be_reached(void **state)
                    "give one of them");
     assert_refused(&(struct given){.flags = {"--listen=0.0.0.0:3000", "--join=a:1"}},
                    "add --peer-listen HOST:PORT");
+    assert_refused(&(struct given){.flags = {"--join=http://a"}}, "--join: endpoints: ");
+    assert_refused(&(struct given){.flags = {"--join=https://a:1"}}, "nodes speak http");
+    assert_refused(&(struct given){.flags = {"--join=,"}}, "names none");
     struct outcome_of_options out;
     load(&out, &(struct given){.flags = {"--join=http://a:1,b:2", "--id=4"}});
     assert_int_equal(out.e, OK);
