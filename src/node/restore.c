@@ -26,7 +26,11 @@ static err take_directory(const struct restore_options *options, struct env_lock
     char path[PATH_SIZE];
     err e = env_dir_create(options->env, directory, note);
     if (e != OK) {
-        return e;
+        struct err_note why = *note;
+        return err_note_set(note, e,
+                            "data directory: %s; it has to be in a directory that is there and "
+                            "that this user may write to",
+                            why.text);
     }
     (void)snprintf(path, sizeof(path), "%s/lock", directory);
     e = env_lock_take(options->env, path, out_lock, note);

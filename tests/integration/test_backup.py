@@ -275,6 +275,56 @@ class Restored(Backup):
             self.assertFalse(peers[3])
         self.assertEqual(old[2].stats()["revision"], told["revision"] + 1)  # all on its own
 
+    def test_a_restored_node_grows_into_a_cluster(self):
+        source, path, told = self.small()
+        target = self.cluster(1, start=False)
+        first = target[0]
+        first.flags["peer_listen"] = f"127.0.0.1:{harness.ports.take()}"
+        self.restore(path, first)
+        first.start().wait_ready()
+        joined = [target.joiner(number, first) for number in (2, 3)]
+        for node in joined:
+            node.start().wait_ready()
+        harness.run("cluster", "wait", "-e", first.url, seconds=60)
+        self.assertEqual(first.put("/kv/new", b"x").status, 201)
+        target.settle()
+        for node in target:
+            stats = node.stats()
+            self.assertEqual(stats["revision"], told["revision"] + REVISION_STEP + 1)
+            self.assertEqual(stats["state_hash"], first.stats()["state_hash"])
+            self.assertEqual(node.get("/kv/k7?consistency=stale").body, b"value" * 100)
+        # Without the first one, and after all have been away.
+        first.kill()
+        self.assertEqual(joined[0].put("/kv/new", b"y").status, 200)
+        first.start().wait_ready()
+        target.settle()
+        for node in target:
+            node.stop()
+        for node in joined:
+            node.flags.update(join=None, id=node.id)
+        target.start()
+        for node in target:
+            self.assertEqual(node.get("/kv/new").body, b"y")
+            self.assertEqual(node.stats()["keys"], told["keys"] + 1)
+
+    def test_who_joins_three_restored_ones_gets_all_of_it(self):
+        _, path, told = self.small()
+        target = self.cluster(3, start=False)
+        for node in target:
+            self.restore(path, node)
+        target.start()
+        fourth = target.joiner(4, target[1], cluster=None)
+        fourth.start().wait_ready()
+        target.settle()
+        self.assert_restored(fourth, told)
+        answer = target[0].request("DELETE", "/admin/members/1")
+        self.assertEqual(answer.status, 204, answer)
+        target[0].end(0)
+        target.nodes.remove(target[0])
+        self.assertEqual(fourth.put("/kv/new", b"x").status, 201)
+        target.settle()
+        self.assertEqual(len({node.stats()["state_hash"] for node in target}), 1)
+
     def test_one_that_was_killed_in_the_middle_is_refused(self):
         source = self.cluster(1)[0]
         for number in range(30):
