@@ -125,6 +125,17 @@ class Members(harness.TestCase):
         # Ids are not given twice.
         self.assertEqual(self.join(cluster, third, 4).id, 4)
 
+    def test_who_is_stopped_as_soon_as_it_was_taken_in_needs_no_join(self):
+        cluster = self.cluster(1)
+        cluster[0].put("/kv/key", b"value")
+        for number in range(2, 2 + harness.pick(3, 20)):
+            node = cluster.joiner(number, cluster[0]).start()
+            wait_until(lambda: "taken into the cluster" in node.log(), 30, "it is a member")
+            node.stop()
+            node.start(join=None, id=number, peer_listen=None).wait_ready()
+            self.assertEqual(node.get("/kv/key").body, b"value")
+            node.flags.update(join=None, id=number, peer_listen=None)
+
     def test_members_come_and_go_under_load(self):
         cluster = self.cluster(3)
         with Load(cluster) as load:
