@@ -2,13 +2,16 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "main/client.h"
-#include "main/export_format.h"
-#include "main/out_file.h"
+#include "main/export.h"
+#include "main/offline.h"
 #include "store/backup.h"
+#include "store/inspect.h"
+#include "wal/wal_inspect.h"
 
 #define TIMEOUT_MS 60000u /* a node may have to make a checkpoint before it begins */
 #define ATTEMPTS_MAX 3u   /* as of "pontoon backup" */
@@ -21,6 +24,7 @@ static const char text[] =
     "  pontoon export monday.ndjson\n"
     "  pontoon export - -e 10.0.0.1:3000 | zstd >monday.ndjson.zst\n"
     "  pontoon export monday.ndjson --from monday.backup   without a node\n"
+    "  pontoon export monday.ndjson --from pontoon-data    of a stopped one\n"
     "\n"
     "A line a key, in the order of their bytes; what is not UTF-8 stands as base64. The first\n"
     "line has the revision, the last one number and checksum: \"pontoon import\" refuses what was\n"
@@ -33,8 +37,8 @@ struct export_settings {
 };
 
 static const struct flag export_flags[] = {
-    {"from", 0, FLAG_TEXT, offsetof(struct export_settings, from), NULL, "FILE",
-     "of a file that \"pontoon backup\" wrote, not of a node"},
+    {"from", 0, FLAG_TEXT, offsetof(struct export_settings, from), NULL, "FILE|DIR",
+     "of a backup, or of a stopped node's data directory"},
     {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
 };
 
@@ -45,62 +49,45 @@ void main_cmd_export_help(FILE *out)
     main_flags_print(main_client_flags, out);
 }
 
-/* A backup on its way into an export. */
-struct export
-{
-    struct out_file *out;
+/* ---- out of a backup, from a node or a file ---- */
+
+struct transfer {
+    struct export export;
     struct store_backup_check check;
-    struct export_sums sums;
-    struct writer lines; /* not written yet */
-    bool has_head;
     err failure;
 };
 
-static void put_head(struct export *export)
-{
-    if (!export->has_head) {
-        main_export_put_head(&export->sums, &export->check.snapshot.region, &export->lines);
-        export->has_head = true;
-    }
-}
-
 static void on_record(void *ctx, struct slice key, const struct store_record *record)
 {
-    struct export *export = ctx;
-    put_head(export);
-    main_export_put_record(&export->sums, key, record, &export->lines);
-}
-
-static err flush(struct export *export)
-{
-    err e = main_out_file_put(export->out, writer_slice(&export->lines));
-    writer_reset(&export->lines);
-    return e;
+    struct transfer *transfer = ctx;
+    main_export_add(&transfer->export, &transfer->check.snapshot.region, key, record);
 }
 
 static bool take(void *ctx, struct slice bytes)
 {
-    struct export *export = ctx;
-    export->failure = store_backup_take(&export->check, bytes);
-    if (export->failure == OK) {
-        export->failure = flush(export);
+    struct transfer *transfer = ctx;
+    transfer->failure = store_backup_take(&transfer->check, bytes);
+    if (transfer->failure == OK) {
+        transfer->failure = main_export_flush(&transfer->export, 0);
     }
-    return export->failure == OK;
+    return transfer->failure == OK;
 }
 
-static err finish(struct export *export, struct store_backup *out_backup, struct err_note *note)
+static err fail_writing(const struct export *export, err e, struct err_note *note)
 {
-    err e = export->failure;
+    return err_note_set(note, e, "write %s: %s", main_out_file_name(export->out), err_title(e));
+}
+
+static err finish(struct transfer *transfer, struct store_region *out_state, struct err_note *note)
+{
+    struct store_backup backup;
+    err e = transfer->failure;
     if (e == OK) {
-        e = store_backup_finish(&export->check, out_backup);
+        e = store_backup_finish(&transfer->check, &backup);
     }
     if (e == OK) {
-        put_head(export);
-        main_export_put_end(&export->sums, &export->lines);
-        e = flush(export);
-    }
-    if (e == OK) {
-        e = main_out_file_finish(export->out);
+        *out_state = backup.state;
+        e = main_export_end(&transfer->export, out_state);
     }
     if (e == ERR_DAMAGED) {
         return err_note_set(note, e, "what came is no whole backup: it was cut or changed");
@@ -108,51 +95,48 @@ static err finish(struct export *export, struct store_backup *out_backup, struct
     if (e == ERR_VERSION) {
         return err_note_set(note, e, "what came was made by a newer pontoon: use that one");
     }
-    return e == OK ? OK
-                   : err_note_set(note, e, "write %s: %s", main_out_file_name(export->out),
-                                  err_title(e));
+    return e == OK ? OK : fail_writing(&transfer->export, e, note);
 }
 
-static err export_open(struct export *export, struct env *env, const char *path,
-                       struct err_note *note)
+static err transfer_open(struct transfer *transfer, struct env *env, const char *path,
+                         struct err_note *note)
 {
-    *export = (struct export){.check = {.record = on_record}};
-    export->check.ctx = export;
-    return main_out_file_open(&export->out, env, path, note);
+    *transfer = (struct transfer){.check = {.record = on_record}};
+    transfer->check.ctx = transfer;
+    return main_export_open(&transfer->export, env, path, note);
 }
 
-static void export_close(struct export *export)
+static void transfer_close(struct transfer *transfer)
 {
-    main_out_file_close(export->out);
-    store_backup_check_deinit(&export->check);
-    writer_deinit(&export->lines);
+    main_export_close(&transfer->export);
+    store_backup_check_deinit(&transfer->check);
 }
 
 /* ---- out of a node ---- */
 
 static enum exit_status attempt(struct client *client, struct env *env, const char *path,
-                                struct store_backup *out_backup, bool *out_may_repeat,
+                                struct store_region *out_state, bool *out_may_repeat,
                                 struct err_note *note)
 {
-    struct export export;
+    struct transfer transfer;
     *out_may_repeat = false;
-    if (export_open(&export, env, path, note) != OK) {
+    if (transfer_open(&transfer, env, path, note) != OK) {
         return EXIT_FAILED;
     }
     const struct client_request request = {
-        .method = "GET", .path = "/admin/snapshot", .piece = take, .ctx = &export};
+        .method = "GET", .path = "/admin/snapshot", .piece = take, .ctx = &transfer};
     enum exit_status status = main_client_ask(client, &request, note);
-    if (status == EXIT_OK || export.failure != OK) {
-        status = finish(&export, out_backup, note) == OK ? EXIT_OK : EXIT_FAILED;
+    if (status == EXIT_OK || transfer.failure != OK) {
+        status = finish(&transfer, out_state, note) == OK ? EXIT_OK : EXIT_FAILED;
     }
     /* What went to standard output cannot be taken back. */
-    *out_may_repeat = status == EXIT_UNAVAILABLE && export.check.size_bytes > 0 && path != NULL;
-    export_close(&export);
+    *out_may_repeat = status == EXIT_UNAVAILABLE && transfer.check.size_bytes > 0 && path != NULL;
+    transfer_close(&transfer);
     return status;
 }
 
 static enum exit_status export_node(struct env *env, const struct client_settings *settings,
-                                    const char *path, struct store_backup *out_backup,
+                                    const char *path, struct store_region *out_state,
                                     struct err_note *note)
 {
     struct client *client = NULL;
@@ -165,7 +149,7 @@ static enum exit_status export_node(struct env *env, const struct client_setting
         if (i > 0) {
             (void)fprintf(stderr, "pontoon: %s; beginning again\n", note->text);
         }
-        status = attempt(client, env, path, out_backup, &may_repeat, note);
+        status = attempt(client, env, path, out_state, &may_repeat, note);
     }
     main_client_close(client);
     return status;
@@ -173,7 +157,7 @@ static enum exit_status export_node(struct env *env, const struct client_setting
 
 /* ---- out of a backup ---- */
 
-static err read_backup(struct export *export, struct env_file *file, const char *from,
+static err read_backup(struct transfer *transfer, struct env_file *file, const char *from,
                        struct err_note *note)
 {
     uint8_t *block = mem_alloc(READ_SIZE);
@@ -181,7 +165,7 @@ static err read_backup(struct export *export, struct env_file *file, const char 
     err e = OK;
     for (uint64_t offset = 0; e == OK && size == READ_SIZE; offset += size) {
         e = env_file_read(file, offset, block, READ_SIZE, &size);
-        if (e == OK && !take(export, (struct slice){block, size})) {
+        if (e == OK && !take(transfer, (struct slice){block, size})) {
             break; /* finish says why */
         }
     }
@@ -190,26 +174,173 @@ static err read_backup(struct export *export, struct env_file *file, const char 
 }
 
 static enum exit_status export_backup(struct env *env, const char *from, const char *path,
-                                      struct store_backup *out_backup, struct err_note *note)
+                                      struct store_region *out_state, struct err_note *note)
 {
     struct env_file *file = NULL;
-    struct export export;
+    struct transfer transfer;
     if (env_file_open(env, from, ENV_OPEN_READ, &file, note) != OK) {
         return EXIT_FAILED;
     }
-    err e = export_open(&export, env, path, note);
+    err e = transfer_open(&transfer, env, path, note);
     if (e == OK) {
-        e = read_backup(&export, file, from, note);
+        e = read_backup(&transfer, file, from, note);
     }
     if (e == OK) {
-        e = finish(&export, out_backup, note);
+        e = finish(&transfer, out_state, note);
         if (e == ERR_DAMAGED || e == ERR_VERSION) {
             e = err_note_wrap(note, e, "%s", from);
         }
     }
-    export_close(&export);
+    transfer_close(&transfer);
     env_file_close(file);
     return e == OK ? EXIT_OK : EXIT_FAILED;
+}
+
+/* ---- out of a stopped node's directory ---- */
+
+struct look {
+    struct export export;
+    struct store_region state;
+    bool has_state;
+    struct writer scratch;
+    err failure;
+    struct err_note *note;
+};
+
+static void on_store_region(void *ctx, const struct store_region *region, err e)
+{
+    struct look *look = ctx;
+    if (e != OK) {
+        look->failure =
+            err_note_set(look->note, e, "the state of region %" PRIu64 " is damaged", region->id);
+        return;
+    }
+    look->state = *region;
+    look->has_state = true;
+}
+
+static void on_store_record(void *ctx, const struct store_inspect_record *record)
+{
+    struct look *look = ctx;
+    if (look->failure != OK) {
+        return;
+    }
+    if (record->fault != NULL) {
+        look->failure =
+            err_note_set(look->note, ERR_CORRUPT, "key %s: %s",
+                         main_offline_escape(record->key, &look->scratch), record->fault);
+        return;
+    }
+    main_export_add(&look->export, &look->state, record->key, record->record);
+    err e = main_export_flush(&look->export, READ_SIZE);
+    if (e != OK) {
+        look->failure = fail_writing(&look->export, e, look->note);
+    }
+}
+
+static void on_log_fault(void *ctx, err e, const char *why)
+{
+    struct look *look = ctx;
+    if (look->failure == OK) {
+        look->failure = err_note_set(look->note, e, "%s", why);
+    }
+}
+
+/* What the log has behind the checkpoint would be missing: refused. */
+static err check_log(struct look *look, const struct offline *offline)
+{
+    static const struct wal_inspect_handler handler = {.fault = on_log_fault};
+    struct wal_marks_view marks;
+    struct wal_inspect *inspect = NULL;
+    err e = wal_marks_look(offline->env, offline->log_directory, &marks, look->note);
+    if (e != OK) {
+        return e;
+    }
+    const struct wal_inspect_options options = {
+        .env = offline->env,
+        .directory = offline->log_directory,
+        .cluster_id = offline->identity.cluster_id,
+        .node = offline->identity.node,
+        .mark = marks.mark,
+    };
+    e = wal_inspect_open(&inspect, &options, &handler, look);
+    if (e == OK) {
+        uint64_t last = wal_bounds(wal_inspect_log(inspect), look->state.id).last_index;
+        uint64_t applied = look->state.applied.index;
+        if (last > applied) {
+            e = err_note_set(look->note, ERR_CONFLICT,
+                             "its log has %" PRIu64
+                             " entries that are not in its checkpoint: start "
+                             "it and stop it by SIGTERM, or export while it runs",
+                             last - applied);
+        }
+    }
+    wal_inspect_close(inspect);
+    return e;
+}
+
+static err look_at(struct look *look, const struct offline *offline)
+{
+    struct store_inspect *inspect = NULL;
+    err e = offline->identity_error;
+    if (e != OK) {
+        return err_note_set(look->note, e, "%s", offline->identity_note.text);
+    }
+    e = store_inspect_open(&inspect, offline->env, offline->store_directory, look->note);
+    if (e == OK) {
+        e = store_inspect_regions(inspect, on_store_region, look, look->note);
+    }
+    e = e == OK ? look->failure : e;
+    if (e == OK && !look->has_state) {
+        e = err_note_set(look->note, ERR_UNAVAILABLE, "nothing was ever checkpointed in it");
+    }
+    if (e == OK) {
+        e = check_log(look, offline);
+    }
+    if (e == OK) {
+        e = store_inspect_records(inspect, SLICE_EMPTY, on_store_record, look, look->note);
+    }
+    e = e == OK ? look->failure : e;
+    if (e == OK && !store_inspect_agrees(inspect, &look->state, look->note)) {
+        e = ERR_CORRUPT;
+    }
+    store_inspect_close(inspect);
+    return e;
+}
+
+static enum exit_status export_directory(struct env *env, const char *from, const char *path,
+                                         struct store_region *out_state, struct err_note *note)
+{
+    struct look look = {.note = note};
+    struct offline offline;
+    err e = main_offline_open(&offline, env, from, note);
+    if (e == OK) {
+        main_offline_guard();
+        e = main_export_open(&look.export, env, path, note);
+    }
+    if (e == OK) {
+        e = look_at(&look, &offline);
+        if (e != OK) {
+            e = err_note_wrap(note, e, "%s", from);
+        } else {
+            *out_state = look.state;
+            e = main_export_end(&look.export, &look.state);
+            e = e == OK ? OK : fail_writing(&look.export, e, note);
+        }
+    }
+    main_offline_close(&offline);
+    main_export_close(&look.export);
+    writer_deinit(&look.scratch);
+    return e == OK ? EXIT_OK : EXIT_FAILED;
+}
+
+static enum exit_status export_from(struct env *env, const char *from, const char *path,
+                                    struct store_region *out_state, struct err_note *note)
+{
+    struct stat status;
+    bool is_directory = stat(from, &status) == 0 && S_ISDIR(status.st_mode);
+    return is_directory ? export_directory(env, from, path, out_state, note)
+                        : export_backup(env, from, path, out_state, note);
 }
 
 /* ---- the command ---- */
@@ -218,10 +349,10 @@ static enum exit_status run(struct env *env, const struct client_settings *clien
                             const struct export_settings *settings, const char *path,
                             struct err_note *note)
 {
-    struct store_backup backup;
+    struct store_region state;
     enum exit_status status = settings->from != NULL
-                                  ? export_backup(env, settings->from, path, &backup, note)
-                                  : export_node(env, client_settings, path, &backup, note);
+                                  ? export_from(env, settings->from, path, &state, note)
+                                  : export_node(env, client_settings, path, &state, note);
     if (status == EXIT_OK) {
         FILE *out = path == NULL ? stderr : stdout;
         const char *name = path == NULL ? "export" : path;
@@ -229,7 +360,7 @@ static enum exit_status run(struct env *env, const struct client_settings *clien
         (void)fprintf(out,
                       is_json ? "{\"revision\":%" PRIu64 ",\"keys\":%" PRIu64 "}\n"
                               : "revision %" PRIu64 ", %" PRIu64 " keys: %s\n",
-                      backup.state.revision, backup.state.keys, name);
+                      state.revision, state.keys, name);
     }
     return status;
 }
@@ -250,7 +381,7 @@ enum exit_status main_cmd_export(struct env *env, int count, char *const *argume
                                "say where to: \"pontoon export FILE\", or - for standard output");
         } else if (settings.from != NULL && client_settings.endpoints != NULL) {
             (void)err_note_set(&note, ERR_BAD_REQUEST,
-                               "--from reads a file, -e asks a node: one of them");
+                               "--from reads what is there, -e asks a node: one of them");
         } else {
             bool is_stdout = strcmp(words.items[0], "-") == 0;
             status =

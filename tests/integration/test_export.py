@@ -91,6 +91,26 @@ class ThereAndBack(Export):
         self.assertEqual(put.returncode, 0, put.stderr)
         self.assert_state(target[0], state)
 
+    def test_out_of_a_stopped_nodes_directory(self):
+        source = self.cluster(1)[0]
+        state = self.fill(source, 100)
+        path = self.export(source)
+        other = self.directory / "other"
+        self.refuse(["is locked by"], "export", other, "--from", source.data)
+        source.put("/kv/zz", b"later")  # in no checkpoint: the export above asked for one
+        source.kill()
+        self.refuse([str(source.data), "not in its checkpoint", "SIGTERM"],
+                    "export", other, "--from", source.data)
+        self.assertFalse(other.exists())
+        source.start().wait_ready()
+        source.stop()
+        told = json.loads(self.run_ok("export", other, "--from", source.data, "-o", "json"))
+        self.assertEqual(told["keys"], len(state) + 1)
+        lines = other.read_bytes().split(b"\n")[1:-2]
+        self.assertIn(b'{"key":"zz","value":"later"}', lines)
+        lines.remove(b'{"key":"zz","value":"later"}')
+        self.assertEqual(lines, path.read_bytes().split(b"\n")[1:-2])
+
     def test_a_state_without_keys(self):
         source = self.cluster(1)[0]
         path = self.export(source)
