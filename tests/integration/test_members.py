@@ -37,10 +37,11 @@ class Load:
 
     def put(self, number, count):
         """One write: two attempts, on two nodes."""
-        seen = []
-        for attempt in range(2):
-            running = [node for node in self.cluster if node.is_up()]
-            node = running[(number + count + attempt) % len(running)]
+        seen, tried = [], []
+        for _ in range(2):
+            running = [node for node in self.cluster if node.is_up() and node not in tried]
+            node = running[(number + count) % len(running)]
+            tried.append(node)
             try:
                 response = node.put(f"/kv/{number}-{count}", str(count).encode())
                 if response.status in (200, 201):

@@ -133,6 +133,64 @@ static void it_stays_at_its_state_while_checkpoints_go_on(void **state)
     world_remove(&world);
 }
 
+/* One round of churn: a third is deleted, the rest gets other values, of another size. */
+static void churn(struct world *world, unsigned round)
+{
+    uint8_t value[6000] = {0};
+    for (unsigned i = 0; i < 1000; i++) {
+        char key[KEY_TEXT_SIZE];
+        unsigned draw = (i * 2654435761u + round * 40503u) >> 8;
+        size_t size = draw % 8 == 0 ? sizeof(value) - draw % 1900 : 50 + draw % 700;
+        if (draw % 3 == 0) {
+            world_delete(world, key_of(key, i));
+        } else {
+            world_put(world, key_of(key, i), (struct slice){value, size});
+        }
+    }
+    world_checkpoint(world);
+}
+
+/* Every page that a reader has let go is used again: the file ends to grow. There is always one, a
+ * new one each `patience` rounds; without an end to it, the file would have all rounds in it. */
+static uint64_t size_after_churn(unsigned rounds, unsigned patience, uint64_t *out_used)
+{
+    struct world world = {.options = {.map_size_bytes = 64u << 20}};
+    struct store_snapshot *snapshot = NULL;
+    struct writer bytes = {0};
+    bool is_last = true;
+    world_make(&world);
+    for (unsigned round = 0; round < rounds; round++) {
+        churn(&world, round);
+        if (round % patience == 0) {
+            store_snapshot_close(snapshot);
+            assert_int_equal(store_snapshot_open(world.store, REGION, &snapshot), OK);
+            is_last = false;
+        }
+        if (!is_last) {
+            writer_reset(&bytes);
+            assert_int_equal(store_snapshot_read(snapshot, 64u << 10, &bytes, &is_last), OK);
+        }
+    }
+    uint64_t size = store_stats(world.store)->size_bytes;
+    *out_used = store_stats(world.store)->used_bytes;
+    store_snapshot_close(snapshot);
+    writer_deinit(&bytes);
+    world_remove(&world);
+    return size;
+}
+
+static void the_file_is_of_a_size_after_churn_while_snapshots_are_read(void **state)
+{
+    (void)state;
+    uint64_t used = 0;
+    uint64_t early = size_after_churn(30, 3, &used);
+    uint64_t late = size_after_churn(120, 3, &used);
+    assert_true(late <= early + early / 4);
+    assert_true(late <= 8 * used);
+    /* It is the readers' end that does it. */
+    assert_true(size_after_churn(30, 100, &used) > 2 * late);
+}
+
 /* Flips one bit of the record in which the file has `needle`. */
 static void damage(const char *path, struct slice needle)
 {
@@ -214,6 +272,7 @@ int main(void)
         cmocka_unit_test(only_so_many_are_open_at_a_time),
         cmocka_unit_test(an_empty_state_is_a_header_and_an_end),
         cmocka_unit_test(chunks_keep_to_their_size_unless_a_record_is_larger),
+        cmocka_unit_test(the_file_is_of_a_size_after_churn_while_snapshots_are_read),
         cmocka_unit_test(it_stays_at_its_state_while_checkpoints_go_on),
         cmocka_unit_test(a_damaged_record_is_never_sent),
         cmocka_unit_test(a_map_that_grows_cuts_it_off_and_another_can_be_opened),
