@@ -26,19 +26,44 @@ static void add_state(struct wal *wal)
     }
 }
 
-/* Where the new segment's file comes from: a spare, unless there is none or the batch is too
- * large. */
-static void find_file(struct wal *wal, struct wal_write *write)
+/* Of hard state and compaction mark of every region, at most. */
+static uint64_t state_size(const struct wal *wal)
 {
-    struct wal_spare spare;
-    write->file = NULL;
-    if (write->segment_size == wal->spares.segment_size && wal_spares_take(&wal->spares, &spare)) {
-        write->file = spare.file;
-        wal_path_format(write->source_path, wal->options.directory, WAL_FILE_SPARE, spare.number);
-    } else {
-        wal_path_format(write->source_path, wal->options.directory, WAL_FILE_NEW,
-                        wal_spares_number(&wal->spares));
+    uint64_t one = 2 * WAL_RECORD_HEAD_SIZE + WAL_HARD_STATE_PAYLOAD_SIZE + WAL_POS_PAYLOAD_SIZE;
+    return wal_sector_round(wal->index.count * one);
+}
+
+/* Of a segment that begins with this batch, at least. */
+static uint64_t segment_size_for(const struct wal *wal, const struct wal_batch *batch)
+{
+    return WAL_SECTOR_SIZE + wal_batch_size(batch) + state_size(wal);
+}
+
+static bool fits_current(const struct wal *wal, const struct wal_batch *batch)
+{
+    return wal->end + wal_batch_size(batch) <= wal_segments_current(&wal->segments)->size;
+}
+
+/*
+ * Whether what has gathered can be written: else it waits, and more gathers, until a file for it is
+ * there (W7).
+ */
+static bool has_place(struct wal *wal)
+{
+    if (fits_current(wal, &wal->gathering)) {
+        return true;
     }
+    uint64_t size = segment_size_for(wal, &wal->gathering);
+    while (!wal_spares_fits(&wal->spares, size)) {
+        if (!wal->is_closing) {
+            wal_spares_make(&wal->spares, size);
+            return false;
+        }
+        if (wal_spares_make_now(&wal->spares, size) != OK) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /*
@@ -47,12 +72,14 @@ static void find_file(struct wal *wal, struct wal_write *write)
  */
 static void begin_segment(struct wal *wal, struct wal_write *write)
 {
+    uint64_t needed = segment_size_for(wal, &wal->writing);
+    struct wal_spare spare = wal_spares_take(&wal->spares, needed, &write->segment_size);
+    ASSERT(write->segment_size >= needed);
+    ASSERT(write->segment_size <= UINT32_MAX);
     add_state(wal);
-    uint64_t needed = WAL_SECTOR_SIZE + wal_batch_size(&wal->writing);
-    ASSERT(needed <= UINT32_MAX);
     write->is_new_segment = true;
-    write->segment_size = needed > wal->spares.segment_size ? needed : wal->spares.segment_size;
-    find_file(wal, write);
+    write->file = spare.file;
+    wal_path_format(write->source_path, wal->options.directory, WAL_FILE_SPARE, spare.number);
     struct wal_header header = {
         .cluster_id = wal->options.cluster_id,
         .node = wal->options.node,
@@ -85,6 +112,16 @@ static void place_entry(void *ctx, region_id region, struct raft_pos pos, uint64
     wal_region_place(&wal->index, wal_index_get(&wal->index, region), pos, place);
 }
 
+/* The next segment's blocks at once, its zeros when this one is half full. */
+static void make_ahead(struct wal *wal)
+{
+    const struct wal_segment *current = wal_segments_current(&wal->segments);
+    wal_spares_reserve_ahead(&wal->spares);
+    if (wal->end > current->size / 2) {
+        wal_spares_make_ahead(&wal->spares);
+    }
+}
+
 /* Hands what has gathered to the worker. The loop lays out the log, the worker writes it. */
 static void begin_write(struct wal *wal)
 {
@@ -100,7 +137,7 @@ static void begin_write(struct wal *wal)
     struct wal_segment *current = wal_segments_current(&wal->segments);
     write->is_new_segment = false;
     write->file = current->file;
-    if (wal->end + wal_batch_size(&wal->writing) > current->size) {
+    if (!fits_current(wal, &wal->writing)) {
         begin_segment(wal, write);
         current = wal_segments_current(&wal->segments);
     }
@@ -120,8 +157,13 @@ static void begin_write(struct wal *wal)
         return; /* wal_close does the job itself: the worker is gone */
     }
     env_worker_submit(wal->worker, &write->job);
-    if (wal->end > current->size / 2) {
-        wal_spares_make_ahead(&wal->spares);
+    make_ahead(wal);
+}
+
+static void try_to_write(struct wal *wal)
+{
+    if (wal->is_flush_wanted && !wal->is_writing && !wal->is_closing && has_place(wal)) {
+        begin_write(wal);
     }
 }
 
@@ -148,9 +190,7 @@ static void write_done(struct env_job *job)
     wal_batch_reset(&wal->writing);
 
     /* The disk first, then whoever waits: while they are told, the next batch is being written. */
-    if (wal->is_flush_wanted && !wal->is_closing) {
-        begin_write(wal);
-    }
+    try_to_write(wal);
     wal_index_evict(&wal->index, wal->durable);
     wal_reclaim(wal);
     if (ticket != 0) {
@@ -158,9 +198,20 @@ static void write_done(struct env_job *job)
     }
 }
 
-static void on_recycled(void *ctx)
+static void on_spares_changed(void *ctx)
 {
-    wal_reclaim(ctx);
+    struct wal *wal = ctx;
+    try_to_write(wal);
+    make_ahead(wal);
+    wal_reclaim(wal);
+}
+
+void wal_tick(struct wal *wal)
+{
+    if (wal->spares.has_no_space) {
+        try_to_write(wal);
+        make_ahead(wal);
+    }
 }
 
 /* ---- open and close ---- */
@@ -196,7 +247,7 @@ static void init_parts(struct wal *wal)
         .directory = options->directory,
         .segment_size = options->segment_size_bytes,
         .count_max = spare_count_max < WAL_SPARES_MAX ? spare_count_max : WAL_SPARES_MAX - 1,
-        .recycled = on_recycled,
+        .changed = on_spares_changed,
         .ctx = wal,
     };
     wal_index_init(&wal->index, &wal->segments, options->cache_bytes_max);
@@ -255,6 +306,7 @@ err wal_open(struct wal **out_wal, const struct wal_options *options, struct err
     };
     wal->is_copy_due = true;
     wal_reclaim(wal);
+    make_ahead(wal);
     *out_wal = wal;
     return OK;
 }
@@ -268,10 +320,14 @@ void wal_close(struct wal *wal)
     wal->spares.is_closing = true;
     env_worker_close(wal->worker);
     ASSERT(!wal->is_writing);
-    while (!wal_batch_is_empty(&wal->gathering)) {
+    while (!wal_batch_is_empty(&wal->gathering) && has_place(wal)) {
         begin_write(wal);
         wal->write.job.run(&wal->write.job);
         wal->write.job.done(&wal->write.job);
+    }
+    if (!wal_batch_is_empty(&wal->gathering)) {
+        LOG_WARN(wal->options.log, "log: no space for what was not durable yet: it is dropped",
+                 LOG_U64("bytes", wal_batch_size(&wal->gathering)));
     }
     wal_must(wal_marks_sync(&wal->marks), "sync", wal->marks.path);
     free_wal(wal);
@@ -307,8 +363,7 @@ void wal_stats_update(struct wal *wal)
     const struct wal_spares *spares = &wal->spares;
     stats->segments = wal->segments.count;
     stats->spare_segments = spares->count;
-    stats->size_bytes = wal->segments.size_bytes + spares->count * spares->segment_size +
-                        (spares->make.is_running ? spares->segment_size : 0) + WAL_MARK_FILE_SIZE;
+    stats->size_bytes = wal->segments.size_bytes + wal_spares_bytes(spares) + WAL_MARK_FILE_SIZE;
     stats->live_bytes = wal->segments.live_bytes;
     stats->cached_bytes = wal->index.cached_bytes;
 }
@@ -320,7 +375,27 @@ const struct wal_stats *wal_stats(const struct wal *wal)
 
 uint64_t wal_writing(const struct wal *wal)
 {
-    return wal->is_writing ? wal->last_batch : 0;
+    if (wal->is_writing) {
+        return wal->last_batch;
+    }
+    return wal->is_flush_wanted ? wal_gathering_batch(wal) : 0; /* it waits for its place */
+}
+
+enum wal_room wal_room(const struct wal *wal, uint64_t size)
+{
+    const struct wal_segment *current = wal_segments_current(&wal->segments);
+    if (wal->spares.has_no_space && wal->is_flush_wanted && !wal->is_writing) {
+        return WAL_ROOM_RESERVE; /* a batch waits, and all behind it */
+    }
+    if (wal_spares_has_reserve(&wal->spares)) {
+        return WAL_ROOM_ENOUGH;
+    }
+    uint64_t used = wal->end + wal_batch_size(&wal->gathering) + size;
+    uint64_t left = used < current->size ? current->size - used : 0;
+    if (left > current->size / 2) {
+        return WAL_ROOM_ENOUGH;
+    }
+    return left > current->size / 4 ? WAL_ROOM_SHORT : WAL_ROOM_RESERVE;
 }
 
 /* ---- appending ---- */
@@ -360,9 +435,7 @@ void wal_flush(struct wal *wal)
         return;
     }
     wal->is_flush_wanted = true;
-    if (!wal->is_writing && !wal->is_closing) {
-        begin_write(wal);
-    }
+    try_to_write(wal);
 }
 
 void wal_compact(struct wal *wal, region_id region, struct raft_pos pos)

@@ -9,6 +9,10 @@
  * W5  What wal_term, wal_read and wal_bounds tell includes what is appended but not yet durable.
  * W6  Recovery cuts a tail that was never reported durable; damage in what had been reported, or
  *     before something that was written later, is refused with file and offset. Never a silent cut.
+ * W7  The log writes into blocks that it had reserved ahead. On a disk without room for more it
+ *     goes on to the end of those (wal_room), and then keeps what comes in memory, not durable,
+ *     until there is room: as on a disk that takes its time. It is for the owner not to let it come
+ *     to that, and to bound what it appends meanwhile.
  *
  * All on the loop thread; the writing is done by a worker of the log's own.
  */
@@ -125,7 +129,20 @@ struct wal_stats {
 /* Borrowed until the log is closed; current at every look. */
 const struct wal_stats *wal_stats(const struct wal *wal);
 
-/* The number of the batch that is with the disk; 0: none is. Numbers grow, over all lives. */
+/* The number of the batch that is with the disk, or waits for its place on it (W7); 0: none does.
+ * Numbers grow, over all lives. */
 uint64_t wal_writing(const struct wal *wal);
+
+/* What a full disk leaves to the log. */
+enum wal_room {
+    WAL_ROOM_ENOUGH,  /* the next segment has its blocks, or half of this one is left */
+    WAL_ROOM_SHORT,   /* less: nothing that grows should be appended */
+    WAL_ROOM_RESERVE, /* less than a quarter: for what keeps the node a member */
+};
+
+/* What there would be after `size` more bytes. */
+enum wal_room wal_room(const struct wal *wal, uint64_t size);
+/* A disk that had no room for the next segment is asked again, once a second. Every tick. */
+void wal_tick(struct wal *wal);
 
 #endif

@@ -11,17 +11,6 @@ void wal_must(err e, const char *what, const char *path)
     }
 }
 
-static void create_file(struct wal_write *write)
-{
-    uint64_t end = write->seal.offset + wal_batch_size(write->batch);
-    struct err_note note = {{0}};
-    err e = wal_file_create(write->env, write->source_path, end, write->segment_size, &write->file,
-                            &note);
-    if (e != OK) {
-        fatal(errno, "wal: %s", note.text);
-    }
-}
-
 static void write_batch(struct wal_write *write)
 {
     struct slice header = SLICE_EMPTY;
@@ -55,10 +44,7 @@ void wal_write_run(struct env_job *job)
 {
     struct wal_write *write = CONTAINER_OF(job, struct wal_write, job);
     errno = 0; /* fatal's text is of the call that failed: nothing before it has */
-    if (write->file == NULL) {
-        ASSERT(write->is_new_segment);
-        create_file(write);
-    }
+    ASSERT(write->file != NULL);
     write_batch(write);
     uint64_t begin_ns = env_now_ns(write->env);
     wal_must(env_file_sync(write->file), "sync", write->path);

@@ -3,9 +3,10 @@
  * done; what it cannot do ends the process (W2).
  *
  * Into the current segment: one write, one fdatasync, the mark.
- * Into a new one: header and batch in one write to a spare (or, if none is ready, to a new file),
- * fdatasync, rename to its segment's name, sync of the directory, the mark and its sync. So a
- * segment that has its name has its header and its first batch (S2).
+ * Into a new one: header and batch in one write to a spare, fdatasync, rename to its segment's
+ * name, sync of the directory, the mark and its sync. So a segment that has its name has its header
+ * and its first batch (S2). All of it goes into blocks that were written before, so a full disk is
+ * no reason for it to fail.
  */
 #ifndef WAL_WAL_WRITER_H
 #define WAL_WAL_WRITER_H
@@ -23,11 +24,11 @@ struct wal_write {
     struct wal_batch *batch;
     struct wal_seal seal; /* where the batch begins; flags are not looked at */
     uint64_t sequence;
-    struct env_file *file; /* the segment's, or a spare's; NULL: the job makes one */
+    struct env_file *file; /* the segment's, or a spare's */
     bool is_new_segment;   /* then also: */
     uint64_t segment_size;
     uint8_t header[WAL_SECTOR_SIZE];
-    char source_path[WAL_PATH_SIZE]; /* the spare's name, or the new file's */
+    char source_path[WAL_PATH_SIZE]; /* the spare's name */
     char path[WAL_PATH_SIZE];        /* the segment's */
     /* Set by the job. */
     uint32_t last_crc;

@@ -49,12 +49,14 @@ static void segments_that_nobody_needs_become_spares(void **state)
     wal_compact(fixture->wal, 1, (struct raft_pos){1, 59});
     settle_mark(fixture, 1);
     AWAIT(fixture, wal_stats(fixture->wal)->segments == 1);
-    AWAIT(fixture, wal_stats(fixture->wal)->spare_segments == 3); /* one ahead, two kept */
+    /* Two kept, and one ahead, reserved at least. */
+    const struct wal_spares *spares = &fixture->wal->spares;
+    AWAIT(fixture, spares->count + (spares->make.stage != WAL_MAKE_NONE ? 1 : 0) == 3);
     assert_false(file_exists(fixture, "0000000000000001.seg"));
     fixture_reopen(fixture);
     expect_bounds(fixture, 1, 59, 60);
     expect_entry(fixture, 1, (struct raft_pos){1, 60}, 400);
-    assert_int_equal(wal_stats(fixture->wal)->spare_segments, 3);
+    assert_true(wal_stats(fixture->wal)->spare_segments >= 2);
 }
 
 static void a_segment_stays_until_the_mark_is_durable(void **state)

@@ -122,8 +122,10 @@ static inline void fixture_deinit(struct fixture *fixture)
 static inline void fixture_settle(struct fixture *fixture)
 {
     const struct wal *wal = fixture->wal;
+    const struct wal_spares *spares = &wal->spares;
     AWAIT(fixture,
-          !wal->is_writing && !wal->spares.make.is_running && !wal->spares.recycle.is_running);
+          !wal->is_writing && !spares->recycle.is_running &&
+              (spares->make.stage == WAL_MAKE_NONE || spares->make.stage == WAL_MAKE_RESERVED));
 }
 
 /* Waits until `ticket` is durable. */
