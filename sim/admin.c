@@ -77,10 +77,19 @@ bool admin_is_member(const struct admin *admin, const struct host *host)
     return membership != NULL && conf_state_has(&membership->conf, host->number);
 }
 
+/* A new log needs nobody but a leader. Without its vote it may wait for who never comes back. */
+static bool mends_its_log(const struct host *host)
+{
+    return host->is_log_rotten && host->is_mending && host_is_up(host) &&
+           !host->node->identity.is_vote_lost;
+}
+
 static bool is_lost(const struct host *host)
 {
-    /* Rot shows as "corrupt" answers, or at the next start: whoever sees it replaces the node. */
-    return host->state == HOST_GONE || host->state == HOST_REFUSES || host->is_rotten;
+    /* Rot shows as "corrupt" answers, or at the next start: whoever sees it replaces the node,
+     * unless it mends itself. */
+    return host->state == HOST_GONE || host->state == HOST_REFUSES ||
+           (host->is_rotten && !mends_its_log(host));
 }
 
 /* A member whose data is lost; NULL: there is none. */

@@ -462,6 +462,7 @@ static void rot_log(struct faults *faults, struct host *host)
     if (rot.inode != NULL) {
         uint64_t at = prng_below(&faults->chance, inode_extent(rot.inode));
         inode_rot(rot.inode, at, (uint8_t)(1u << prng_below(&faults->chance, 8)));
+        host->is_log_rotten = !host->is_rotten;
         host->is_rotten = true;
         sim_count(faults->sim, SIM_ROT_LOG, 1);
         world_trace(faults->sim->world, "rot log", host->number, at, 0);
@@ -492,6 +493,7 @@ static void rot_value(struct faults *faults, struct host *host)
     }
     inode_rot(rot.inode, at, (uint8_t)(1u << prng_below(&faults->chance, 8)));
     host->is_rotten = true;
+    host->is_log_rotten = false;
     sim_count(faults->sim, SIM_ROT_CHECKPOINT, 1);
     world_trace(faults->sim->world, "rot value", host->number, at, 0);
 }

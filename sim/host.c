@@ -357,8 +357,19 @@ void host_look_at_repair(struct host *host)
         sim_fail(host->sim, "node %u has lost what nobody took from it: its log begins at %" PRIu64,
                  host->number, replica->repair.index_min + 1);
     }
-    if (host->is_mending && replica != NULL && replica->raft != NULL) {
+    if (replica != NULL && replica->repair.is_log_lost) {
+        sim_count(host->sim, SIM_ROT_FOUND, host->is_mending ? 0 : 1);
+        host->is_mending = true;
+        host->mends_from = UINT64_MAX; /* nobody may be spoilt meanwhile */
+    }
+    if (host->is_mending && replica != NULL && replica->raft != NULL &&
+        host->node->identity.lost_region == 0) {
         host->is_mending = false;
+        if (host->is_log_rotten && replica->repair.logs.value > 0) {
+            host->is_rotten = false;
+            host->is_log_rotten = false;
+            sim_count(host->sim, SIM_LOG_REPAIRED, 1);
+        }
         sim_count(host->sim, SIM_REPAIRED, 1);
         world_trace(host->sim->world, "repaired", host->number, replica->applied, 0);
     }

@@ -53,9 +53,10 @@ struct admin;
     X(DISK_FULL, "writes refused by a full disk")                                                  \
     X(ROT_LOG, "bits rotten in a log")                                                             \
     X(ROT_CHECKPOINT, "bits rotten in a checkpoint")                                               \
-    X(ROT_FOUND, "rotten nodes found and replaced")                                                \
+    X(ROT_FOUND, "starts that found rot in their log")                                             \
     X(ROT_STORE, "checkpoints spoilt as a whole")                                                  \
     X(REPAIRED, "nodes that repaired themselves")                                                  \
+    X(LOG_REPAIRED, "logs begun anew in place of rotten ones")                                     \
     X(WIPE, "disks wiped")                                                                         \
     X(CLOCK_SKEWED, "skewed clocks")                                                               \
     X(CLOCK_JUMP, "clock jumps")                                                                   \

@@ -74,6 +74,7 @@ static struct json_object *repair_part(const struct node_status *status)
     struct json_object *repair = json_object_new_object();
     api_document_add_bool(repair, "is_under_way", status->is_repairing);
     api_document_add_u64(repair, "stores", status->store_repairs);
+    api_document_add_u64(repair, "logs", status->log_repairs);
     return repair;
 }
 

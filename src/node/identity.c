@@ -25,8 +25,11 @@
 #define STATE_ENTERING "entering" /* joining, and the log has begun */
 #define STATE_REMOVED "removed"
 #define STATE_RESTORING "restoring"
+/* Those for what was lost with a log. */
+#define LOST_LOG "log"
+#define LOST_VOTE "vote"
 
-_Static_assert(256 + MEMBERS_MAX * 64 < IDENTITY_TEXT_SIZE, "a line for each peer must fit");
+_Static_assert(384 + MEMBERS_MAX * 64 < IDENTITY_TEXT_SIZE, "a line for each peer must fit");
 
 static uint64_t founding_hash(const struct identity_claim *claim)
 {
@@ -82,6 +85,11 @@ static void format_identity(const struct identity *identity, char text[IDENTITY_
                  identity->installing_region, identity->installing.term,
                  identity->installing.index);
     }
+    if (identity->lost_region != 0) {
+        add_line(text, "lost %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", identity->lost_region,
+                 identity->lost.term, identity->lost.vote,
+                 identity->is_vote_lost ? LOST_VOTE : LOST_LOG);
+    }
     for (uint32_t i = 0; i < identity->peer_count; i++) {
         add_line(text, "peer %" PRIu64 " %016" PRIx64 "\n", identity->peers[i].id,
                  identity->peers[i].instance);
@@ -113,6 +121,13 @@ static struct identity scan_identity(const char *text, int *out_format)
     if (sscanf(text, "installing %20" SCNu64 " %20" SCNu64 " %20" SCNu64 "\n%n",
                &identity.installing_region, &identity.installing.term, &identity.installing.index,
                &length) == 3) {
+        text += length;
+    }
+    char lost[8] = "";
+    if (sscanf(text, "lost %20" SCNu64 " %20" SCNu64 " %20" SCNu64 " %7s\n%n",
+               &identity.lost_region, &identity.lost.term, &identity.lost.vote, lost,
+               &length) == 4) {
+        identity.is_vote_lost = strcmp(lost, LOST_VOTE) == 0;
         text += length;
     }
     while (identity.peer_count < MEMBERS_MAX) {

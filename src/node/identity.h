@@ -28,6 +28,9 @@ struct identity {
                           ask at each start */
     region_id installing_region; /* 0: no snapshot is being installed (install.h) */
     struct raft_pos installing;
+    region_id lost_region;  /* 0: its log was not set aside (repair.h) */
+    struct hard_state lost; /* the term and the vote that it had; `commit` is not used */
+    bool is_vote_lost;      /* that is only the least it may have been in */
     uint32_t peer_count;
     struct identity_peer peers[MEMBERS_MAX]; /* met so far: another directory under one of these ids
                                                 has lost what the first one promised */

@@ -149,11 +149,27 @@ void install_persisted(struct replica *replica, uint64_t ticket)
     struct install *install = &replica->install;
     if (install->reset_ticket != 0 && ticket >= install->reset_ticket) {
         install->reset_ticket = 0;
+        repair_log_persisted(replica);
         install_unannounce(replica);
     }
 }
 
 /* ---- at a start ---- */
+
+void install_reset_log(struct replica *replica, struct hard_state hard_state, struct raft_pos pos)
+{
+    struct wal *wal = replica->node->wal;
+    if (hard_state.term < pos.term) {
+        /* This node was never in that term: it has voted for nobody there. */
+        hard_state = (struct hard_state){.term = pos.term};
+    }
+    hard_state.commit = pos.index;
+    wal_compact(wal, replica->region, pos);
+    struct wal_append append = {.region = replica->region, .hard_state = &hard_state};
+    replica->install.reset_ticket = wal_append(wal, &append);
+    replica->last_ticket = replica->install.reset_ticket;
+    wal_flush(wal);
+}
 
 bool install_recover(struct replica *replica, struct raft_pos applied)
 {
@@ -168,17 +184,7 @@ bool install_recover(struct replica *replica, struct raft_pos applied)
     if (is_in_log) {
         return false; /* the crash came after the reset, or none was needed */
     }
-    struct hard_state hard_state = wal_hard_state(node->wal, replica->region);
-    if (hard_state.term < applied.term) {
-        /* This node was never in that term: it has voted for nobody there. */
-        hard_state = (struct hard_state){.term = applied.term};
-    }
-    hard_state.commit = applied.index;
-    wal_compact(node->wal, replica->region, applied);
-    struct wal_append append = {.region = replica->region, .hard_state = &hard_state};
-    replica->install.reset_ticket = wal_append(node->wal, &append);
-    replica->last_ticket = replica->install.reset_ticket;
-    wal_flush(node->wal);
+    install_reset_log(replica, wal_hard_state(node->wal, replica->region), applied);
     LOG_INFO(node->log, "an interrupted snapshot was taken in", LOG_U64("region", replica->region),
              LOG_U64("index", applied.index));
     return true;

@@ -45,6 +45,9 @@ void install_begin(struct replica *replica, const struct raft_ready *ready);
 void install_hold(struct replica *replica, const struct raft_ready *ready);
 /* Everything up to `ticket` of the log is durable. */
 void install_persisted(struct replica *replica, uint64_t ticket);
+/* The log is to go on behind `pos`, with this term and vote; install_persisted says when it is
+ * durable. At a start, or the end of a repair. */
+void install_reset_log(struct replica *replica, struct hard_state hard_state, struct raft_pos pos);
 /*
  * At a start, the store stands at `applied`: whether that is an installed snapshot which the log
  * does not have (I2). Then the log has been reset.

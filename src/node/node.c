@@ -172,7 +172,12 @@ static err open_storage(struct node *node, struct err_note *note)
     if (e != OK && e != ERR_DAMAGED) {
         return e;
     }
-    err log_e = open_wal(node, &log_note);
+    err log_e = repair_drop_log(node, &log_note);
+    log_e = log_e == OK ? open_wal(node, &log_note) : log_e;
+    if (log_e == ERR_DAMAGED) {
+        log_e = repair_set_log_aside(node, &log_note);
+        log_e = log_e == OK ? open_wal(node, &log_note) : log_e;
+    }
     if (log_e != OK) {
         bool is_worse = e == OK || log_e != ERR_DAMAGED; /* with both damaged, it is the store */
         *note = is_worse ? log_note : *note;

@@ -358,6 +358,7 @@ struct node_status {
     bool is_removed;         /* was a member; takes no part any more */
     bool is_repairing;       /* takes no part until what its disk has lost is rebuilt */
     uint64_t store_repairs;  /* since it was started */
+    uint64_t log_repairs;    /* likewise */
     bool is_joint;           /* a change of several members is half done */
     node_id transfer_target; /* leader: whom it is handing over to; 0: nobody */
     uint64_t term;

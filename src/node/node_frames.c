@@ -89,7 +89,7 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
         snapshots_acked(replica, from, payload);
         break;
     case FRAME_REPAIR:
-        repair_asked(replica, from, payload);
+        repair_heard(replica, from, payload);
         break;
     case FRAME_ADMIN:
         admin_requests_receive(replica, from, payload);

@@ -6,12 +6,18 @@
 #include "base/assert.h"
 #include "node/node_int.h"
 #include "store/distrust.h"
+#include "wal/wal_salvage.h"
 
 #define PATH_SIZE 4096
 
-static void store_path_of(const struct node *node, char path[PATH_SIZE])
+static void path_of(const struct node *node, const char *part, char path[PATH_SIZE])
 {
-    (void)snprintf(path, PATH_SIZE, "%s/store", node->options.data_directory);
+    (void)snprintf(path, PATH_SIZE, "%s/%s", node->options.data_directory, part);
+}
+
+static bool is_log_set_aside(const struct node *node)
+{
+    return node->identity.lost_region == REGION_FIRST;
 }
 
 /* Somebody else is there, or was. */
@@ -33,9 +39,10 @@ static bool is_log_whole(const struct node *node)
 err repair_set_store_aside(struct node *node, struct err_note *note)
 {
     char path[PATH_SIZE];
-    store_path_of(node, path);
-    bool is_from_log = is_log_whole(node);
-    bool is_from_peers = has_peers(node) && wal_bounds(node->wal, REGION_FIRST).last_index > 0;
+    path_of(node, "store", path);
+    bool is_from_log = is_log_whole(node) && !is_log_set_aside(node);
+    bool has_log = wal_bounds(node->wal, REGION_FIRST).last_index > 0 || is_log_set_aside(node);
+    bool is_from_peers = has_peers(node) && has_log;
     if (!is_from_log && !is_from_peers) {
         return ERR_DAMAGED; /* G5 */
     }
@@ -48,11 +55,80 @@ err repair_set_store_aside(struct node *node, struct err_note *note)
     return store_set_aside(node->env, path, note);
 }
 
+err repair_set_log_aside(struct node *node, struct err_note *note)
+{
+    char path[PATH_SIZE];
+    struct identity *identity = &node->identity;
+    struct wal_salvage salvage;
+    path_of(node, "wal", path);
+    if (!has_peers(node) || !identity->is_founded) {
+        return ERR_DAMAGED; /* G5 */
+    }
+    const struct wal_options options = {
+        .env = node->env,
+        .directory = path,
+        .cluster_id = identity->cluster_id,
+        .node = identity->node,
+    };
+    struct err_note what = *note;
+    err e = wal_salvage(&options, REGION_FIRST, &salvage, note);
+    if (e != ERR_DAMAGED) {
+        return e == OK ? err_note_set(note, ERR_DAMAGED, "%s", what.text) : e;
+    }
+    LOG_WARN(node->log, "the log is damaged: it is set aside, and a new one begun from the peers'",
+             LOG_TEXT("what", what.text), LOG_TEXT("directory", path),
+             LOG_U64("term", salvage.hard_state.term),
+             LOG_TEXT("vote", salvage.is_last ? "known" : "lost"));
+    identity->lost_region = REGION_FIRST;
+    identity->lost = salvage.hard_state;
+    identity->lost.commit = 0;
+    identity->is_vote_lost = !salvage.is_last;
+    e = identity_save(node->env, node->options.data_directory, identity, note);
+    return e == OK ? wal_set_aside(node->env, path, true, note) : e;
+}
+
+err repair_drop_log(struct node *node, struct err_note *note)
+{
+    char path[PATH_SIZE];
+    path_of(node, "wal", path);
+    return is_log_set_aside(node) ? wal_set_aside(node->env, path, false, note) : OK;
+}
+
 bool repair_is_needed(const struct replica *replica, struct raft_pos applied)
 {
     const struct node *node = replica->node;
+    const struct repair *repair = &replica->repair;
+    if (is_log_set_aside(node)) {
+        return !repair->has_index_min || applied.index < repair->index_min;
+    }
     return applied.index < wal_bounds(node->wal, replica->region).compacted.index &&
            has_peers(node);
+}
+
+bool repair_reset_log(struct replica *replica, struct raft_pos applied)
+{
+    struct node *node = replica->node;
+    struct repair *repair = &replica->repair;
+    if (!is_log_set_aside(node)) {
+        return false;
+    }
+    ASSERT(repair->has_index_min);
+    ASSERT(applied.index >= repair->index_min);
+    ASSERT(!node->identity.is_vote_lost);
+    install_reset_log(replica, node->identity.lost, applied);
+    repair->is_log_lost = false;
+    counter_add(&repair->logs, 1);
+    return true;
+}
+
+void repair_log_persisted(struct replica *replica)
+{
+    struct node *node = replica->node;
+    if (is_log_set_aside(node)) {
+        node->identity.lost_region = 0;
+        node->identity.lost = (struct hard_state){.term = 0};
+        node_save_identity(node);
+    }
 }
 
 void repair_begin(struct replica *replica, const struct membership *told)
@@ -62,56 +138,81 @@ void repair_begin(struct replica *replica, const struct membership *told)
     ASSERT(replica->raft == NULL);
     ASSERT(!repair->is_waiting);
     repair->is_waiting = true;
+    repair->is_log_lost = is_log_set_aside(node);
+    repair->has_index_min = !repair->is_log_lost;
     repair->index_min = wal_bounds(node->wal, replica->region).compacted.index;
     repair->begun_ms = env_now_ms(node->env);
-    replica->hard_state = wal_hard_state(node->wal, replica->region);
+    replica->hard_state =
+        repair->is_log_lost ? node->identity.lost : wal_hard_state(node->wal, replica->region);
     replica->term = replica->hard_state.term;
     replica->membership = *told;
     replica->members.replayed_index = UINT64_MAX; /* members.h, M7: not before it is whole */
     LOG_WARN(node->log,
-             "this node's state is not whole: it takes no part until a peer has sent its own",
-             LOG_U64("region", replica->region), LOG_U64("index_min", repair->index_min));
+             "this node's data is not whole: it takes no part until a peer has sent its own",
+             LOG_U64("region", replica->region), LOG_U64("index_min", repair->index_min),
+             LOG_TEXT("lost", repair->is_log_lost ? "log" : "state"));
 }
 
 /* ---- while it waits ---- */
 
-static void ask(struct replica *replica)
+static bool tell(struct replica *replica, node_id peer, const struct frame_repair *frame)
 {
     struct node *node = replica->node;
+    writer_reset(&node->scratch);
+    frame_repair_encode(frame, &node->scratch);
+    return node->net != NULL && net_is_up(node->net, peer) &&
+           net_send(node->net, peer, FRAME_REPAIR, replica->region, writer_slice(&node->scratch)) ==
+               OK;
+}
+
+/* The next of those that were met: with the membership, addresses may be lost, but they dial this
+ * node. */
+static void ask_for_state(struct replica *replica)
+{
     struct repair *repair = &replica->repair;
-    const struct identity *identity = &node->identity;
-    uint8_t payload[8];
-    store_u64(payload, repair->index_min);
-    /* Whoever was met: with the membership, the addresses are lost, but they dial this node. */
+    const struct identity *identity = &replica->node->identity;
+    const struct frame_repair frame = {.kind = FRAME_REPAIR_SEND, .index = repair->index_min};
     for (uint32_t i = 0; i < identity->peer_count; i++) {
         uint32_t next = (repair->asked_count + i) % identity->peer_count;
-        node_id peer = identity->peers[next].id;
-        if (net_is_up(node->net, peer) &&
-            net_send(node->net, peer, FRAME_REPAIR, replica->region,
-                     (struct slice){payload, sizeof(payload)}) == OK) {
+        if (tell(replica, identity->peers[next].id, &frame)) {
             repair->asked_count = next + 1;
             return;
         }
     }
 }
 
+static void ask_everybody(struct replica *replica)
+{
+    const struct identity *identity = &replica->node->identity;
+    const struct frame_repair frame = {.kind = FRAME_REPAIR_QUESTION};
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
+        (void)tell(replica, identity->peers[i].id, &frame);
+    }
+}
+
 void repair_tick(struct replica *replica, uint64_t now_ms)
 {
-    struct node *node = replica->node;
     struct repair *repair = &replica->repair;
-    bool is_coming = node->snapshots.in.incoming != NULL;
-    if (!repair->is_waiting || repair->is_installing || is_coming || node->net == NULL ||
+    bool is_coming = replica->node->snapshots.in.incoming != NULL;
+    if (!repair->is_waiting || repair->is_installing || is_coming ||
         now_ms - repair->asked_ms < REPAIR_ASK_MS) {
         return;
     }
     repair->asked_ms = now_ms;
-    ask(replica);
+    if (repair->has_index_min) {
+        ask_for_state(replica);
+    } else {
+        ask_everybody(replica);
+    }
 }
 
 bool repair_wants(const struct replica *replica, struct raft_pos pos)
 {
     const struct repair *repair = &replica->repair;
-    return repair->is_waiting && !repair->is_installing && pos.index >= repair->index_min;
+    const struct store_region *state = store_region(replica->node->store, replica->region);
+    bool is_newer = state == NULL || pos.index > state->applied.index;
+    return repair->is_waiting && !repair->is_installing && repair->has_index_min && is_newer &&
+           pos.index >= repair->index_min;
 }
 
 /* Whom it has been connected to, and whom it should be, are told apart as with every change. */
@@ -127,6 +228,7 @@ static void finish(struct replica *replica)
     struct node *node = replica->node;
     struct repair *repair = &replica->repair;
     struct membership told = replica->membership;
+    bool was_log_lost = repair->is_log_lost;
     struct membership nobody = {.member_count = 0};
     struct err_note note = {.text = ""};
     repair->is_waiting = false;
@@ -135,8 +237,9 @@ static void finish(struct replica *replica)
     }
     ASSERT(replica->raft != NULL); /* the log goes on from there, or was reset */
     adopt_members(replica, &told);
-    counter_add(&repair->stores, 1);
-    LOG_INFO(node->log, "repaired: the state was rebuilt from a peer",
+    LOG_INFO(node->log,
+             was_log_lost ? "repaired: a new log begins at the state that is there"
+                          : "repaired: the state was rebuilt from a peer",
              LOG_U64("region", replica->region), LOG_U64("index", replica->applied),
              LOG_U64("keys", store_region(node->store, replica->region)->keys),
              LOG_U64("duration_ms", env_now_ms(node->env) - repair->begun_ms));
@@ -157,6 +260,7 @@ static void on_installed(void *ctx, err e)
         install_unannounce(replica);
         return;
     }
+    counter_add(&replica->repair.stores, 1);
     finish(replica);
 }
 
@@ -170,24 +274,134 @@ void repair_receive(struct replica *replica, struct raft_pos pos)
     store_install(replica->node->store, snapshots_take(replica, pos), on_installed, replica->node);
 }
 
-/* ---- on the other side ---- */
+/* ---- what peers say of themselves (G6, G7) ---- */
 
-void repair_asked(struct replica *replica, node_id from, struct slice payload)
+static struct repair_heard *find_heard(struct repair *repair, node_id peer)
 {
-    const struct store_region *state = store_region(replica->node->store, replica->region);
-    if (payload.size != 8) {
-        LOG_WARN(replica->node->log, "malformed question for a state", LOG_U64("from", from));
+    for (uint32_t i = 0; i < repair->heard_count; i++) {
+        if (repair->heard[i].peer == peer) {
+            return &repair->heard[i];
+        }
+    }
+    return NULL;
+}
+
+/* G7 */
+static void find_term(struct replica *replica)
+{
+    struct repair *repair = &replica->repair;
+    struct identity *identity = &replica->node->identity;
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
+        if (find_heard(repair, identity->peers[i].id) == NULL) {
+            return;
+        }
+    }
+    for (uint32_t i = 0; i < repair->heard_count; i++) {
+        uint64_t term = repair->heard[i].term;
+        identity->lost.term = term > identity->lost.term ? term : identity->lost.term;
+    }
+    identity->lost.vote = identity->node;
+    identity->is_vote_lost = false;
+    node_save_identity(replica->node);
+    LOG_INFO(replica->node->log, "every peer has told its term: this node votes only in later ones",
+             LOG_U64("region", replica->region), LOG_U64("term", identity->lost.term));
+}
+
+/* G6 */
+static void find_index_min(struct replica *replica)
+{
+    struct repair *repair = &replica->repair;
+    for (uint32_t i = 0; i < repair->heard_count; i++) {
+        const struct repair_heard *heard = &repair->heard[i];
+        if (heard->leads && heard->term >= replica->node->identity.lost.term) {
+            repair->has_index_min = true;
+            repair->index_min = heard->last_index;
+            return;
+        }
+    }
+}
+
+static void take_answer(struct replica *replica, node_id from, const struct frame_repair *frame)
+{
+    struct repair *repair = &replica->repair;
+    if (!repair->is_waiting || repair->has_index_min ||
+        identity_instance_of(&replica->node->identity, from) == 0) {
+        return; /* to an earlier question */
+    }
+    struct repair_heard *heard = find_heard(repair, from);
+    if (heard == NULL && repair->heard_count == MEMBERS_MAX) {
         return;
     }
-    uint64_t index_min = load_u64(payload.data);
+    if (heard == NULL) {
+        heard = &repair->heard[repair->heard_count];
+        repair->heard_count++;
+    }
+    *heard = (struct repair_heard){from, frame->term, frame->index, frame->leads};
+    if (replica->node->identity.is_vote_lost) {
+        find_term(replica);
+    }
+    if (!replica->node->identity.is_vote_lost) {
+        find_index_min(replica);
+    }
+    const struct store_region *state = store_region(replica->node->store, replica->region);
+    if (repair->has_index_min && state != NULL && state->applied.index >= repair->index_min) {
+        finish(replica);
+    }
+}
+
+/* ---- on the other side ---- */
+
+/* Its term may not be durable yet: who has asked for a vote was durably in the term before. */
+static void answer(struct replica *replica, node_id to)
+{
+    struct frame_repair frame = {
+        .kind = FRAME_REPAIR_ANSWER,
+        .term = replica->hard_state.term,
+        .index = wal_bounds(replica->node->wal, replica->region).last_index,
+    };
+    if (replica->raft != NULL) {
+        struct raft_status status;
+        raft_status(replica->raft, &status);
+        frame.term = status.hard_state.term;
+        frame.index = status.last_index;
+        frame.leads = status.role == RAFT_LEADER;
+    } else if (replica->repair.is_log_lost || replica->bootstrap_ticket != 0) {
+        return; /* it does not know itself */
+    }
+    (void)tell(replica, to, &frame);
+}
+
+static void send_state(struct replica *replica, node_id to, uint64_t index_min)
+{
+    const struct store_region *state = store_region(replica->node->store, replica->region);
     if (replica->raft == NULL || state == NULL || replica->members.is_removed ||
         replica->install.is_running) {
         return; /* it asks somebody else, and again */
     }
     if (state->checkpoint.index >= index_min) {
-        snapshots_send_state(replica, from);
+        snapshots_send_state(replica, to);
     } else if (state->applied.index >= index_min) {
         store_checkpoint_soon(replica->node->store);
+    }
+}
+
+void repair_heard(struct replica *replica, node_id from, struct slice payload)
+{
+    struct frame_repair frame;
+    if (frame_repair_decode(payload, &frame) != OK) {
+        LOG_WARN(replica->node->log, "malformed question for a state", LOG_U64("from", from));
+        return;
+    }
+    switch (frame.kind) {
+    case FRAME_REPAIR_SEND:
+        send_state(replica, from, frame.index);
+        break;
+    case FRAME_REPAIR_QUESTION:
+        answer(replica, from);
+        break;
+    case FRAME_REPAIR_ANSWER:
+        take_answer(replica, from, &frame);
+        break;
     }
 }
 
@@ -199,6 +413,6 @@ err node_repair_store(struct node *node, const char *why)
     if (!has_peers(node)) {
         return ERR_UNAVAILABLE;
     }
-    store_path_of(node, path);
+    path_of(node, "store", path);
     store_end_damaged(node->env, path, why);
 }

@@ -150,7 +150,8 @@ err replica_recover(struct replica *replica, const struct membership *founders,
 {
     struct node *node = replica->node;
     const struct store_region *state = store_region(node->store, replica->region);
-    if (state == NULL && is_log_empty(replica)) {
+    bool is_set_aside = node->identity.lost_region == replica->region;
+    if (state == NULL && is_log_empty(replica) && !is_set_aside) {
         if (node->identity.is_founded) {
             return err_note_set(note, ERR_DAMAGED,
                                 "%s: log and store are empty, but this node had begun: its data is "
@@ -164,13 +165,14 @@ err replica_recover(struct replica *replica, const struct membership *founders,
         bootstrap(replica);
         return OK;
     }
-    bool is_reset = state != NULL && install_recover(replica, state->applied);
     struct raft_pos applied = state != NULL ? state->applied : (struct raft_pos){0};
+    bool is_reset = state != NULL && !is_set_aside && install_recover(replica, applied);
     if (!is_reset && repair_is_needed(replica, applied)) {
         install_unannounce(replica); /* what was announced is not there */
         repair_begin(replica, founders);
         return OK;
     }
+    is_reset = is_reset || repair_reset_log(replica, applied);
     err e = is_reset ? OK : replica_check_fit(node->wal, replica->region, applied, note);
     if (e != OK) {
         return e;

@@ -41,7 +41,7 @@ enum frame_type {
     FRAME_ADMIN = 12,        /* follower to leader: struct admin_request (proto/admin.h) */
     FRAME_ADMIN_RESULT = 13, /* its answer: struct admin_result */
     FRAME_HELLO_BULK = 14,   /* as HELLO, first on a connection for bulk */
-    FRAME_REPAIR = 15, /* any member to any other: u64 index, "send a state at that or later" */
+    FRAME_REPAIR = 15,       /* between any two members: struct frame_repair */
     FRAME_TYPE_LAST = FRAME_REPAIR,
 };
 
@@ -101,6 +101,21 @@ struct frame_snapshot_ack {
     enum frame_snapshot_outcome outcome;
 };
 
+/* The values stand on the wire. */
+enum frame_repair_kind {
+    FRAME_REPAIR_SEND = 1,     /* "send me your state, if it is at `index` or later" */
+    FRAME_REPAIR_QUESTION = 2, /* "how far are you?"; the rest is 0 */
+    FRAME_REPAIR_ANSWER = 3,   /* `term`, the last `index` of the log, whether it leads */
+};
+
+/* A node that has lost a part of its data, and who has it. */
+struct frame_repair {
+    enum frame_repair_kind kind;
+    uint64_t term;
+    uint64_t index;
+    bool leads;
+};
+
 /* What the payload of a FRAME_SNAPSHOT has besides its chunk, at most. */
 #define FRAME_SNAPSHOT_OVERHEAD_MAX (2u << 10)
 
@@ -140,6 +155,11 @@ MUST_USE err frame_hello_decode(struct slice bytes, struct frame_hello *out_hell
 void frame_refuse_encode(const struct frame_refuse *refuse, struct writer *out);
 /* `out_refuse->text` borrows from `bytes`; it is plain text. ERR_MALFORMED. */
 MUST_USE err frame_refuse_decode(struct slice bytes, struct frame_refuse *out_refuse);
+
+/* Appends the payload of a FRAME_REPAIR. */
+void frame_repair_encode(const struct frame_repair *repair, struct writer *out);
+/* ERR_MALFORMED. */
+MUST_USE err frame_repair_decode(struct slice bytes, struct frame_repair *out_repair);
 
 /* Appends the payload of a FRAME_SNAPSHOT. */
 void frame_snapshot_encode(const struct frame_snapshot *snapshot, struct writer *out);

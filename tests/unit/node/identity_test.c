@@ -122,6 +122,9 @@ static void what_was_met_and_founded_is_found_again(void **state)
     assert_true(identity_meet(&made, 1, 0xbeef));
     made.installing_region = 1;
     made.installing = (struct raft_pos){.term = 7, .index = 90};
+    made.lost_region = 1;
+    made.lost = (struct hard_state){.term = 8, .vote = 3};
+    made.is_vote_lost = true;
     assert_false(identity_meet(&made, 3, 0xdead)); /* the first one counts */
     assert_int_equal(identity_save(fixture->env, fixture->directory, &made, &note), OK);
     assert_int_equal(claim(fixture, 2, "", &fixture->founders, &found, &note), OK);
@@ -129,6 +132,10 @@ static void what_was_met_and_founded_is_found_again(void **state)
     assert_int_equal(found.installing_region, 1);
     assert_int_equal(found.installing.term, 7);
     assert_int_equal(found.installing.index, 90);
+    assert_int_equal(found.lost_region, 1);
+    assert_int_equal(found.lost.term, 8);
+    assert_int_equal(found.lost.vote, 3);
+    assert_true(found.is_vote_lost);
     assert_int_equal(found.peer_count, 2);
     assert_int_equal(found.peers[0].id, 3);
     assert_int_equal(found.peers[0].instance, 0xfeed);

@@ -1,4 +1,5 @@
 /* Nodes whose store is damaged, gone, or not to be trusted: rebuilt from peers, or refused. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -252,6 +253,144 @@ static void who_has_joined_knows_its_peers_although_it_has_lost_their_addresses(
     cluster_deinit(&cluster);
 }
 
+/* ---- the log ---- */
+
+/* The name of the oldest or newest segment. */
+static void find_segment(const struct cluster *cluster, uint32_t i, bool is_newest, char path[200])
+{
+    char directory[160];
+    snprintf(directory, sizeof(directory), "%s/wal", cluster->directories[i]);
+    DIR *list = opendir(directory);
+    assert_non_null(list);
+    char found[32] = "";
+    for (struct dirent *entry = readdir(list); entry != NULL; entry = readdir(list)) {
+        size_t size = strlen(entry->d_name);
+        if (size == 20 && strcmp(entry->d_name + 16, ".seg") == 0 &&
+            (found[0] == '\0' || (strcmp(entry->d_name, found) > 0) == is_newest)) {
+            snprintf(found, sizeof(found), "%.20s", entry->d_name);
+        }
+    }
+    assert_int_equal(closedir(list), 0);
+    snprintf(path, 200, "%s/%s", directory, found);
+}
+
+/* A byte of a record's payload, or of whatever is there. */
+static void spoil_log(const struct cluster *cluster, uint32_t i, bool is_newest, off_t offset)
+{
+    char path[200];
+    uint8_t byte;
+    find_segment(cluster, i, is_newest, path);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, offset), 1);
+    byte ^= 0x10;
+    assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
+    assert_int_equal(close(fd), 0);
+}
+
+static bool has_new_log(void *ctx)
+{
+    const struct node *node = ctx;
+    return node->replica->raft != NULL && node->replica->repair.logs.value > 0 &&
+           node->identity.lost_region == 0;
+}
+
+static void a_damaged_log_is_begun_anew_with_its_term_and_vote(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t i = (leader + 1) % 3;
+    write_much(&cluster, leader, 600);
+    stop_node(&cluster, i);
+    put_at_least_once(&cluster, leader, "meanwhile", "1");
+    spoil_log(&cluster, i, false, 700); /* and hard states behind it */
+    start_node(&cluster, i);
+    struct node *node = cluster.nodes[i];
+    assert_null(node->replica->raft);
+    assert_int_equal(node->identity.lost_region, REGION_FIRST);
+    assert_false(node->identity.is_vote_lost);
+    struct hard_state lost = node->identity.lost;
+    assert_true(lost.term > 0);
+    assert_int_equal(stale_read(node), ERR_NO_LEADER);
+    assert_true(turn_until(&cluster, has_new_log, node));
+    struct hard_state found = wal_hard_state(node->wal, REGION_FIRST);
+    assert_true(found.term > lost.term || found.vote == lost.vote);
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+static void a_node_that_has_lost_its_vote_hears_everybody_first(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t i = (leader + 1) % 3;
+    uint32_t third = 3 - leader - i;
+    write_much(&cluster, leader, 60);
+    stop_node(&cluster, i);
+    spoil_log(&cluster, i, true, 100); /* the newest segment's header */
+    stop_node(&cluster, third);
+    start_node(&cluster, i);
+    struct node *node = cluster.nodes[i];
+    assert_true(node->identity.is_vote_lost);
+    struct checkpoint_wait wait = {&cluster, 0, env_now_ms(cluster.env) + 2500, false};
+    assert_true(turn_until(&cluster, is_past, &wait));
+    assert_true(node->identity.is_vote_lost); /* one is missing */
+    assert_null(node->replica->raft);
+    /* What is remembered survives a restart. */
+    stop_node(&cluster, i);
+    start_node(&cluster, i);
+    node = cluster.nodes[i];
+    assert_true(node->identity.is_vote_lost);
+    start_node(&cluster, third);
+    assert_true(turn_until(&cluster, has_new_log, node));
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+static void log_and_store_may_be_lost_together(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t i = (leader + 1) % 3;
+    write_much(&cluster, leader, 600);
+    stop_node(&cluster, i);
+    spoil_log(&cluster, i, false, 700);
+    spoil_store(&cluster, i);
+    start_node(&cluster, i);
+    assert_true(turn_until(&cluster, is_taking_in, cluster.nodes[i]));
+    stop_node(&cluster, i); /* complete, and not taken in */
+    start_node(&cluster, i);
+    assert_int_equal(cluster.nodes[i]->identity.lost_region, REGION_FIRST);
+    assert_true(turn_until(&cluster, has_new_log, cluster.nodes[i]));
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+static void a_damaged_log_of_a_node_alone_is_refused_and_kept(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    char path[200];
+    cluster_init(&cluster, 1);
+    write_much(&cluster, 0, 20);
+    stop_node(&cluster, 0);
+    spoil_log(&cluster, 0, true, 530);
+    find_segment(&cluster, 0, true, path);
+    struct node_options options = options_of(&cluster, 0);
+    struct err_note note = {.text = ""};
+    assert_int_equal(node_open(&cluster.nodes[0], &options, &note), ERR_DAMAGED);
+    assert_non_null(strstr(note.text, ".seg: at offset"));
+    assert_int_equal(access(path, F_OK), 0);
+    cluster.nodes[0] = NULL;
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +401,10 @@ int main(void)
         cmocka_unit_test(a_store_that_is_marked_is_not_believed_though_it_is_whole),
         cmocka_unit_test(a_repair_that_is_interrupted_goes_on_at_the_next_start),
         cmocka_unit_test(a_log_that_ends_before_the_state_is_reset_to_it),
+        cmocka_unit_test(a_damaged_log_is_begun_anew_with_its_term_and_vote),
+        cmocka_unit_test(a_node_that_has_lost_its_vote_hears_everybody_first),
+        cmocka_unit_test(log_and_store_may_be_lost_together),
+        cmocka_unit_test(a_damaged_log_of_a_node_alone_is_refused_and_kept),
         cmocka_unit_test(who_has_joined_knows_its_peers_although_it_has_lost_their_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

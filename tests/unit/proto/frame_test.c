@@ -357,6 +357,33 @@ static void the_answer_to_a_chunk_comes_back_as_it_was_encoded(void **state)
     writer_deinit(&out);
 }
 
+static void a_repair_frame_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    struct frame_repair repair = {FRAME_REPAIR_ANSWER, 7, 300, true};
+    struct frame_repair decoded;
+    struct writer out = {0};
+    frame_repair_encode(&repair, &out);
+    assert_int_equal(frame_repair_decode(writer_slice(&out), &decoded), OK);
+    assert_int_equal(decoded.kind, FRAME_REPAIR_ANSWER);
+    assert_int_equal(decoded.term, 7);
+    assert_int_equal(decoded.index, 300);
+    assert_true(decoded.leads);
+    static const struct {
+        size_t offset;
+        uint8_t value;
+    } wrong[] = {{0, 0}, {0, 4}, {17, 2}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        uint8_t was = out.data[wrong[i].offset];
+        out.data[wrong[i].offset] = wrong[i].value;
+        assert_int_equal(frame_repair_decode(writer_slice(&out), &decoded), ERR_MALFORMED);
+        out.data[wrong[i].offset] = was;
+    }
+    out.size--;
+    assert_int_equal(frame_repair_decode(writer_slice(&out), &decoded), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_refusal_comes_back_with_its_text_cut),
         cmocka_unit_test(a_snapshots_chunk_comes_back_as_it_was_encoded),
         cmocka_unit_test(the_answer_to_a_chunk_comes_back_as_it_was_encoded),
+        cmocka_unit_test(a_repair_frame_comes_back_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
