@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "env/stderr_sink.h"
+#include "main/fault.h"
 #include "main/join.h"
 #include "main/members.h"
 #include "main/process.h"
@@ -296,6 +297,7 @@ err main_server_open(struct server **out_server, struct env *env, const struct o
              LOG_TEXT("data", options->data));
     warn_of_exposure(server);
     raise_files(server);
+    main_fault_watch(options->data);
     err e = open_http(server, note);
     if (e == OK) {
         e = open_node(server, note);
