@@ -256,6 +256,8 @@ static void read_done(struct node_read *read, err e, struct store_record *found)
         read_value(operation, &op, found->value);
         op.mod_revision = found->mod_revision;
         buf_unref(found->owner);
+    } else if (e == ERR_DIVERGED) {
+        sim_fail(sim, "node %u takes its state for another one than the others have", host->number);
     } else if (e == ERR_CORRUPT && !host->is_rotten) {
         sim_fail(sim, "node %u says that an undamaged value is corrupt", host->number);
     }

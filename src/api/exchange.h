@@ -22,6 +22,7 @@
 enum check {
     CHECK_LEADER,
     CHECK_DRAINING,
+    CHECK_STATE,
     CHECK_APPLIED,
     CHECK_COUNT
 };

@@ -111,6 +111,10 @@ err api_kv_prepare(struct exchange *x, struct problem *problem)
 
 /* ---- answers ---- */
 
+static const char explain_divergence[] =
+    "this node's state differs from that of other members, so it serves nothing until that is "
+    "mended; ask another member";
+
 static const char *explain_write(err e)
 {
     switch ((int)e) {
@@ -124,6 +128,8 @@ static const char *explain_write(err e)
                "happen; read the key before you write it again";
     case ERR_DRAINING:
         return "this node is shutting down and takes no more writes; another member will";
+    case ERR_DIVERGED:
+        return explain_divergence;
     case ERR_OVERLOADED:
         return "more writes are waiting than this node may hold: it was not applied, try again a "
                "little later";
@@ -151,6 +157,8 @@ static const char *explain_read(err e)
         return "no quorum confirmed this read in time; ?consistency=stale reads what this node has";
     case ERR_DRAINING:
         return "this node is shutting down; another member will answer";
+    case ERR_DIVERGED:
+        return explain_divergence;
     case ERR_OVERLOADED:
         return "more reads are waiting than this node may hold; try again a little later";
     default:

@@ -93,13 +93,14 @@ void api_health_answer(struct exchange *x)
     struct node_status status;
     node_status(x->api->node, &status);
     struct json_object *document = json_object_new_object();
-    api_document_add_text(document, "health", status.has_quorum ? "true" : "false");
+    bool is_healthy = status.has_quorum && status.is_trusted;
+    api_document_add_text(document, "health", is_healthy ? "true" : "false");
     if (status.is_repairing) {
         const char *why_not;
         (void)node_is_ready(x->api->node, &why_not);
         api_document_add_text(document, "reason", why_not);
     }
-    api_exchange_respond_json(x, status.has_quorum ? 200 : 503, document, false);
+    api_exchange_respond_json(x, is_healthy ? 200 : 503, document, false);
 }
 
 /* ---- probes ---- */
@@ -109,7 +110,7 @@ void api_livez_answer(struct exchange *x)
     respond_text(x, 200, SLICE_LITERAL("ok\n"));
 }
 
-static const char *const check_names[CHECK_COUNT] = {"leader", "draining", "applied"};
+static const char *const check_names[CHECK_COUNT] = {"leader", "draining", "state", "applied"};
 
 /* Whether each check passes. The last one is what is left of node_is_ready once the others pass. */
 static void run_checks(const struct node *node, bool passes[CHECK_COUNT], const char **out_why_not)
@@ -120,7 +121,8 @@ static void run_checks(const struct node *node, bool passes[CHECK_COUNT], const 
     bool is_ready = node_is_ready(node, out_why_not);
     passes[CHECK_LEADER] = is_ready || status.has_quorum;
     passes[CHECK_DRAINING] = is_ready || !status.is_draining;
-    bool is_left_over = passes[CHECK_LEADER] && passes[CHECK_DRAINING];
+    passes[CHECK_STATE] = is_ready || status.is_trusted;
+    bool is_left_over = passes[CHECK_LEADER] && passes[CHECK_DRAINING] && passes[CHECK_STATE];
     passes[CHECK_APPLIED] =
         is_ready || (!is_left_over && status.applied_index == status.commit_index);
 }
@@ -148,8 +150,9 @@ err api_readyz_prepare(struct exchange *x, struct problem *problem)
         } else if (slice_equal(parameter.name, SLICE_LITERAL("exclude")) &&
                    !exclude(&x->probe, parameter.value)) {
             problem->parameter = parameter.name;
-            return api_problem_set(problem, ERR_BAD_REQUEST,
-                                   "?exclude names one of the checks leader, draining and applied");
+            return api_problem_set(
+                problem, ERR_BAD_REQUEST,
+                "?exclude names one of the checks leader, draining, state and applied");
         }
     }
     return OK;

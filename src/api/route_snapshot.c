@@ -130,6 +130,10 @@ static void refuse(struct exchange *x, err e)
                             "no checkpoint could be made in time: the log of this member says why");
     } else if (e == ERR_DRAINING) {
         api_exchange_refuse(x, e, "this member is draining: ask another one");
+    } else if (e == ERR_DIVERGED) {
+        api_exchange_refuse(x, e,
+                            "the state of this member differs from that of others: take the backup "
+                            "from another one");
     } else {
         api_exchange_refuse(x, ERR_CORRUPT,
                             "the store of this member is damaged: take the backup from another "

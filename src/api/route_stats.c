@@ -62,6 +62,8 @@ static struct json_object *raft_part(const struct node_status *status)
     api_document_add_u64(raft, "region", status->region);
     api_document_add_bool(raft, "has_quorum", status->has_quorum);
     api_document_add_bool(raft, "is_draining", status->is_draining);
+    api_document_add_text(raft, "divergence", status->divergence);
+    api_document_add_u64(raft, "agreed_index", status->agreed_index);
     api_document_add_u64(raft, "applied_term", status->applied_term);
     api_document_add_u64(raft, "first_index", status->first_index);
     api_document_add_u64(raft, "pending_writes", status->pending_writes);

@@ -247,6 +247,7 @@ bool net_carries(enum frame_type type)
     case FRAME_ADMIN:
     case FRAME_ADMIN_RESULT:
     case FRAME_REPAIR:
+    case FRAME_STATE_MARK:
         return true;
     case FRAME_HELLO:
     case FRAME_HELLO_BULK:

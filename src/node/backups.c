@@ -61,6 +61,8 @@ void node_backup_open(struct node *node, struct node_backup *backup)
     err e = node->drain.is_begun ? ERR_DRAINING : node->backups.current != NULL ? ERR_BUSY : OK;
     if (e == OK && node->replica->repair.is_waiting) {
         e = ERR_UNAVAILABLE;
+    } else if (e == OK && !divergence_is_trusted(node->replica)) {
+        e = ERR_DIVERGED;
     }
     backup->node = node;
     backup->source = NULL;
@@ -145,7 +147,7 @@ void backups_turn(struct node *node)
     }
     if (backup->source == NULL) {
         try_opening(backup);
-    } else if (is_too_slow(backup)) {
+    } else if (is_too_slow(backup) || !divergence_is_trusted(node->replica)) {
         cut(backup);
     }
 }

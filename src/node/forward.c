@@ -82,7 +82,7 @@ void forward_receive(struct node *node, node_id from, region_id region, struct s
         return;
     }
     struct replica *replica = node_replica(node, region);
-    if (replica == NULL || replica->role != RAFT_LEADER) {
+    if (replica == NULL || replica->role != RAFT_LEADER || !divergence_is_trusted(replica)) {
         struct command_result refusal = {.e = ERR_NOT_LEADER};
         answer(node, from, region, id, &refusal);
         return;

@@ -482,6 +482,9 @@ static err admit(const struct node *node, const struct replica *replica)
     if (node->drain.is_over) {
         return ERR_DRAINING;
     }
+    if (!divergence_is_trusted(replica)) {
+        return ERR_DIVERGED;
+    }
     return replica->members.is_removed ? ERR_NO_LEADER : OK;
 }
 
@@ -519,7 +522,8 @@ void node_read(struct node *node, struct node_read *read)
 {
     struct replica *replica = router_find(&node->router, read->key);
     ASSERT(replica != NULL && read->done != NULL);
-    if (read->consistency == READ_STALE && !replica->repair.is_waiting) {
+    if (read->consistency == READ_STALE && !replica->repair.is_waiting &&
+        divergence_is_trusted(replica)) {
         reads_answer(read, node->store);
         return;
     }
@@ -579,7 +583,7 @@ uint64_t node_revision(const struct node *node)
 
 bool node_is_leader(const struct node *node)
 {
-    return replica_has_quorum(node->replica);
+    return replica_has_quorum(node->replica) && divergence_is_trusted(node->replica);
 }
 
 bool node_is_ready(const struct node *node, const char **out_why_not)
@@ -592,6 +596,10 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
         *out_why_not = "removed from the cluster";
     } else if (replica->repair.is_waiting) {
         *out_why_not = "its data is damaged and is being rebuilt from a peer";
+    } else if (replica->divergence.verdict == DIVERGENCE_DIVERGED) {
+        *out_why_not = "its state differs from the majority's";
+    } else if (replica->divergence.verdict == DIVERGENCE_DISPUTED) {
+        *out_why_not = "the members' states differ and none has a majority";
     } else if (replica->leader == 0) {
         *out_why_not = "no leader is known";
     } else if (!replica_reaches_quorum(replica)) {

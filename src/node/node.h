@@ -158,8 +158,9 @@ struct node_write {
 
 /*
  * Puts a write of `key` on its way: proposed here or by the leader, applied, answered by `done`,
- * also from within this call. result->e is OK or ERR_NO_LEADER, ERR_DRAINING, ERR_OVERLOADED,
- * ERR_QUOTA (not applied), ERR_OUTCOME_UNKNOWN, or what applying it answered.
+ * also from within this call. result->e is OK or ERR_NO_LEADER, ERR_DRAINING, ERR_DIVERGED (this
+ * node's state is not the others'), ERR_OVERLOADED, ERR_QUOTA (not applied), ERR_OUTCOME_UNKNOWN,
+ * or what applying it answered.
  */
 void node_write(struct node *node, struct slice key, struct node_write *write);
 
@@ -176,7 +177,7 @@ struct node_read {
     enum read_consistency consistency;
     uint64_t deadline_ms;
     /* `record` is valid if `e` is OK; the callee takes its owner's reference. ERR_NOT_FOUND,
-     * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING. */
+     * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING, ERR_DIVERGED. */
     void (*done)(struct node_read *read, err e, struct store_record *record);
     /* The node's own: */
     struct list link;
@@ -299,8 +300,8 @@ struct node_backup {
  * Opens the first region's state, with all that this node has applied, to be read in pieces
  * (store/backup.h). `opened` is called once, also from within: OK: it is open until the caller
  * closes it, or `cut` says that it is closed as it was read too slowly (or the node ends). Else:
- * ERR_BUSY (another one is on its way), ERR_DRAINING, ERR_UNAVAILABLE (no checkpoint could be made
- * in time), ERR_CORRUPT.
+ * ERR_BUSY (another one is on its way), ERR_DRAINING, ERR_DIVERGED, ERR_UNAVAILABLE (no checkpoint
+ * could be made in time), ERR_CORRUPT.
  */
 void node_backup_open(struct node *node, struct node_backup *backup);
 /*
@@ -360,6 +361,9 @@ struct node_status {
     uint64_t store_repairs;  /* since it was started */
     uint64_t log_repairs;    /* likewise */
     bool is_joint;           /* a change of several members is half done */
+    bool is_trusted;         /* nothing speaks against its state: it serves (divergence.h) */
+    const char *divergence;  /* "none", "disputed", "diverged" */
+    uint64_t agreed_index;   /* the last one at which a majority had its state; 0: none yet */
     node_id transfer_target; /* leader: whom it is handing over to; 0: nobody */
     uint64_t term;
     uint64_t commit_index;
@@ -388,8 +392,8 @@ uint64_t node_revision(const struct node *node);
 uint64_t node_quota_bytes(const struct node *node);
 /* This node leads the first region and a quorum was heard from lately. */
 bool node_is_leader(const struct node *node);
-/* A leader is known, this node is not draining and has applied all it knows to be committed, but
- * for a few. */
+/* A leader is known, this node is not draining, nothing speaks against its state, and it has
+ * applied all that it knows to be committed, but for a few. */
 bool node_is_ready(const struct node *node, const char **out_why_not);
 
 struct wal_stats;

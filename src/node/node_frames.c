@@ -97,6 +97,9 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
     case FRAME_ADMIN_RESULT:
         admin_requests_receive_result(replica, from, payload);
         break;
+    case FRAME_STATE_MARK:
+        divergence_receive(replica, from, payload);
+        break;
     case FRAME_HELLO:
     case FRAME_HELLO_BULK:
     case FRAME_WELCOME:

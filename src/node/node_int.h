@@ -36,7 +36,7 @@ struct node {
     struct env_timer tick;
     struct env_turn turn;
     struct drain drain;
-    bool is_store_from_log;   /* it was damaged, and the log alone made it anew (repair.h) */
+    bool is_store_from_log; /* it was damaged, and the log alone made it anew (repair.h) */
     struct finish finish;
     struct startup startup;
     uint32_t forwarded_count; /* writes that peers gave and that are not answered yet */

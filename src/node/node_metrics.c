@@ -38,6 +38,11 @@ static double read_is_draining(void *ctx)
     return of_ctx(ctx)->drain.is_begun ? 1 : 0;
 }
 
+static double read_is_trusted(void *ctx)
+{
+    return divergence_is_trusted(of_ctx(ctx)->replica) ? 1 : 0;
+}
+
 static double read_pending_writes(void *ctx)
 {
     return (double)of_ctx(ctx)->replica->writes.count;
@@ -238,6 +243,8 @@ static const struct {
     {METRIC("raft_is_leader"), "1 if this node leads.", false, read_is_leader},
     {METRIC("draining"), "1 while new requests are, or are about to be, refused.", false,
      read_is_draining},
+    {METRIC("state_is_trusted"), "0: this node's state differs from others', it does not serve.",
+     false, read_is_trusted},
     {METRIC("writes_pending"), "Writes that wait for their outcome.", false, read_pending_writes},
     {METRIC("reads_pending"), "Linearizable reads that wait.", false, read_pending_reads},
     {METRIC("revision"), "Revision of the applied state.", false, read_revision},
@@ -330,6 +337,12 @@ void node_register_metrics(struct node *node)
                         &replica->writes.unknown);
     metrics_add_counter(metrics, METRIC("reads_finished_total"), "Linearizable reads answered.",
                         NULL, &replica->reads.finished);
+    metrics_add_counter(metrics, METRIC("state_agreements_total"),
+                        "Comparisons in which a majority had this node's state.", NULL,
+                        &replica->divergence.agreements);
+    metrics_add_counter(metrics, METRIC("state_mismatches_total"),
+                        "Comparisons in which others had another state.", NULL,
+                        &replica->divergence.mismatches);
     metrics_add_histogram(metrics, METRIC("write_batch_entries"), "Proposals of one turn.", NULL,
                           &replica->batch_writes, 1);
     metrics_add_histogram(metrics, METRIC("write_commit_seconds"),

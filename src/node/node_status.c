@@ -153,6 +153,9 @@ void node_status(const struct node *node, struct node_status *out_status)
         out_status->applied_term = out_status->state->applied.term;
         out_status->snapshot_index = out_status->state->checkpoint.index;
     }
+    out_status->is_trusted = divergence_is_trusted(replica);
+    out_status->divergence = divergence_name(replica->divergence.verdict);
+    out_status->agreed_index = replica->divergence.agreed_index;
     out_status->has_quorum = replica_reaches_quorum(replica);
     if (out_status->leader == out_status->id) {
         copy_text(out_status->leader_client_address, sizeof(out_status->leader_client_address),

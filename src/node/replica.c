@@ -211,6 +211,9 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
         replica_free(replica, ERR_INTERNAL);
         return e;
     }
+    if (store_region(node->store, region) != NULL) {
+        divergence_note(replica);
+    }
     *out_replica = replica;
     return OK;
 }
@@ -297,6 +300,7 @@ void replica_tick(struct replica *replica)
         repeat_questions(replica, now_ms);
         members_tick(replica, now_ms);
         changes_tick(replica, now_ms);
+        divergence_tick(replica, now_ms);
     }
     snapshots_tick(replica, now_ms);
     repair_tick(replica, now_ms);
@@ -626,7 +630,10 @@ void replica_turn(struct replica *replica)
             carry_out(replica);
             has_moved = true;
         }
-        has_moved = replica_apply(replica, &budget) || has_moved;
+        if (replica_apply(replica, &budget)) {
+            divergence_applied(replica);
+            has_moved = true;
+        }
         reads_serve(&replica->reads, replica->applied, replica->node->store);
     }
     snapshots_settle(replica);

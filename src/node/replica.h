@@ -15,6 +15,7 @@
 #include "node/admin_requests.h"
 #include "node/changes.h"
 #include "node/contact.h"
+#include "node/divergence.h"
 #include "node/install.h"
 #include "node/log_age.h"
 #include "node/members.h"
@@ -53,6 +54,7 @@ struct replica {
     struct suspicion suspicion;
     struct stall stall;
     struct quota quota;
+    struct divergence divergence;
     struct persists persists;
     struct writes writes;
     struct reads reads;

@@ -108,6 +108,7 @@ static void apply_entry(struct replica *replica, const struct entry *entry)
         break;
     }
     replica->applied = entry->pos.index;
+    divergence_note(replica);
     changes_applied(replica, entry->pos, change);
 }
 

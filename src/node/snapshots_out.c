@@ -131,6 +131,9 @@ static err send_chunk(struct replica *replica, struct snapshot_out *out)
     struct writer chunk = {0};
     struct writer payload = {0};
     bool is_last = false;
+    if (!divergence_is_trusted(replica)) {
+        return ERR_DIVERGED;
+    }
     err e = store_snapshot_read(out->source, replica->node->options.snapshot_chunk_bytes, &chunk,
                                 &is_last);
     if (e == OK) {
@@ -255,7 +258,8 @@ void snapshots_bulk_down(struct replica *replica, node_id peer)
 err snapshots_offer(const struct replica *replica, struct snapshot *out_snapshot)
 {
     const struct store_region *state = store_region(replica->node->store, replica->region);
-    if (state == NULL || state->checkpoint.index == 0 || replica->node->net == NULL) {
+    if (state == NULL || state->checkpoint.index == 0 || replica->node->net == NULL ||
+        !divergence_is_trusted(replica)) {
         return ERR_UNAVAILABLE;
     }
     /* What is sent in the end is the checkpoint as it is then, with the membership that it has. */

@@ -208,7 +208,7 @@ void writes_orphan(struct writes *writes)
 static bool is_worth_another_try(err e)
 {
     return e == ERR_NOT_LEADER || e == ERR_NO_LEADER || e == ERR_DRAINING ||
-           e == ERR_PROPOSAL_DROPPED;
+           e == ERR_PROPOSAL_DROPPED || e == ERR_DIVERGED;
 }
 
 void writes_forward_answer(struct writes *writes, node_id from, uint64_t forward_id,

@@ -338,3 +338,38 @@ err frame_repair_decode(struct slice bytes, struct frame_repair *out_repair)
     *out_repair = repair;
     return OK;
 }
+
+/* ---- marks of the state ---- */
+
+/* Another one when what is hashed, or how, is another. */
+#define MARK_FORMAT 1u
+
+void frame_mark_encode(const struct frame_mark *mark, struct writer *out)
+{
+    ASSERT(mark->index != 0);
+    writer_u8(out, MARK_FORMAT);
+    writer_u64(out, mark->index);
+    writer_u64(out, mark->state_hash.low);
+    writer_u64(out, mark->state_hash.high);
+    writer_u64(out, mark->revision);
+    writer_u64(out, mark->clock_ms);
+}
+
+err frame_mark_decode(struct slice bytes, struct frame_mark *out_mark)
+{
+    struct reader in = reader_of(bytes);
+    uint8_t format = reader_u8(&in);
+    if (reader_ok(&in) && format > MARK_FORMAT) {
+        return ERR_VERSION;
+    }
+    struct frame_mark mark = {.index = reader_u64(&in)};
+    mark.state_hash.low = reader_u64(&in);
+    mark.state_hash.high = reader_u64(&in);
+    mark.revision = reader_u64(&in);
+    mark.clock_ms = reader_u64(&in);
+    if (reader_finish(&in) != OK || format != MARK_FORMAT || mark.index == 0) {
+        return ERR_MALFORMED;
+    }
+    *out_mark = mark;
+    return OK;
+}

@@ -17,6 +17,7 @@
 #define PROTO_FRAME_H
 
 #include "base/codec.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "proto/entry.h"
 
@@ -42,7 +43,8 @@ enum frame_type {
     FRAME_ADMIN_RESULT = 13, /* its answer: struct admin_result */
     FRAME_HELLO_BULK = 14,   /* as HELLO, first on a connection for bulk */
     FRAME_REPAIR = 15,       /* between any two members: struct frame_repair */
-    FRAME_TYPE_LAST = FRAME_REPAIR,
+    FRAME_STATE_MARK = 16,   /* member to member: its state at an index, struct frame_mark */
+    FRAME_TYPE_LAST = FRAME_STATE_MARK,
 };
 
 enum frame_refusal {
@@ -116,6 +118,14 @@ struct frame_repair {
     bool leads;
 };
 
+/* What a replica's state is after an entry: equal on all that have applied it. */
+struct frame_mark {
+    uint64_t index; /* of the entry; not 0 */
+    struct hash128 state_hash;
+    uint64_t revision;
+    uint64_t clock_ms;
+};
+
 /* What the payload of a FRAME_SNAPSHOT has besides its chunk, at most. */
 #define FRAME_SNAPSHOT_OVERHEAD_MAX (2u << 10)
 
@@ -170,5 +180,10 @@ MUST_USE err frame_snapshot_decode(struct slice bytes, struct frame_snapshot *ou
 void frame_snapshot_ack_encode(const struct frame_snapshot_ack *ack, struct writer *out);
 /* ERR_MALFORMED. */
 MUST_USE err frame_snapshot_ack_decode(struct slice bytes, struct frame_snapshot_ack *out_ack);
+
+/* Appends the payload of a FRAME_STATE_MARK. */
+void frame_mark_encode(const struct frame_mark *mark, struct writer *out);
+/* ERR_MALFORMED; ERR_VERSION: of a newer pontoon, whose states cannot be compared with ours. */
+MUST_USE err frame_mark_decode(struct slice bytes, struct frame_mark *out_mark);
 
 #endif

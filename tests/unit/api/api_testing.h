@@ -317,6 +317,8 @@ static void fixture_open_with(struct fixture *fixture, struct api_options option
                                                 .leader = 1,
                                                 .leader_client_address = "127.0.0.1:3000",
                                                 .has_quorum = true,
+                                                .is_trusted = true,
+                                                .divergence = "none",
                                                 .term = 7,
                                                 .commit_index = 42,
                                                 .applied_index = 42,

@@ -252,6 +252,7 @@ static void every_failure_of_a_write_says_its_outcome(void **state)
     } cases[] = {
         {ERR_NO_LEADER, 503, "no-leader", "not-applied"},
         {ERR_DRAINING, 503, "draining", "not-applied"},
+        {ERR_DIVERGED, 503, "diverged", "not-applied"},
         {ERR_OVERLOADED, 503, "overloaded", "not-applied"},
         {ERR_OUTCOME_UNKNOWN, 504, "outcome-unknown", "unknown"},
         {ERR_QUOTA, 507, "quota", "not-applied"},

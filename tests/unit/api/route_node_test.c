@@ -72,7 +72,8 @@ static void a_healthy_node_says_so(void **state)
     assert_int_equal(f->status, 200);
     assert_body(f, "ok\n");
     request(f, "GET /readyz?verbose", "", NULL);
-    assert_body(f, "[+]leader ok\n[+]draining ok\n[+]applied ok\nreadyz check passed\n");
+    assert_body(f, "[+]leader ok\n[+]draining ok\n[+]state ok\n[+]applied ok\n"
+                   "readyz check passed\n");
 }
 
 static void a_node_that_is_not_ready_says_why(void **state)
@@ -83,12 +84,12 @@ static void a_node_that_is_not_ready_says_why(void **state)
     request(f, "GET /readyz", "", NULL);
     assert_int_equal(f->status, 503);
     assert_field(f, "Retry-After", "1");
-    assert_body(f, "[-]leader failed: no leader is known\n[+]draining ok\n[+]applied ok\n"
-                   "readyz check failed\n");
+    assert_body(f, "[-]leader failed: no leader is known\n[+]draining ok\n[+]state ok\n"
+                   "[+]applied ok\nreadyz check failed\n");
     request(f, "GET /readyz?exclude=leader", "", NULL);
     assert_int_equal(f->status, 200);
     request(f, "GET /readyz?exclude=nothing", "", NULL);
-    assert_problem(f, 400, "bad-request", "leader, draining and applied");
+    assert_problem(f, 400, "bad-request", "leader, draining, state and applied");
 }
 
 static void what_is_left_of_not_being_ready_is_the_applied_lag(void **state)
@@ -97,10 +98,25 @@ static void what_is_left_of_not_being_ready_is_the_applied_lag(void **state)
     f->node.why_not_ready = "behind";
     request(f, "GET /readyz", "", NULL);
     assert_int_equal(f->status, 503);
-    assert_body(f,
-                "[+]leader ok\n[+]draining ok\n[-]applied failed: behind\nreadyz check failed\n");
+    assert_body(f, "[+]leader ok\n[+]draining ok\n[+]state ok\n[-]applied failed: behind\n"
+                   "readyz check failed\n");
     request(f, "GET /readyz?exclude=applied&verbose", "", NULL);
-    assert_body(f, "[+]leader ok\n[+]draining ok\n[+]applied excluded: ok\nreadyz check passed\n");
+    assert_body(f, "[+]leader ok\n[+]draining ok\n[+]state ok\n[+]applied excluded: ok\n"
+                   "readyz check passed\n");
+}
+
+static void a_node_whose_state_differs_is_neither_ready_nor_healthy(void **state)
+{
+    struct fixture *f = *state;
+    f->node.why_not_ready = "its state differs from the majority's";
+    f->node.status.is_trusted = false;
+    request(f, "GET /readyz", "", NULL);
+    assert_int_equal(f->status, 503);
+    assert_body(f, "[+]leader ok\n[+]draining ok\n"
+                   "[-]state failed: its state differs from the majority's\n"
+                   "[+]applied ok\nreadyz check failed\n");
+    request(f, "GET /health", "", NULL);
+    assert_int_equal(f->status, 503);
 }
 
 int main(void)
@@ -114,6 +130,7 @@ int main(void)
         TEST(a_healthy_node_says_so),
         TEST(a_node_that_is_not_ready_says_why),
         TEST(what_is_left_of_not_being_ready_is_the_applied_lag),
+        TEST(a_node_whose_state_differs_is_neither_ready_nor_healthy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

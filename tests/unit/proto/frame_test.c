@@ -384,6 +384,34 @@ static void a_repair_frame_comes_back_as_it_was(void **state)
     writer_deinit(&out);
 }
 
+static err decode_mark(struct slice bytes)
+{
+    struct frame_mark mark;
+    return frame_mark_decode(bytes, &mark);
+}
+
+static void a_mark_of_a_state_comes_back_as_it_was_encoded(void **state)
+{
+    (void)state;
+    struct frame_mark mark = {9, {1, 2}, 3, 4};
+    struct writer out = {0};
+    frame_mark_encode(&mark, &out);
+    assert_int_equal(out.size, 41);
+    struct frame_mark decoded;
+    assert_int_equal(frame_mark_decode(writer_slice(&out), &decoded), OK);
+    assert_int_equal(decoded.index, 9);
+    assert_true(hash128_equal(decoded.state_hash, mark.state_hash));
+    assert_int_equal(decoded.revision, 3);
+    assert_int_equal(decoded.clock_ms, 4);
+    assert_prefixes_are_refused(writer_slice(&out), decode_mark);
+    out.data[0] = 2; /* what it hashes may be something else */
+    assert_int_equal(decode_mark(writer_slice(&out)), ERR_VERSION);
+    out.data[0] = 1;
+    out.data[1] = 0;
+    assert_int_equal(decode_mark(writer_slice(&out)), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_snapshots_chunk_comes_back_as_it_was_encoded),
         cmocka_unit_test(the_answer_to_a_chunk_comes_back_as_it_was_encoded),
         cmocka_unit_test(a_repair_frame_comes_back_as_it_was),
+        cmocka_unit_test(a_mark_of_a_state_comes_back_as_it_was_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
