@@ -231,11 +231,11 @@ static struct divergence_round *make_room(struct divergence *divergence)
     for (uint32_t i = 0; i < DIVERGENCE_ROUNDS; i++) {
         struct divergence_round *round = &divergence->rounds[i];
         bool is_better;
-        if (round->is_told != victim->is_told) {
-            is_better = round->is_told;
+        if (round->is_passed != victim->is_passed) {
+            is_better = round->is_passed;
         } else {
             is_better =
-                round->is_told ? round->index < victim->index : round->index > victim->index;
+                round->is_passed ? round->index < victim->index : round->index > victim->index;
         }
         if (round->index == 0) {
             return round;
@@ -257,11 +257,13 @@ static struct divergence_round *round_at(struct divergence *divergence, uint64_t
     return round;
 }
 
-static void tell_all(const struct replica *replica, const struct frame_mark *mark)
+static void tell_all(const struct replica *replica, const struct frame_mark *mark, bool is_question)
 {
     struct node *node = replica->node;
+    struct frame_mark told = *mark;
+    told.is_question = is_question;
     writer_reset(&node->scratch);
-    frame_mark_encode(mark, &node->scratch);
+    frame_mark_encode(&told, &node->scratch);
     for (uint32_t i = 0; i < replica->membership.member_count && node->net != NULL; i++) {
         node_id peer = replica->membership.members[i].id;
         if (peer != node->identity.node) {
@@ -271,16 +273,21 @@ static void tell_all(const struct replica *replica, const struct frame_mark *mar
     }
 }
 
-/* Tells this node's mark, if it has one there and has not told it, and judges. (One that is known
- * to be wrong is not told: where others are down, it would only put the right one in doubt.) */
+/* Adds this node's mark, if it has one there, tells it if it was asked for, and judges. (One that is
+ * known to be wrong is not told: where others are down, it would only put the right one in doubt.)
+ */
 static void take_part(struct replica *replica, struct divergence_round *round)
 {
     const struct frame_mark *own = own_mark(&replica->divergence, round->index);
-    if (!round->is_told && own != NULL && replica->divergence.verdict != DIVERGENCE_DIVERGED) {
-        round->is_told = true;
-        add_mark(round, replica->node->identity.node, own);
-        tell_all(replica, own);
+    if (own == NULL) {
+        return;
     }
+    round->is_passed = true;
+    add_mark(round, replica->node->identity.node, own);
+    if (round->is_asked && replica->divergence.verdict != DIVERGENCE_DIVERGED) {
+        tell_all(replica, own, false);
+    }
+    round->is_asked = false;
     judge(replica, round);
 }
 
@@ -296,9 +303,7 @@ void divergence_receive(struct replica *replica, node_id from, struct slice payl
     }
     struct divergence_round *round = round_at(&replica->divergence, mark.index);
     add_mark(round, from, &mark);
-    if (from == replica->leader) {
-        round->is_told = false; /* it asks again, maybe for somebody who was not there before */
-    }
+    round->is_asked = round->is_asked || mark.is_question;
     take_part(replica, round);
 }
 
@@ -307,10 +312,11 @@ static void begin_round(struct replica *replica, uint64_t now_ms)
     struct divergence *divergence = &replica->divergence;
     divergence->begun_index = replica->applied;
     divergence->begun_ms = now_ms;
-    if (own_mark(divergence, replica->applied) != NULL) {
-        struct divergence_round *round = round_at(divergence, replica->applied);
-        round->is_told = false; /* again, though nothing has happened: somebody may have come */
-        take_part(replica, round);
+    const struct frame_mark *own = own_mark(divergence, replica->applied);
+    if (own != NULL && divergence->verdict != DIVERGENCE_DIVERGED) {
+        tell_all(replica, own,
+                 true); /* again, though nothing has happened: somebody may have come */
+        take_part(replica, round_at(divergence, replica->applied));
     }
 }
 
@@ -319,9 +325,9 @@ void divergence_applied(struct replica *replica)
     struct divergence *divergence = &replica->divergence;
     for (uint32_t i = 0; i < DIVERGENCE_ROUNDS; i++) {
         struct divergence_round *round = &divergence->rounds[i];
-        if (round->index != 0 && !round->is_told && round->index <= replica->applied) {
+        if (round->index != 0 && !round->is_passed && round->index <= replica->applied) {
             take_part(replica, round);
-            round->is_told = true; /* or its mark is forgotten, and will not come back */
+            round->is_passed = true; /* even if its mark is forgotten: it will not come back */
         }
     }
     if (replica->role == RAFT_LEADER &&

@@ -6,9 +6,9 @@
  * V1  A mark is what the state was after an entry (struct frame_mark). Every member notes one for
  *     each entry that it applies. One index, one mark: whoever has another one is wrong.
  * V2  The leader tells its mark to all every DIVERGENCE_ROUND_MS, and after as many entries as
- *     DIVERGENCE_ROUND_ENTRIES. Whoever hears of an index tells its own mark there to all, as soon
- *     as it has applied that entry: once, and again when the leader asks again, as it does while
- *     nothing is written. Lost is harmless: another round follows.
+ *     DIVERGENCE_ROUND_ENTRIES, and asks: whoever hears that tells its own mark at that index to
+ *     all, as soon as it has applied the entry. Only a question is answered, so nothing goes round
+ *     in circles. Lost is harmless: another round follows, also while nothing is written.
  * V3  Each judges itself, and nobody else. The mark that a quorum of voters has is right. One that
  *     has another is DIVERGED, for this life. Two marks, and neither has a quorum for
  *     DIVERGENCE_DISPUTE_MS: DISPUTED, until one has.
@@ -43,7 +43,8 @@ enum divergence_verdict {
 struct divergence_round {
     uint64_t index; /* 0: free */
     uint32_t count;
-    bool is_told; /* this node's own mark is among them and on its way to all, or forgotten */
+    bool is_asked;  /* by a leader; this node has not answered yet */
+    bool is_passed; /* this node has applied it: its own mark is among them, or forgotten */
     struct {
         node_id from;
         struct frame_mark mark;

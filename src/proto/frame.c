@@ -348,6 +348,7 @@ void frame_mark_encode(const struct frame_mark *mark, struct writer *out)
 {
     ASSERT(mark->index != 0);
     writer_u8(out, MARK_FORMAT);
+    writer_u8(out, mark->is_question ? 1 : 0);
     writer_u64(out, mark->index);
     writer_u64(out, mark->state_hash.low);
     writer_u64(out, mark->state_hash.high);
@@ -362,12 +363,13 @@ err frame_mark_decode(struct slice bytes, struct frame_mark *out_mark)
     if (reader_ok(&in) && format > MARK_FORMAT) {
         return ERR_VERSION;
     }
-    struct frame_mark mark = {.index = reader_u64(&in)};
+    uint8_t question = reader_u8(&in);
+    struct frame_mark mark = {.is_question = question == 1, .index = reader_u64(&in)};
     mark.state_hash.low = reader_u64(&in);
     mark.state_hash.high = reader_u64(&in);
     mark.revision = reader_u64(&in);
     mark.clock_ms = reader_u64(&in);
-    if (reader_finish(&in) != OK || format != MARK_FORMAT || mark.index == 0) {
+    if (reader_finish(&in) != OK || format != MARK_FORMAT || question > 1 || mark.index == 0) {
         return ERR_MALFORMED;
     }
     *out_mark = mark;

@@ -120,7 +120,8 @@ struct frame_repair {
 
 /* What a replica's state is after an entry: equal on all that have applied it. */
 struct frame_mark {
-    uint64_t index; /* of the entry; not 0 */
+    bool is_question; /* what is yours there? */
+    uint64_t index;   /* of the entry; not 0 */
     struct hash128 state_hash;
     uint64_t revision;
     uint64_t clock_ms;

@@ -393,12 +393,13 @@ static err decode_mark(struct slice bytes)
 static void a_mark_of_a_state_comes_back_as_it_was_encoded(void **state)
 {
     (void)state;
-    struct frame_mark mark = {9, {1, 2}, 3, 4};
+    struct frame_mark mark = {true, 9, {1, 2}, 3, 4};
     struct writer out = {0};
     frame_mark_encode(&mark, &out);
-    assert_int_equal(out.size, 41);
+    assert_int_equal(out.size, 42);
     struct frame_mark decoded;
     assert_int_equal(frame_mark_decode(writer_slice(&out), &decoded), OK);
+    assert_true(decoded.is_question);
     assert_int_equal(decoded.index, 9);
     assert_true(hash128_equal(decoded.state_hash, mark.state_hash));
     assert_int_equal(decoded.revision, 3);
@@ -407,7 +408,10 @@ static void a_mark_of_a_state_comes_back_as_it_was_encoded(void **state)
     out.data[0] = 2; /* what it hashes may be something else */
     assert_int_equal(decode_mark(writer_slice(&out)), ERR_VERSION);
     out.data[0] = 1;
+    out.data[1] = 2;
+    assert_int_equal(decode_mark(writer_slice(&out)), ERR_MALFORMED);
     out.data[1] = 0;
+    out.data[2] = 0;
     assert_int_equal(decode_mark(writer_slice(&out)), ERR_MALFORMED);
     writer_deinit(&out);
 }
