@@ -144,6 +144,28 @@ MUST_USE err store_checkpoint_reader_peek(struct checkpoint_reader *reader, stru
 /* To the place after the record that peek has found. */
 void store_checkpoint_reader_advance(struct checkpoint_reader *reader);
 
+/* ---- all records, piece by piece ---- */
+
+struct checkpoint_piece {
+    struct slice from; /* the first key at or after it; empty: the first of all */
+    size_t size_max;   /* of keys and records, but for the last one; not 0 */
+    /*
+     * One record, in byte order; the slices are borrowed until it returns. `is_found`: looking its
+     * key up leads to it, too. False ends the piece.
+     */
+    bool (*each)(void *ctx, struct slice key, struct slice bytes, bool is_found);
+    void *ctx;
+};
+
+/*
+ * Calls `each` for a piece of what was written last, in a read transaction of its own that is over
+ * when it returns. On the checkpointer's thread, and nothing else of the checkpoint's is done there
+ * or on the loop meanwhile but reading. *out_is_end: there is no record behind the piece.
+ * ERR_CORRUPT: a page cannot be.
+ */
+MUST_USE err store_checkpoint_walk(struct checkpoint *checkpoint,
+                                   const struct checkpoint_piece *piece, bool *out_is_end);
+
 /* ---- one region, replaced ---- */
 
 struct checkpoint_replacement {

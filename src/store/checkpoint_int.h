@@ -1,4 +1,4 @@
-/* What the two halves of the checkpoint share: checkpoint.c, checkpoint_snapshot.c. */
+/* What the parts of the checkpoint share: checkpoint.c, and its _snapshot.c and _walk.c. */
 #ifndef STORE_CHECKPOINT_INT_H
 #define STORE_CHECKPOINT_INT_H
 

@@ -73,9 +73,9 @@ static void freeze(struct store *store)
     store->frozen = store->active;
     store->active = store_tail_new();
     store->is_dirty = false;
+    store->is_wanted = false;
     store->applied_bytes = 0;
-    batch_fill(store);
-    ASSERT(store->batch.region_count > 0);
+    batch_fill(store); /* of no region, if all that there is are mended records */
     flight_note("store freezes its tail", store_tail_count(store->frozen),
                 store_tail_bytes(store->frozen));
 }
@@ -123,6 +123,7 @@ void store_attempt_succeeded(struct store *store)
 static void written(struct store *store)
 {
     store_checkpoint_refresh(store->checkpoint); /* I3: the frozen tail is not needed any more */
+    store->generation++;
     for (size_t i = 0; i < store->batch.region_count; i++) {
         struct store_region *region = store_find_region(store, store->batch_regions[i].id);
         ASSERT(region != NULL);
@@ -207,7 +208,7 @@ static bool may_try(const struct store *store)
 void store_turn(struct store *store)
 {
     drain(store);
-    if (store->is_writing) {
+    if (store_is_busy(store)) {
         return;
     }
     if (store->install.incoming != NULL) {
@@ -218,15 +219,19 @@ void store_turn(struct store *store)
         if (may_try(store)) {
             attempt(store);
         }
-    } else if (is_due(store)) {
+    } else if (is_due(store) || (store->is_wanted && store->is_dirty)) {
         freeze(store);
         attempt(store);
+    }
+    if (!store->is_writing) {
+        store_scrub_turn(store);
     }
 }
 
 void store_checkpoint(struct store *store)
 {
-    if (store->is_writing) {
+    if (store_is_busy(store)) {
+        store->is_wanted = !store->is_writing; /* it must not go under in the scrub's pieces */
         return;
     }
     if (store->install.incoming != NULL) {

@@ -33,6 +33,7 @@ static struct checkpoint_replacement replacement_of(const struct store *store,
 static void take_over(struct store *store, const struct store_region *installed)
 {
     store_checkpoint_refresh(store->checkpoint);
+    store->generation++;
     struct store_region *region = store_find_region(store, installed->id);
     if (region == NULL) {
         region = store_add_region(store, installed->id);
@@ -106,7 +107,7 @@ void store_install(struct store *store, struct store_incoming *incoming,
     store->install.done = done;
     store->install.ctx = ctx;
     flight_note("store takes a snapshot in", next->id, next->applied.index);
-    if (!store->is_writing) {
+    if (!store_is_busy(store)) {
         store_install_attempt(store);
     }
 }

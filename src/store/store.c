@@ -137,6 +137,8 @@ err store_open(struct store **out_store, const struct store_options *options, st
     store->job.done = store_job_done;
     store->install.job.run = store_install_run;
     store->install.job.done = store_install_done;
+    store->scrub.job.run = store_scrub_run;
+    store->scrub.job.done = store_scrub_done;
     store->active = store_tail_new();
     store->directory = mem_strdup(options->directory);
     store->incoming_directory = incoming_directory_of(options->directory);
@@ -252,6 +254,16 @@ err store_get(struct store *store, struct slice key, struct store_record *out_re
     return e;
 }
 
+bool store_is_damaged(struct store *store, struct slice key)
+{
+    struct store_record record;
+    err e = store_find_record(store, key, &record);
+    if (e == OK && record.owner == NULL) {
+        e = store_record_verify(&record, key);
+    }
+    return e == ERR_CORRUPT;
+}
+
 /* ---- figures ---- */
 
 void store_count_tail(struct store *store)
@@ -273,6 +285,7 @@ void store_count_file(struct store *store)
     store->stats.map_size_bytes = figures.map_size_bytes;
     store->stats.size_bytes = figures.size_bytes;
     store->stats.used_bytes = figures.used_bytes;
+    store->stats.checkpoint_records = figures.records;
 }
 
 const struct store_stats *store_stats(const struct store *store)

@@ -33,8 +33,15 @@ struct store_options {
     uint64_t
         checkpoint_age_ms_max; /* 0: 60 s; an older tail that is not empty is checkpointed too */
     uint64_t map_size_bytes;   /* 0: 64 MiB to begin with; grows by itself (LMDB's map) */
+    uint64_t scrub_rate;       /* bytes a second that the scrub reads (scrub.h); 0: it does not */
     /* A checkpoint is durable: store_region(…)->checkpoint has moved. May be NULL. */
     void (*checkpointed)(void *ctx);
+    /* The scrub has found that the record of `key` (borrowed) is damaged; `revision` of its last
+     * change, 0: that is not known either. False: it is to be told again, later. May be NULL. */
+    bool (*damaged)(void *ctx, struct slice key, uint64_t revision);
+    /* The scrub has found that the store as a whole is not what it was: `why` has static storage.
+     * Told again by every pass. May be NULL. */
+    void (*distrusted)(void *ctx, const char *why);
     void *ctx;
 };
 
@@ -133,7 +140,16 @@ struct store_stats {
     uint64_t tail_records;
     uint64_t checkpoints;
     uint64_t checkpoint_failures;
-    uint64_t corrupt_records; /* found on reads */
+    uint64_t corrupt_records;    /* found on reads */
+    uint64_t mended_records;     /* taken from another member */
+    uint64_t scrub_passes;       /* since it was opened */
+    uint64_t scrub_pass_ms;      /* that the last one took */
+    uint64_t scrub_pass_records; /* of the one under way */
+    uint64_t scrub_records;
+    uint64_t scrub_bytes;
+    uint64_t scrub_damaged;      /* records found damaged */
+    uint64_t scrub_faults;       /* that are no single record's */
+    uint64_t checkpoint_records; /* in the file, as of the last checkpoint */
     struct histogram checkpoint_us;
 };
 

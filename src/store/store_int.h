@@ -1,10 +1,11 @@
 /* What the parts of the store share: store.c (life and reads), apply.c (writes), checkpointer.c,
- * and install.c (another node's snapshot). */
+ * install.c (another node's snapshot), scrub.c and mend.c (damage). */
 #ifndef STORE_STORE_INT_H
 #define STORE_STORE_INT_H
 
 #include "base/assert.h"
 #include "store/checkpoint.h"
+#include "store/scrub.h"
 #include "store/snapshot.h"
 #include "store/tail.h"
 
@@ -16,6 +17,7 @@
  * I4  batch and positions describe frozen: the regions as they were when it was frozen (S2).
  * I5  While there is install.incoming, no checkpoint is begun or tried again: the tails are about
  *     to go, and until they do they are the old state.
+ * I6  While a piece of the scrub is read, nothing is begun that writes (B1): store_is_busy.
  */
 struct store_install {
     struct store_incoming *incoming; /* complete; NULL: nothing is being installed */
@@ -52,6 +54,9 @@ struct store {
     struct env_worker *worker;
     struct env_job job;
     struct store_install install;
+    struct store_scrub scrub;
+    uint64_t generation; /* of the file: one more with every checkpoint and installed snapshot */
+    bool is_wanted;      /* a checkpoint, as soon as nothing is at work */
     uint32_t snapshot_count; /* open ones */
     bool is_writing;
     bool is_closing;
@@ -83,6 +88,15 @@ static inline struct checkpoint_range store_region_range(const struct store *sto
  */
 MUST_USE err store_find_record(struct store *store, struct slice key,
                                struct store_record *out_record);
+
+/* The record of `key` is there and its checksums are not right. */
+bool store_is_damaged(struct store *store, struct slice key);
+
+/* Whether the worker has a job that nothing may be begun beside (I2, I6). */
+static inline bool store_is_busy(const struct store *store)
+{
+    return store->is_writing || store->scrub.is_running;
+}
 
 /* Bring the stats' figures of the tails and of the file up to date. */
 void store_count_tail(struct store *store);

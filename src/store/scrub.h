@@ -1,0 +1,62 @@
+/*
+ * The scrub: a walk over the whole checkpoint that never ends, to find damage before somebody needs
+ * what is damaged. It sees what a read would see: what the page cache still has is not read from
+ * the disk again.
+ *
+ * B1  A piece at a time, on the checkpointer's thread, in a transaction of its own: nothing is
+ *     pinned in between. While one is under way no write begins and the map does not move (P3); it
+ *     is small, so that is short.
+ * B2  At most scrub_rate bytes a second, and one pass every SCRUB_PERIOD_MS.
+ * B3  Every record: its checksums, its order, and whether a look-up of its key leads to it. A pass
+ *     that saw one state from its beginning to its end also compares number, sizes and hash of all
+ *     records with what the regions' states say. (Any checkpoint in between makes that impossible.)
+ */
+#ifndef STORE_SCRUB_H
+#define STORE_SCRUB_H
+
+#include "env/env.h"
+#include "store/checkpoint.h"
+#include "store/snapshot_format.h"
+
+#define SCRUB_PERIOD_MS 60000u
+#define SCRUB_PIECE_SIZE (256u << 10)
+#define SCRUB_FINDINGS_MAX 16u /* in one piece, which ends with the last one */
+
+struct store_scrub_finding {
+    uint8_t key[KEY_SIZE_MAX];
+    uint16_t key_size;
+    uint64_t revision; /* of its last change; 0: its head is damaged, too */
+};
+
+/* All zero, but for its job's callbacks, before the first piece. */
+struct store_scrub {
+    /* The loop's: */
+    bool is_running;
+    uint64_t due_ms;     /* when the next piece is */
+    uint64_t begun_ms;   /* this pass */
+    uint64_t generation; /* of the store, when the pass began */
+    bool has_damage;     /* found in this pass: its sums say nothing */
+    /* The job's while it runs, the loop's otherwise: */
+    struct env_job job;
+    uint8_t from[KEY_SIZE_MAX]; /* the next piece's first key is behind it, or it itself */
+    uint16_t from_size;         /* 0: at the beginning */
+    bool is_from_done;
+    bool is_end;
+    err error;         /* ERR_CORRUPT: a page cannot be read */
+    const char *fault; /* of the file as a whole; NULL: none */
+    uint64_t records;  /* of the piece */
+    uint64_t bytes;
+    uint32_t finding_count;
+    struct store_scrub_finding findings[SCRUB_FINDINGS_MAX];
+    struct store_snapshot_sums sums; /* of the pass */
+};
+
+struct store;
+
+/* Begins a piece if it is time. Nothing is being written. */
+void store_scrub_turn(struct store *store);
+/* The job's two halves; set by store_open. */
+void store_scrub_run(struct env_job *job);
+void store_scrub_done(struct env_job *job);
+
+#endif

@@ -1,0 +1,219 @@
+#include "damage_testing.h"
+#include "store/scrub.h"
+#include "store/store_int.h"
+
+#define COUNT 3000u
+
+/* What a store has told of itself. */
+struct told {
+    struct world world;
+    unsigned damaged;
+    unsigned refusals; /* so many are answered "no room" first */
+    uint64_t revision;
+    char key[KEY_TEXT_SIZE];
+    const char *fault;
+};
+
+static bool on_damaged(void *ctx, struct slice key, uint64_t revision)
+{
+    struct told *told = CONTAINER_OF(ctx, struct told, world);
+    if (told->refusals > 0) {
+        told->refusals--;
+        return false;
+    }
+    told->damaged++;
+    told->revision = revision;
+    assert_true(key.size < sizeof(told->key));
+    memcpy(told->key, key.data, key.size);
+    return true;
+}
+
+static void on_distrusted(void *ctx, const char *why)
+{
+    struct told *told = CONTAINER_OF(ctx, struct told, world);
+    told->fault = why;
+}
+
+static void put_number(struct world *world, unsigned number)
+{
+    char key[KEY_TEXT_SIZE];
+    char value[64];
+    snprintf(value, sizeof(value), "the value of number %06u, whole", number);
+    world_put(world, key_of(key, number), slice_from_text(value));
+}
+
+static void make(struct told *told, uint64_t rate)
+{
+    *told = (struct told){.damaged = 0};
+    told->world.options.scrub_rate = rate;
+    told->world.options.damaged = on_damaged;
+    told->world.options.distrusted = on_distrusted;
+    world_make(&told->world);
+    for (unsigned i = 0; i < COUNT; i++) {
+        put_number(&told->world, i);
+    }
+    world_checkpoint(&told->world);
+}
+
+/* Turns until one more pass is over; the pause between two is left out. */
+static void pass(struct told *told)
+{
+    struct store *store = told->world.store;
+    uint64_t passes = store_stats(store)->scrub_passes;
+    store->scrub.due_ms = 0;
+    while (store_stats(store)->scrub_passes == passes) {
+        store_turn(store);
+        env_uv_run_once(told->world.place.env, store->scrub.is_running);
+    }
+}
+
+static void a_whole_store_has_nothing_to_tell(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, UINT64_C(1) << 40);
+    pass(&told); /* began before the checkpoint, maybe */
+    uint64_t before = store_stats(told.world.store)->scrub_records;
+    pass(&told);
+    assert_int_equal(store_stats(told.world.store)->scrub_records - before, COUNT);
+    assert_int_equal(told.damaged, 0);
+    assert_null(told.fault);
+    world_remove(&told.world);
+}
+
+static void a_damaged_value_is_told_with_key_and_revision(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, UINT64_C(1) << 40);
+    pass(&told);
+    assert_true(spoil(&told.world, SLICE_LITERAL("number 001234, whole"), 2, 4) > 0);
+    told.refusals = 2; /* no room: it comes back to it */
+    pass(&told);
+    assert_int_equal(told.damaged, 1);
+    assert_string_equal(told.key, "key-00001234");
+    assert_int_equal(told.revision, 1235);
+    assert_null(told.fault);
+    assert_int_equal(store_stats(told.world.store)->scrub_damaged, 1);
+    /* A write over it heals it, though the checkpoint does not have that yet. */
+    put_number(&told.world, 1234);
+    pass(&told);
+    assert_int_equal(told.damaged, 1);
+    world_checkpoint(&told.world);
+    pass(&told);
+    assert_int_equal(told.damaged, 1);
+    assert_null(told.fault);
+    world_remove(&told.world);
+}
+
+static void many_damaged_records_in_one_piece_are_all_told(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, UINT64_C(1) << 40);
+    pass(&told);
+    for (unsigned i = 100; i < 200; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "number %06u, whole", i);
+        assert_true(spoil(&told.world, slice_from_text(text), 0, 1) > 0);
+    }
+    pass(&told);
+    assert_int_equal(told.damaged, 100);
+    world_remove(&told.world);
+}
+
+static void a_damaged_key_is_a_fault_of_the_store_or_a_damaged_record(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, UINT64_C(1) << 40);
+    pass(&told);
+    assert_true(spoil(&told.world, SLICE_LITERAL("key-00001234"), 11, 0x40) > 0);
+    pass(&told);
+    assert_true(told.damaged > 0 || told.fault != NULL);
+    world_remove(&told.world);
+}
+
+static void a_record_that_should_not_be_there_is_found_by_the_sums(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, UINT64_C(1) << 40);
+    pass(&told);
+    assert_null(told.fault);
+    /* What the state says is another thing than what the records are, all of which are whole. */
+    struct store_region *region = store_find_region(told.world.store, REGION);
+    region->state_hash.low ^= 1;
+    put_number(&told.world, 0);
+    world_checkpoint(&told.world);
+    pass(&told);
+    assert_non_null(told.fault);
+    assert_non_null(strstr(told.fault, "state"));
+    assert_int_equal(store_stats(told.world.store)->scrub_faults, 1);
+    world_remove(&told.world);
+}
+
+/* Checkpoints in between make the sums useless, and nothing else. */
+static void a_pass_over_a_store_that_changes_suspects_nobody(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, UINT64_C(1) << 40);
+    struct store *store = told.world.store;
+    for (unsigned round = 0; round < 20; round++) {
+        store->scrub.due_ms = 0;
+        store_turn(store);
+        put_number(&told.world, round * 100);
+        put_number(&told.world, COUNT + round);
+        /* Asked for while a piece is being read: it is not forgotten. */
+        uint64_t before = store_stats(store)->checkpoints;
+        store_checkpoint(store);
+        while (store_stats(store)->checkpoints == before) {
+            store_turn(store);
+            env_uv_run_once(told.world.place.env, store_is_busy(store));
+        }
+        pass(&told);
+    }
+    assert_int_equal(told.damaged, 0);
+    assert_null(told.fault);
+    world_remove(&told.world);
+}
+
+static void it_keeps_to_its_rate_and_can_be_off(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, 100000);
+    struct store *store = told.world.store;
+    uint64_t began_ms = env_now_ms(told.world.place.env);
+    store->scrub.due_ms = 0;
+    store->scrub.from_size = 0;
+    store_turn(store);
+    while (store->scrub.is_running) {
+        env_uv_run_once(told.world.place.env, true);
+    }
+    assert_true(store_stats(store)->scrub_bytes > 100000);
+    uint64_t wait_ms = store->scrub.due_ms - began_ms;
+    assert_true(wait_ms >= store->scrub.bytes * 1000 / 100000);
+    store_turn(store);
+    assert_false(store->scrub.is_running);
+    store->options.scrub_rate = 0;
+    store->scrub.due_ms = 0;
+    store_turn(store);
+    assert_false(store->scrub.is_running);
+    world_remove(&told.world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_store_has_nothing_to_tell),
+        cmocka_unit_test(a_damaged_value_is_told_with_key_and_revision),
+        cmocka_unit_test(many_damaged_records_in_one_piece_are_all_told),
+        cmocka_unit_test(a_damaged_key_is_a_fault_of_the_store_or_a_damaged_record),
+        cmocka_unit_test(a_record_that_should_not_be_there_is_found_by_the_sums),
+        cmocka_unit_test(a_pass_over_a_store_that_changes_suspects_nobody),
+        cmocka_unit_test(it_keeps_to_its_rate_and_can_be_off),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
