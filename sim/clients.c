@@ -258,7 +258,7 @@ static void read_done(struct node_read *read, err e, struct store_record *found)
         buf_unref(found->owner);
     } else if (e == ERR_DIVERGED) {
         sim_fail(sim, "node %u takes its state for another one than the others have", host->number);
-    } else if (e == ERR_CORRUPT && !host->is_rotten) {
+    } else if ((e == ERR_CORRUPT || e == ERR_MENDING) && !host->is_rotten) {
         sim_fail(sim, "node %u says that an undamaged value is corrupt", host->number);
     }
     if (e == OK || e == ERR_NOT_FOUND) {

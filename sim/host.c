@@ -18,6 +18,9 @@
 /* After a start that was refused for want of space or by a failed sync, or that was put off. */
 #define RETRY_NS (500 * SIM_MS)
 
+/* All that a host has is looked through within a second. */
+#define SCRUB_RATE_BYTES (1u << 20)
+
 static void on_restart(struct world_event *event)
 {
     host_start(CONTAINER_OF(event, struct host, restart));
@@ -155,6 +158,7 @@ static void open_node(void *ctx)
         .log_keep_age_ms_max = plan->log_keep_age_ms_max,
         .snapshot_rate_bytes = plan->snapshot_rate_bytes,
         .snapshot_chunk_bytes = plan->snapshot_chunk_bytes,
+        .scrub_rate_bytes = SCRUB_RATE_BYTES,
         .message_bytes_max = plan->message_bytes_max,
         .inflight_messages_max = plan->inflight_messages_max,
         .proposals_bytes_max = plan->proposals_bytes_max,

@@ -151,6 +151,9 @@ static const char *explain_read(err e)
     case ERR_CORRUPT:
         return "the stored record of this key is damaged (its checksum does not match); other "
                "members may have it whole";
+    case ERR_MENDING:
+        return "the stored record of this key is damaged here and is being fetched from another "
+               "member; try again a little later, or ask another one";
     case ERR_NO_LEADER:
     case ERR_NOT_LEADER:
     case ERR_PROPOSAL_DROPPED:

@@ -80,6 +80,20 @@ static struct json_object *repair_part(const struct node_status *status)
     return repair;
 }
 
+static struct json_object *scrub_part(const struct store_stats *stats)
+{
+    struct json_object *scrub = json_object_new_object();
+    api_document_add_u64(scrub, "passes", stats->scrub_passes);
+    api_document_add_u64(scrub, "last_pass_ms", stats->scrub_pass_ms);
+    api_document_add_u64(scrub, "pass_records", stats->scrub_pass_records);
+    api_document_add_u64(scrub, "pass_records_expected", stats->checkpoint_records);
+    api_document_add_u64(scrub, "records", stats->scrub_records);
+    api_document_add_u64(scrub, "bytes", stats->scrub_bytes);
+    api_document_add_u64(scrub, "damaged_records", stats->scrub_damaged);
+    api_document_add_u64(scrub, "faults", stats->scrub_faults);
+    return scrub;
+}
+
 static struct json_object *store_part(const struct node *node)
 {
     const struct store_stats *stats = node_store_stats(node);
@@ -94,6 +108,8 @@ static struct json_object *store_part(const struct node *node)
     api_document_add_u64(store, "checkpoints", stats->checkpoints);
     api_document_add_u64(store, "checkpoint_failures", stats->checkpoint_failures);
     api_document_add_u64(store, "corrupt_records", stats->corrupt_records);
+    api_document_add_u64(store, "mended_records", stats->mended_records);
+    api_document_add(store, "scrub", scrub_part(stats));
     add_histogram(store, "checkpoint_us", &stats->checkpoint_us);
     return store;
 }

@@ -35,6 +35,7 @@
     X(ERR_NO_LEADER, 503, "no-leader", "No leader", NOT_APPLIED)                                   \
     X(ERR_DRAINING, 503, "draining", "Draining", NOT_APPLIED)                                      \
     X(ERR_DIVERGED, 503, "diverged", "This node's data is not the cluster's", NOT_APPLIED)         \
+    X(ERR_MENDING, 503, "mending", "Stored value is being mended", NOT_APPLIED)                    \
     X(ERR_OVERLOADED, 503, "overloaded", "Overloaded", NOT_APPLIED)                                \
     X(ERR_OUTCOME_UNKNOWN, 504, "outcome-unknown", "Outcome unknown", UNKNOWN)                     \
     X(ERR_HTTP_VERSION, 505, "http-version", "HTTP version not supported", NOT_APPLIED)            \

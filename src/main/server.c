@@ -169,6 +169,7 @@ static err open_node(struct server *server, struct err_note *note)
         .log_keep_age_ms_max = options->log_keep_age_ms,
         .snapshot_rate_bytes = options->snapshot_rate_bytes,
         .quota_bytes = options->quota_bytes,
+        .scrub_rate_bytes = options->scrub_rate_bytes,
         .proposals_bytes_max = PROPOSALS_BYTES_MAX,
     };
     err e = find_place(server, &node_options, note);

@@ -248,6 +248,8 @@ bool net_carries(enum frame_type type)
     case FRAME_ADMIN_RESULT:
     case FRAME_REPAIR:
     case FRAME_STATE_MARK:
+    case FRAME_RECORD_ASK:
+    case FRAME_RECORD:
         return true;
     case FRAME_HELLO:
     case FRAME_HELLO_BULK:

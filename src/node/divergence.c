@@ -41,6 +41,7 @@ static void stop_serving(struct replica *replica, enum divergence_verdict verdic
     replica->divergence.verdict = verdict;
     writes_close(&replica->writes, ERR_DIVERGED);
     reads_close(&replica->reads, ERR_DIVERGED);
+    mends_close(&replica->mends, ERR_DIVERGED);
 }
 
 /*
@@ -60,6 +61,19 @@ static void give_up(struct replica *replica, const struct frame_mark *own,
               LOG_U64("region", replica->region), LOG_U64("index", own->index),
               LOG_TEXT("state_hash", own_hash), LOG_U64("revision", own->revision),
               LOG_TEXT("majority_hash", right_hash), LOG_U64("majority_revision", right->revision));
+    stop_serving(replica, DIVERGENCE_DIVERGED);
+}
+
+void divergence_condemn(struct replica *replica, const char *why)
+{
+    if (replica->divergence.verdict == DIVERGENCE_DIVERGED) {
+        return;
+    }
+    LOG_ERROR(
+        replica->node->log,
+        "this node's store is not what it was: it does not serve any more. Replace it by a "
+        "node with a new id and an empty data directory (one that is alone: restore a backup)",
+        LOG_U64("region", replica->region), LOG_TEXT("why", why));
     stop_serving(replica, DIVERGENCE_DIVERGED);
 }
 
@@ -314,8 +328,7 @@ static void begin_round(struct replica *replica, uint64_t now_ms)
     divergence->begun_ms = now_ms;
     const struct frame_mark *own = own_mark(divergence, replica->applied);
     if (own != NULL && divergence->verdict != DIVERGENCE_DIVERGED) {
-        tell_all(replica, own,
-                 true); /* again, though nothing has happened: somebody may have come */
+        tell_all(replica, own, true); /* even if nothing has happened: somebody may have come */
         take_part(replica, round_at(divergence, replica->applied));
     }
 }

@@ -76,6 +76,10 @@ void divergence_applied(struct replica *replica);
 /* Begins a round if it is time, ends the patience with a dispute, and hands over (V4). */
 void divergence_tick(struct replica *replica, uint64_t now_ms);
 
+/* The store itself was found to be wrong, beyond a record that could be mended: as one that has
+ * DIVERGED. `why` has static storage. */
+void divergence_condemn(struct replica *replica, const char *why);
+
 /* Whether this replica's state may be shown to anybody (V4). */
 bool divergence_is_trusted(const struct replica *replica);
 /* "none", "disputed", "diverged". */

@@ -72,6 +72,20 @@ static void on_checkpointed(void *ctx)
     }
 }
 
+static bool on_damaged(void *ctx, struct slice key, uint64_t revision)
+{
+    struct node *node = ctx;
+    return node->replica != NULL && mends_found(node->replica, key, revision);
+}
+
+static void on_distrusted(void *ctx, const char *why)
+{
+    struct node *node = ctx;
+    if (node->replica != NULL) {
+        divergence_condemn(node->replica, why);
+    }
+}
+
 /* ---- opening ---- */
 
 err node_look_at(struct env *env, const char *data_directory, struct node_directory *out_directory,
@@ -138,7 +152,10 @@ static err open_store(struct node *node, struct err_note *note)
         .directory = path,
         .tail_bytes_max = node->options.tail_bytes_max,
         .checkpoint_age_ms_max = node->options.checkpoint_age_ms_max,
+        .scrub_rate = node->options.scrub_rate_bytes,
         .checkpointed = on_checkpointed,
+        .damaged = on_damaged,
+        .distrusted = on_distrusted,
         .ctx = node,
     };
     err e = store_open(&node->store, &options, note);
@@ -522,6 +539,7 @@ void node_read(struct node *node, struct node_read *read)
 {
     struct replica *replica = router_find(&node->router, read->key);
     ASSERT(replica != NULL && read->done != NULL);
+    read->replica = replica;
     if (read->consistency == READ_STALE && !replica->repair.is_waiting &&
         divergence_is_trusted(replica)) {
         reads_answer(read, node->store);
@@ -597,7 +615,7 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
     } else if (replica->repair.is_waiting) {
         *out_why_not = "its data is damaged and is being rebuilt from a peer";
     } else if (replica->divergence.verdict == DIVERGENCE_DIVERGED) {
-        *out_why_not = "its state differs from the majority's";
+        *out_why_not = "its data is damaged, or differs from the majority's";
     } else if (replica->divergence.verdict == DIVERGENCE_DISPUTED) {
         *out_why_not = "the members' states differ and none has a majority";
     } else if (replica->leader == 0) {

@@ -59,6 +59,7 @@ struct node_options {
     uint32_t election_timeout_ms; /* at least; the real one is up to twice as long, at random */
     uint64_t tail_bytes_max;      /* as struct store_options */
     uint64_t checkpoint_age_ms_max;
+    uint64_t scrub_rate_bytes;   /* a second; 0: its store is not scrubbed */
     uint64_t segment_size_bytes; /* as struct wal_options */
     uint64_t entry_cache_bytes_max;
     /* The log kept for a member that lags: bytes, entries (0: the defaults), age (0: no bound).
@@ -177,7 +178,8 @@ struct node_read {
     enum read_consistency consistency;
     uint64_t deadline_ms;
     /* `record` is valid if `e` is OK; the callee takes its owner's reference. ERR_NOT_FOUND,
-     * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING, ERR_DIVERGED. */
+     * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING, ERR_DIVERGED,
+     * ERR_MENDING (damaged here, and no member had it in time). */
     void (*done)(struct node_read *read, err e, struct store_record *record);
     /* The node's own: */
     struct list link;

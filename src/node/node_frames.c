@@ -100,6 +100,12 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
     case FRAME_STATE_MARK:
         divergence_receive(replica, from, payload);
         break;
+    case FRAME_RECORD_ASK:
+        mends_asked(replica, from, payload);
+        break;
+    case FRAME_RECORD:
+        mends_answered(replica, from, payload);
+        break;
     case FRAME_HELLO:
     case FRAME_HELLO_BULK:
     case FRAME_WELCOME:

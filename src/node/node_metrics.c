@@ -145,6 +145,36 @@ static double read_corrupt(void *ctx)
     return (double)store_stats(of_ctx(ctx)->store)->corrupt_records;
 }
 
+static double read_mended(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->mended_records;
+}
+
+static double read_mending(void *ctx)
+{
+    return (double)of_ctx(ctx)->replica->mends.count;
+}
+
+static double read_scrub_passes(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->scrub_passes;
+}
+
+static double read_scrub_records(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->scrub_records;
+}
+
+static double read_scrub_bytes(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->scrub_bytes;
+}
+
+static double read_scrub_damaged(void *ctx)
+{
+    return (double)store_stats(of_ctx(ctx)->store)->scrub_damaged;
+}
+
 /* One figure of all peers together. */
 static double sum_peers(void *ctx, uint64_t (*figure)(const struct net_peer_info *info))
 {
@@ -264,6 +294,15 @@ static const struct {
     {METRIC("store_checkpoint_failures_total"), "Checkpoints failed.", true,
      read_checkpoint_failures},
     {METRIC("store_corrupt_records_total"), "Damaged records met by reads.", true, read_corrupt},
+    {METRIC("store_mended_records_total"), "Damaged records taken from another member.", true,
+     read_mended},
+    {METRIC("store_mending_records"), "Damaged records that wait to be.", false, read_mending},
+    {METRIC("store_scrub_passes_total"), "Times that all of the store was verified.", true,
+     read_scrub_passes},
+    {METRIC("store_scrub_records_total"), "Records verified in the background.", true,
+     read_scrub_records},
+    {METRIC("store_scrub_bytes_total"), "Bytes of them.", true, read_scrub_bytes},
+    {METRIC("store_scrub_damaged_total"), "Records found damaged so.", true, read_scrub_damaged},
     {METRIC("peer_sent_bytes_total"), "Bytes sent to peers.", true, read_peer_sent},
     {METRIC("peer_received_bytes_total"), "Bytes received from peers.", true, read_peer_received},
     {METRIC("peer_send_failures_total"), "Frames a peer's queue did not take.", true,

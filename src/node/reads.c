@@ -1,6 +1,7 @@
 #include "node/reads.h"
 
 #include "base/assert.h"
+#include "node/mends.h"
 
 static struct node_read *of_link(struct list *link)
 {
@@ -130,6 +131,9 @@ void reads_answer(struct node_read *read, struct store *store)
 {
     struct store_record record;
     err e = store_get(store, read->key, &record);
+    if (e == ERR_CORRUPT && read->replica != NULL && mends_wait(read->replica, read)) {
+        return;
+    }
     read->done(read, e, e == OK ? &record : NULL);
 }
 

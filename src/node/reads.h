@@ -62,7 +62,8 @@ void reads_tick(struct reads *reads, uint64_t now_ms);
 /* Answers all of them with `e`. */
 void reads_close(struct reads *reads, err e);
 
-/* Reads one key from the store and answers `read`, which is in no list. */
+/* Reads one key from the store and answers `read`, which is in no list; a record that is damaged
+ * is mended first, if there is somebody to mend it (mends.h). */
 void reads_answer(struct node_read *read, struct store *store);
 
 #endif

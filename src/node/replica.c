@@ -204,6 +204,7 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     writes_init(&replica->writes, env_random(node->env));
     reads_init(&replica->reads, env_random(node->env));
     admin_requests_init(&replica->requests, env_random(node->env));
+    mends_init(&replica->mends, env_random(node->env));
     suspicion_init(replica);
     counter_add(&replica->repair.stores, node->is_store_from_log ? 1 : 0);
     err e = replica_recover(replica, founders, note);
@@ -228,6 +229,7 @@ void replica_free(struct replica *replica, err refusal)
     admin_requests_close(&replica->requests);
     writes_close(&replica->writes, refusal);
     reads_close(&replica->reads, refusal);
+    mends_close(&replica->mends, refusal);
     install_deinit(replica);
     if (replica->hard_state_unlogged && !replica->install.is_running) {
         struct wal_append append = {
@@ -301,6 +303,7 @@ void replica_tick(struct replica *replica)
         members_tick(replica, now_ms);
         changes_tick(replica, now_ms);
         divergence_tick(replica, now_ms);
+        mends_tick(replica, now_ms);
     }
     snapshots_tick(replica, now_ms);
     repair_tick(replica, now_ms);

@@ -19,6 +19,7 @@
 #include "node/install.h"
 #include "node/log_age.h"
 #include "node/members.h"
+#include "node/mends.h"
 #include "node/node.h"
 #include "node/persists.h"
 #include "node/quota.h"
@@ -55,6 +56,7 @@ struct replica {
     struct stall stall;
     struct quota quota;
     struct divergence divergence;
+    struct mends mends;
     struct persists persists;
     struct writes writes;
     struct reads reads;

@@ -375,3 +375,37 @@ err frame_mark_decode(struct slice bytes, struct frame_mark *out_mark)
     *out_mark = mark;
     return OK;
 }
+
+/* ---- records ---- */
+
+static bool is_record_valid(const struct frame_record *record)
+{
+    return (record->bytes.size > 0) == (record->state == FRAME_RECORD_WHOLE);
+}
+
+void frame_record_encode(const struct frame_record *record, struct writer *out)
+{
+    ASSERT(is_record_valid(record));
+    writer_u64(out, record->number);
+    writer_u8(out, (uint8_t)record->state);
+    writer_u64(out, record->applied);
+    writer_bytes(out, record->bytes);
+}
+
+err frame_record_decode(struct slice bytes, struct frame_record *out_record)
+{
+    struct reader in = reader_of(bytes);
+    struct frame_record record = {.number = reader_u64(&in)};
+    uint8_t state = reader_u8(&in);
+    record.applied = reader_u64(&in);
+    record.bytes = reader_bytes(&in, in.size);
+    if (!reader_ok(&in) || state > FRAME_RECORD_REFUSED) {
+        return ERR_MALFORMED;
+    }
+    record.state = (enum frame_record_state)state;
+    if (!is_record_valid(&record)) {
+        return ERR_MALFORMED;
+    }
+    *out_record = record;
+    return OK;
+}

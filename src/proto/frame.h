@@ -44,7 +44,9 @@ enum frame_type {
     FRAME_HELLO_BULK = 14,   /* as HELLO, first on a connection for bulk */
     FRAME_REPAIR = 15,       /* between any two members: struct frame_repair */
     FRAME_STATE_MARK = 16,   /* member to member: its state at an index, struct frame_mark */
-    FRAME_TYPE_LAST = FRAME_STATE_MARK,
+    FRAME_RECORD_ASK = 17,   /* member to member: a record, please; u64 number, then the key */
+    FRAME_RECORD = 18,       /* its answer: struct frame_record */
+    FRAME_TYPE_LAST = FRAME_RECORD,
 };
 
 enum frame_refusal {
@@ -127,6 +129,20 @@ struct frame_mark {
     uint64_t clock_ms;
 };
 
+/* The values stand on the wire. */
+enum frame_record_state {
+    FRAME_RECORD_NONE = 0,    /* there is no such key */
+    FRAME_RECORD_WHOLE = 1,   /* it follows */
+    FRAME_RECORD_REFUSED = 2, /* it is damaged here, too, or this member is not to be believed */
+};
+
+struct frame_record {
+    uint64_t number; /* the question's */
+    enum frame_record_state state;
+    uint64_t applied;   /* the index that the sender had applied */
+    struct slice bytes; /* the record, as in src/store/README.md; empty unless it is WHOLE */
+};
+
 /* What the payload of a FRAME_SNAPSHOT has besides its chunk, at most. */
 #define FRAME_SNAPSHOT_OVERHEAD_MAX (2u << 10)
 
@@ -181,6 +197,11 @@ MUST_USE err frame_snapshot_decode(struct slice bytes, struct frame_snapshot *ou
 void frame_snapshot_ack_encode(const struct frame_snapshot_ack *ack, struct writer *out);
 /* ERR_MALFORMED. */
 MUST_USE err frame_snapshot_ack_decode(struct slice bytes, struct frame_snapshot_ack *out_ack);
+
+/* Appends the payload of a FRAME_RECORD. */
+void frame_record_encode(const struct frame_record *record, struct writer *out);
+/* `bytes` borrows and is not looked at. ERR_MALFORMED. */
+MUST_USE err frame_record_decode(struct slice bytes, struct frame_record *out_record);
 
 /* Appends the payload of a FRAME_STATE_MARK. */
 void frame_mark_encode(const struct frame_mark *mark, struct writer *out);

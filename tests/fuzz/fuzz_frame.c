@@ -47,12 +47,17 @@ static void try_admin(const struct frame_header *header, struct slice payload)
     writer_deinit(&out);
 }
 
-static void try_mark(const struct frame_header *header, struct slice payload)
+static void try_states(const struct frame_header *header, struct slice payload)
 {
     struct frame_mark mark;
+    struct frame_record record;
     struct writer out = {0};
     if (header->type == FRAME_STATE_MARK && frame_mark_decode(payload, &mark) == OK) {
         frame_mark_encode(&mark, &out);
+        ASSERT(slice_equal(writer_slice(&out), payload));
+    }
+    if (header->type == FRAME_RECORD && frame_record_decode(payload, &record) == OK) {
+        frame_record_encode(&record, &out);
         ASSERT(slice_equal(writer_slice(&out), payload));
     }
     writer_deinit(&out);
@@ -81,7 +86,7 @@ static err on_frame(void *ctx, const struct frame_header *header, struct slice p
     try_handshake(header, payload);
     try_snapshot(header, payload);
     try_admin(header, payload);
-    try_mark(header, payload);
+    try_states(header, payload);
     struct buf *frame = frame_build(header, payload);
     writer_bytes(frames, buf_slice(frame));
     buf_unref(frame);

@@ -416,6 +416,30 @@ static void a_mark_of_a_state_comes_back_as_it_was_encoded(void **state)
     writer_deinit(&out);
 }
 
+static void a_record_comes_back_as_it_was_encoded(void **state)
+{
+    (void)state;
+    struct frame_record record = {7, FRAME_RECORD_WHOLE, 12, SLICE_LITERAL("bytes")};
+    struct writer out = {0};
+    frame_record_encode(&record, &out);
+    struct frame_record decoded;
+    assert_int_equal(frame_record_decode(writer_slice(&out), &decoded), OK);
+    assert_int_equal(decoded.number, 7);
+    assert_int_equal(decoded.state, FRAME_RECORD_WHOLE);
+    assert_int_equal(decoded.applied, 12);
+    assert_true(slice_equal(decoded.bytes, SLICE_LITERAL("bytes")));
+    out.size = 17; /* whole, and nothing follows */
+    assert_int_equal(frame_record_decode(writer_slice(&out), &decoded), ERR_MALFORMED);
+    out.data[8] = FRAME_RECORD_NONE;
+    assert_int_equal(frame_record_decode(writer_slice(&out), &decoded), OK);
+    assert_int_equal(decoded.bytes.size, 0);
+    out.data[8] = 3;
+    assert_int_equal(frame_record_decode(writer_slice(&out), &decoded), ERR_MALFORMED);
+    out.size = 16;
+    assert_int_equal(frame_record_decode(writer_slice(&out), &decoded), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +458,7 @@ int main(void)
         cmocka_unit_test(the_answer_to_a_chunk_comes_back_as_it_was_encoded),
         cmocka_unit_test(a_repair_frame_comes_back_as_it_was),
         cmocka_unit_test(a_mark_of_a_state_comes_back_as_it_was_encoded),
+        cmocka_unit_test(a_record_comes_back_as_it_was_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

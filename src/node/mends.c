@@ -1,0 +1,331 @@
+#include "node/mends.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "node/node_int.h"
+#include "proto/text.h"
+#include "store/mend.h"
+
+static struct node_read *of_link(struct list *link)
+{
+    return CONTAINER_OF(link, struct node_read, link);
+}
+
+static struct slice key_of(const struct mend *mend)
+{
+    return (struct slice){mend->key, mend->key_size};
+}
+
+void mends_init(struct mends *mends, uint64_t first_number)
+{
+    *mends = (struct mends){.next_number = first_number};
+    list_init(&mends->reads);
+    list_init(&mends->deadlines);
+}
+
+static void answer(struct node_read *read, err e, struct store_record *record)
+{
+    list_remove(&read->link);
+    list_remove(&read->deadline.link);
+    read->done(read, e, record);
+}
+
+void mends_close(struct mends *mends, err e)
+{
+    while (!list_is_empty(&mends->reads)) {
+        answer(of_link(mends->reads.next), e, NULL);
+    }
+    for (uint32_t i = 0; i < MENDS_MAX; i++) {
+        mends->items[i].key_size = 0;
+    }
+    mends->count = 0;
+    mends->asked_count = 0;
+}
+
+/* ---- what is under way ---- */
+
+static struct mend *find(struct mends *mends, struct slice key)
+{
+    for (uint32_t i = 0; mends->count > 0 && i < MENDS_MAX; i++) {
+        if (mends->items[i].key_size > 0 && slice_equal(key_of(&mends->items[i]), key)) {
+            return &mends->items[i];
+        }
+    }
+    return NULL;
+}
+
+static struct mend *add(struct mends *mends, struct slice key, uint64_t revision)
+{
+    if (mends->count == MENDS_MAX) {
+        return NULL;
+    }
+    struct mend *mend = mends->items;
+    while (mend->key_size > 0) {
+        mend++;
+    }
+    *mend = (struct mend){.key_size = (uint16_t)key.size, .revision = revision};
+    memcpy(mend->key, key.data, key.size);
+    mends->count++;
+    return mend;
+}
+
+static void close_question(struct mends *mends, struct mend *mend)
+{
+    if (mend->number != 0) {
+        ASSERT(mends->asked_count > 0);
+        mend->number = 0;
+        mends->asked_count--;
+    }
+}
+
+static void log_record(const struct replica *replica, enum log_level level, const char *what,
+                       const struct mend *mend, node_id member)
+{
+    struct writer key = {0};
+    text_escape(key_of(mend), &key);
+    writer_u8(&key, '\0');
+    log_write(replica->node->log, level, what, what,
+              (const struct log_field[]){
+                  LOG_U64("region", replica->region), LOG_TEXT("key", (const char *)key.data),
+                  LOG_U64("mod_revision", mend->revision), LOG_U64("member", member)},
+              4);
+    writer_deinit(&key);
+}
+
+/* Answers the reads of the mended key, and forgets it. */
+static void finish(struct replica *replica, struct mend *mend)
+{
+    struct mends *mends = &replica->mends;
+    struct list ready;
+    list_init(&ready);
+    LIST_FOREACH (link, &mends->reads) {
+        struct node_read *read = of_link(link);
+        if (slice_equal(read->key, key_of(mend))) {
+            list_remove(&read->link);
+            list_push_back(&ready, &read->link);
+        }
+    }
+    close_question(mends, mend);
+    mend->key_size = 0;
+    mends->count--;
+    while (!list_is_empty(&ready)) {
+        struct node_read *read = of_link(ready.next);
+        struct store_record record;
+        err e = store_get(replica->node->store, read->key, &record);
+        answer(read, e, e == OK ? &record : NULL);
+    }
+}
+
+/* ---- asking ---- */
+
+static bool has_others(const struct replica *replica)
+{
+    return replica->node->net != NULL && replica->membership.member_count > 1;
+}
+
+/* The reachable member after `last`, in a circle; 0: none is. */
+static node_id next_member(const struct replica *replica, node_id last)
+{
+    const struct node *node = replica->node;
+    node_id lowest = 0;
+    node_id next = 0;
+    for (uint32_t i = 0; i < replica->membership.member_count; i++) {
+        node_id id = replica->membership.members[i].id;
+        if (id == node->identity.node || !net_is_up(node->net, id)) {
+            continue;
+        }
+        lowest = lowest == 0 || id < lowest ? id : lowest;
+        if (id > last && (next == 0 || id < next)) {
+            next = id;
+        }
+    }
+    return next != 0 ? next : lowest;
+}
+
+static void ask(struct replica *replica, struct mend *mend, uint64_t now_ms)
+{
+    struct mends *mends = &replica->mends;
+    struct node *node = replica->node;
+    node_id member = next_member(replica, mend->asked);
+    if (member == 0) {
+        return;
+    }
+    mends->next_number += mends->next_number == 0 ? 1 : 0;
+    writer_reset(&node->scratch);
+    writer_u64(&node->scratch, mends->next_number);
+    writer_bytes(&node->scratch, key_of(mend));
+    mend->asked = member;
+    if (net_send(node->net, member, FRAME_RECORD_ASK, replica->region,
+                 writer_slice(&node->scratch)) == OK) {
+        mend->number = mends->next_number++;
+        mend->asked_ms = now_ms;
+        mends->asked_count++;
+    }
+}
+
+/* Those that have no open question, as far as there is room (M2). `is_first`: only those that
+ * nobody was asked yet. */
+static void ask_waiting(struct replica *replica, uint64_t now_ms, bool is_first)
+{
+    struct mends *mends = &replica->mends;
+    if (!has_others(replica) || !divergence_is_trusted(replica)) {
+        return;
+    }
+    for (uint32_t i = 0; i < MENDS_MAX && mends->asked_count < MENDS_ASKED_MAX; i++) {
+        struct mend *mend = &mends->items[mends->turn];
+        mends->turn = (mends->turn + 1) % MENDS_MAX;
+        if (mend->key_size > 0 && mend->number == 0 && (!is_first || mend->asked == 0)) {
+            ask(replica, mend, now_ms);
+        }
+    }
+}
+
+/* The record that is to be mended; NULL: there is no room. */
+static struct mend *begin(struct replica *replica, struct slice key, uint64_t revision)
+{
+    struct mends *mends = &replica->mends;
+    struct mend *mend = find(mends, key);
+    if (mend != NULL) {
+        return mend;
+    }
+    mend = add(mends, key, revision);
+    if (mend != NULL) {
+        log_record(replica, LOG_LEVEL_WARN,
+                   "a record is damaged: it will be mended from another member", mend, 0);
+        ask_waiting(replica, env_now_ms(replica->node->env), true);
+    }
+    return mend;
+}
+
+bool mends_found(struct replica *replica, struct slice key, uint64_t revision)
+{
+    if (!divergence_is_trusted(replica)) {
+        return true; /* it is wrong anyway */
+    }
+    if (!has_others(replica)) {
+        struct mend mend = {.key_size = (uint16_t)key.size, .revision = revision};
+        memcpy(mend.key, key.data, key.size);
+        log_record(replica, LOG_LEVEL_ERROR,
+                   "a record is damaged and there is no other member that has it: write it again, "
+                   "or restore a backup",
+                   &mend, 0);
+        return true;
+    }
+    return begin(replica, key, revision) != NULL;
+}
+
+bool mends_wait(struct replica *replica, struct node_read *read)
+{
+    struct mends *mends = &replica->mends;
+    if (!has_others(replica)) {
+        return false;
+    }
+    uint64_t now_ms = env_now_ms(replica->node->env);
+    uint64_t until_ms = now_ms + MENDS_WAIT_MS;
+    bool is_short = read->deadline_ms != 0 && read->deadline_ms < until_ms;
+    read->deadline.at_ms = is_short ? read->deadline_ms : until_ms;
+    list_init(&read->link);
+    list_push_back(&mends->reads, &read->link);
+    deadline_add(&mends->deadlines, &read->deadline);
+    if (begin(replica, read->key, 0) == NULL) {
+        answer(read, ERR_MENDING, NULL);
+    }
+    return true;
+}
+
+void mends_tick(struct replica *replica, uint64_t now_ms)
+{
+    struct mends *mends = &replica->mends;
+    for (struct deadline *due = deadline_due(&mends->deadlines, now_ms); due != NULL;
+         due = deadline_due(&mends->deadlines, now_ms)) {
+        answer(CONTAINER_OF(due, struct node_read, deadline), ERR_MENDING, NULL);
+    }
+    for (uint32_t i = 0; mends->count > 0 && i < MENDS_MAX; i++) {
+        struct mend *mend = &mends->items[i];
+        if (mend->key_size > 0 && mend->number != 0 && now_ms >= mend->asked_ms + MENDS_ANSWER_MS) {
+            close_question(mends, mend);
+        }
+    }
+    if (mends->count > 0) {
+        ask_waiting(replica, now_ms, false);
+    }
+}
+
+/* ---- answering ---- */
+
+void mends_asked(struct replica *replica, node_id from, struct slice payload)
+{
+    struct node *node = replica->node;
+    const struct store_region *state = store_region(node->store, replica->region);
+    struct reader reader = reader_of(payload);
+    struct frame_record told = {.number = reader_u64(&reader), .state = FRAME_RECORD_REFUSED};
+    struct slice key = reader_bytes(&reader, reader.size);
+    if (!reader_ok(&reader) || key.size == 0 || key.size > KEY_SIZE_MAX || state == NULL) {
+        return;
+    }
+    struct writer bytes = {0};
+    if (divergence_is_trusted(replica)) { /* M4 */
+        err e = store_mend_read(node->store, key, &bytes);
+        told.applied = state->applied.index;
+        if (e == OK) {
+            told.state = FRAME_RECORD_WHOLE;
+        } else if (e == ERR_NOT_FOUND) {
+            told.state = FRAME_RECORD_NONE;
+        } else {
+            (void)mends_found(replica, key, 0);
+        }
+    }
+    told.bytes = writer_slice(&bytes);
+    writer_reset(&node->scratch);
+    frame_record_encode(&told, &node->scratch);
+    (void)!net_send(node->net, from, FRAME_RECORD, replica->region, writer_slice(&node->scratch));
+    writer_deinit(&bytes);
+}
+
+/* M3. */
+static void note_conflict(struct replica *replica, struct mend *mend, node_id from)
+{
+    if (mend->conflict_with != from) {
+        mend->conflict_with = from;
+        mend->conflicts++;
+    }
+    log_record(replica, LOG_LEVEL_WARN,
+               "another member's record does not fit what is left of the damaged one", mend, from);
+    uint32_t others = replica->membership.member_count - 1;
+    if (mend->conflicts >= (others < MENDS_CONFLICTS_MAX ? others : MENDS_CONFLICTS_MAX)) {
+        divergence_condemn(replica, "other members agree that one of its records is another one");
+    }
+}
+
+void mends_answered(struct replica *replica, node_id from, struct slice payload)
+{
+    struct mends *mends = &replica->mends;
+    struct frame_record told;
+    if (frame_record_decode(payload, &told) != OK) {
+        LOG_WARN(replica->node->log, "malformed record", LOG_U64("from", from));
+        return;
+    }
+    struct mend *mend = mends->items;
+    while (mend < mends->items + MENDS_MAX &&
+           (mend->key_size == 0 || mend->number == 0 || mend->number != told.number ||
+            mend->asked != from)) {
+        mend++;
+    }
+    if (mend == mends->items + MENDS_MAX || !divergence_is_trusted(replica)) {
+        return; /* of a question that is closed */
+    }
+    close_question(mends, mend);
+    err e = ERR_UNAVAILABLE;
+    if (told.state != FRAME_RECORD_REFUSED) {
+        e = store_mend_write(replica->node->store, replica->region, key_of(mend), told.applied,
+                             told.bytes);
+    }
+    if (e == OK) {
+        log_record(replica, LOG_LEVEL_WARN, "a damaged record is whole again", mend, from);
+        finish(replica, mend);
+    } else if (e == ERR_CONFLICT) {
+        note_conflict(replica, mend, from);
+    }
+    ask_waiting(replica, env_now_ms(replica->node->env), true);
+}
