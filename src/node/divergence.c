@@ -287,9 +287,9 @@ static void tell_all(const struct replica *replica, const struct frame_mark *mar
     }
 }
 
-/* Adds this node's mark, if it has one there, tells it if it was asked for, and judges. (One that is
- * known to be wrong is not told: where others are down, it would only put the right one in doubt.)
- */
+/* Adds this node's mark, if it has one there, tells it if it was asked for, and judges. (One that
+ * is known to be wrong is not told: where others are down, it would only put the right one in
+ * doubt.) */
 static void take_part(struct replica *replica, struct divergence_round *round)
 {
     const struct frame_mark *own = own_mark(&replica->divergence, round->index);
