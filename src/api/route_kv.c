@@ -153,7 +153,8 @@ static const char *explain_read(err e)
                "members may have it whole";
     case ERR_MENDING:
         return "the stored record of this key is damaged here and is being fetched from another "
-               "member; try again a little later, or ask another one";
+               "member, or was not found before all of the store was verified; try again a little "
+               "later, or ask another member";
     case ERR_NO_LEADER:
     case ERR_NOT_LEADER:
     case ERR_PROPOSAL_DROPPED:

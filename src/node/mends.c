@@ -215,28 +215,76 @@ bool mends_found(struct replica *replica, struct slice key, uint64_t revision)
     return begin(replica, key, revision) != NULL;
 }
 
-bool mends_wait(struct replica *replica, struct node_read *read)
+static void add_read(struct replica *replica, struct node_read *read)
 {
     struct mends *mends = &replica->mends;
-    if (!has_others(replica)) {
-        return false;
-    }
-    uint64_t now_ms = env_now_ms(replica->node->env);
-    uint64_t until_ms = now_ms + MENDS_WAIT_MS;
+    uint64_t until_ms = env_now_ms(replica->node->env) + MENDS_WAIT_MS;
     bool is_short = read->deadline_ms != 0 && read->deadline_ms < until_ms;
     read->deadline.at_ms = is_short ? read->deadline_ms : until_ms;
     list_init(&read->link);
     list_push_back(&mends->reads, &read->link);
     deadline_add(&mends->deadlines, &read->deadline);
+}
+
+bool mends_wait(struct replica *replica, struct node_read *read)
+{
+    if (!has_others(replica)) {
+        return false;
+    }
+    add_read(replica, read);
     if (begin(replica, read->key, 0) == NULL) {
         answer(read, ERR_MENDING, NULL);
     }
     return true;
 }
 
+/* M4. */
+static bool is_in_doubt(const struct replica *replica, struct slice key)
+{
+    const struct store *store = replica->node->store;
+    return !store_is_absence_proven(store, key) &&
+           (has_others(replica) || store_stats(store)->scrub_passes == 0);
+}
+
+bool mends_doubt(struct replica *replica, struct node_read *read)
+{
+    if (!is_in_doubt(replica, read->key)) {
+        return false;
+    }
+    add_read(replica, read);
+    replica->mends.has_doubts = true;
+    return true;
+}
+
+/* Reads that wait though nothing of theirs is being mended: once they need not. */
+static void clear_doubts(struct replica *replica)
+{
+    struct mends *mends = &replica->mends;
+    if (!mends->has_doubts || is_in_doubt(replica, SLICE_LITERAL("?"))) {
+        return;
+    }
+    mends->has_doubts = false;
+    struct list ready;
+    list_init(&ready);
+    LIST_FOREACH (link, &mends->reads) {
+        struct node_read *read = of_link(link);
+        if (find(mends, read->key) == NULL) {
+            list_remove(&read->link);
+            list_push_back(&ready, &read->link);
+        }
+    }
+    while (!list_is_empty(&ready)) {
+        struct node_read *read = of_link(ready.next);
+        list_remove(&read->link);
+        list_remove(&read->deadline.link);
+        reads_answer(read, replica->node->store);
+    }
+}
+
 void mends_tick(struct replica *replica, uint64_t now_ms)
 {
     struct mends *mends = &replica->mends;
+    clear_doubts(replica);
     for (struct deadline *due = deadline_due(&mends->deadlines, now_ms); due != NULL;
          due = deadline_due(&mends->deadlines, now_ms)) {
         answer(CONTAINER_OF(due, struct node_read, deadline), ERR_MENDING, NULL);
@@ -265,7 +313,7 @@ void mends_asked(struct replica *replica, node_id from, struct slice payload)
         return;
     }
     struct writer bytes = {0};
-    if (divergence_is_trusted(replica)) { /* M4 */
+    if (divergence_is_trusted(replica)) { /* M5 */
         err e = store_mend_read(node->store, key, &bytes);
         told.applied = state->applied.index;
         if (e == OK) {

@@ -13,7 +13,9 @@
  *     records are under way. The scrub waits when there is no room.
  * M3  A member that has been told by MENDS_CONFLICTS_MAX others (or by the only one) that a record
  *     must be another one, or none, is wrong about more than a record: divergence_condemn.
- * M4  One whose state is not trusted neither gives nor takes (divergence.h).
+ * M4  A read that finds nothing waits, too, until the store is proven (store/scrub.h, B4): damage
+ *     may have hidden its record. On a node alone only until the first pass is over.
+ * M5  One whose state is not trusted neither gives nor takes (divergence.h).
  */
 #ifndef NODE_MENDS_H
 #define NODE_MENDS_H
@@ -44,6 +46,7 @@ struct mends {
     struct mend items[MENDS_MAX];
     uint32_t count;
     uint32_t asked_count;
+    bool has_doubts;       /* reads wait because of one (M4) */
     uint32_t turn;         /* whose turn it is to ask: none waits for another one's luck */
     struct list reads;     /* struct node_read: those that wait */
     struct list deadlines; /* theirs */
@@ -59,6 +62,8 @@ void mends_close(struct mends *mends, err e);
 bool mends_found(struct replica *replica, struct slice key, uint64_t revision);
 /* `read`, in no list, has met its record damaged. False: nobody can mend it, answer ERR_CORRUPT. */
 bool mends_wait(struct replica *replica, struct node_read *read);
+/* `read`, in no list, has found no record. False: there is none. */
+bool mends_doubt(struct replica *replica, struct node_read *read);
 /* FRAME_RECORD_ASK: answers it. */
 void mends_asked(struct replica *replica, node_id from, struct slice payload);
 /* FRAME_RECORD. */

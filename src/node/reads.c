@@ -134,6 +134,9 @@ void reads_answer(struct node_read *read, struct store *store)
     if (e == ERR_CORRUPT && read->replica != NULL && mends_wait(read->replica, read)) {
         return;
     }
+    if (e == ERR_NOT_FOUND && read->replica != NULL && mends_doubt(read->replica, read)) {
+        return;
+    }
     read->done(read, e, e == OK ? &record : NULL);
 }
 

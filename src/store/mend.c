@@ -44,6 +44,7 @@ static void put(struct store *store, struct slice key, struct store_record recor
     buf_unref(record.owner);
     store_count_tail(store);
     store->stats.mended_records++;
+    store->is_wanted = true; /* until it is durable, the scrub meets the damaged one again */
     if (!store->is_dirty) {
         store->is_dirty = true;
         store->dirty_since_ms = env_now_ms(store->options.env);

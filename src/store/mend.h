@@ -2,7 +2,7 @@
  * A damaged record gets the place of another member's whole one.
  *
  * D1  Nothing that counts changes: revision, counters and state hash have always been those of the
- *     whole record. It goes into the tail, and from there into the next checkpoint.
+ *     whole record. It goes into the tail, and from there into a checkpoint, soon.
  * D2  It is taken only if it must be what was here. Its giver had applied at least what the
  *     checkpoint here has: any change after that would stand in the tail here, and then the damage
  *     is nobody's concern. And its revision is not above this store's: so nothing that the giver

@@ -29,7 +29,13 @@ static void note_finding(struct store_scrub *scrub, struct slice key, struct sli
     struct store_record record;
     memcpy(finding->key, key.data, key.size);
     finding->key_size = (uint16_t)key.size;
-    finding->revision = store_record_decode(bytes, key, &record) == OK ? record.mod_revision : 0;
+    if (store_record_decode(bytes, key, &record) == OK) {
+        finding->revision = record.mod_revision;
+        store_snapshot_sum_head(&scrub->sums, key, &record);
+    } else {
+        finding->revision = 0;
+        scrub->is_sum_useless = true;
+    }
     scrub->finding_count++;
 }
 
@@ -100,6 +106,7 @@ static bool tell_findings(struct store *store)
             !store->options.damaged(store->options.ctx, key, finding->revision)) {
             set_place(scrub, key, false);
             scrub->is_end = false;
+            scrub->is_sum_useless = true;
             return false;
         }
         store->stats.scrub_damaged++;
@@ -124,9 +131,17 @@ static void finish_pass(struct store *store, bool is_comparable)
     uint64_t now_ms = env_now_ms(store->options.env);
     uint64_t next_ms = scrub->begun_ms + SCRUB_PERIOD_MS;
     ASSERT(store->region_count <= 1); /* all records are its */
-    if (is_comparable &&
-        store_checkpoint_each_region(store->checkpoint, compare_region, scrub) != OK) {
-        distrust(store, "its records are not those that its state counts");
+    if (is_comparable) {
+        err e = store_checkpoint_each_region(store->checkpoint, compare_region, scrub);
+        scrub->is_proven = scrub->is_proven || e == OK;
+        if (e != OK) {
+            distrust(store, "its records are not those that its state counts");
+        }
+    }
+    if (!scrub->is_proven) {
+        bool is_moved = scrub->generation != store->generation;
+        next_ms = now_ms + (is_moved ? 0 : SCRUB_RETRY_MS);
+        scrub->due_ms = next_ms;
     }
     store->stats.scrub_passes++;
     store->stats.scrub_pass_ms = now_ms - scrub->begun_ms;
@@ -143,6 +158,10 @@ static void pace(struct store *store)
 {
     struct store_scrub *scrub = &store->scrub;
     uint64_t now_ms = env_now_ms(store->options.env);
+    if (!scrub->is_proven) {
+        scrub->due_ms = now_ms;
+        return;
+    }
     uint64_t from_ms = scrub->due_ms + 1000 > now_ms ? scrub->due_ms : now_ms;
     scrub->due_ms = from_ms + scrub->bytes * 1000 / store->options.scrub_rate;
 }
@@ -160,11 +179,10 @@ void store_scrub_done(struct env_job *job)
     store->stats.scrub_pass_records += scrub->records;
     store->stats.scrub_bytes += scrub->bytes;
     bool has_fault = scrub->error != OK || scrub->fault != NULL;
-    bool is_comparable = !has_fault && !scrub->has_damage && scrub->finding_count == 0 &&
-                         scrub->generation == store->generation;
-    scrub->has_damage = scrub->has_damage || scrub->finding_count > 0;
     pace(store);
     bool has_room = tell_findings(store);
+    bool is_comparable =
+        !has_fault && !scrub->is_sum_useless && scrub->generation == store->generation;
     if (has_fault) {
         distrust(store, scrub->fault != NULL ? scrub->fault : "a page cannot be read");
     }
@@ -174,6 +192,14 @@ void store_scrub_done(struct env_job *job)
     if (env_now_ms(store->options.env) >= scrub->due_ms) {
         env_turn_wake(store->options.env);
     }
+}
+
+bool store_is_absence_proven(const struct store *store, struct slice key)
+{
+    const struct store_tail *frozen = store->frozen;
+    return store->scrub.is_proven || store->options.scrub_rate == 0 ||
+           store_tail_get(store->active, key) != NULL ||
+           (frozen != NULL && store_tail_get(frozen, key) != NULL);
 }
 
 void store_scrub_turn(struct store *store)
@@ -187,7 +213,7 @@ void store_scrub_turn(struct store *store)
     if (scrub->from_size == 0) {
         scrub->begun_ms = now_ms;
         scrub->generation = store->generation;
-        scrub->has_damage = false;
+        scrub->is_sum_useless = false;
     }
     scrub->is_end = false;
     scrub->fault = NULL;

@@ -9,7 +9,11 @@
  * B2  At most scrub_rate bytes a second, and one pass every SCRUB_PERIOD_MS.
  * B3  Every record: its checksums, its order, and whether a look-up of its key leads to it. A pass
  *     that saw one state from its beginning to its end also compares number, sizes and hash of all
- *     records with what the regions' states say. (Any checkpoint in between makes that impossible.)
+ *     records with what the regions' states say. (Any checkpoint in between makes that impossible,
+ *     and so does a record whose head is damaged: one whose value is counts by its head.)
+ * B4  Until the first such comparison the store is not proven: it goes without the rate, and again
+ *     without the pause. What was damaged while the node was down is found at its start, before
+ *     anybody is told that a key is not there.
  */
 #ifndef STORE_SCRUB_H
 #define STORE_SCRUB_H
@@ -19,6 +23,7 @@
 #include "store/snapshot_format.h"
 
 #define SCRUB_PERIOD_MS 60000u
+#define SCRUB_RETRY_MS 1000u /* after a pass with damage, until it is proven */
 #define SCRUB_PIECE_SIZE (256u << 10)
 #define SCRUB_FINDINGS_MAX 16u /* in one piece, which ends with the last one */
 
@@ -35,7 +40,7 @@ struct store_scrub {
     uint64_t due_ms;     /* when the next piece is */
     uint64_t begun_ms;   /* this pass */
     uint64_t generation; /* of the store, when the pass began */
-    bool has_damage;     /* found in this pass: its sums say nothing */
+    bool is_proven;      /* B4 */
     /* The job's while it runs, the loop's otherwise: */
     struct env_job job;
     uint8_t from[KEY_SIZE_MAX]; /* the next piece's first key is behind it, or it itself */
@@ -46,6 +51,7 @@ struct store_scrub {
     const char *fault; /* of the file as a whole; NULL: none */
     uint64_t records;  /* of the piece */
     uint64_t bytes;
+    bool is_sum_useless; /* of the pass: something could not be counted, or was counted twice */
     uint32_t finding_count;
     struct store_scrub_finding findings[SCRUB_FINDINGS_MAX];
     struct store_snapshot_sums sums; /* of the pass */

@@ -45,11 +45,17 @@ err store_snapshot_sum(struct store_snapshot_sums *sums, struct slice key, struc
     if (record.value.size > VALUE_SIZE_CEILING) {
         return ERR_CORRUPT;
     }
+    store_snapshot_sum_head(sums, key, &record);
+    return OK;
+}
+
+void store_snapshot_sum_head(struct store_snapshot_sums *sums, struct slice key,
+                             const struct store_record *record)
+{
     sums->keys++;
     sums->key_bytes += key.size;
-    sums->value_bytes += record.value.size;
-    sums->state_hash = hash128_add(sums->state_hash, store_record_hash(&record, key));
-    return OK;
+    sums->value_bytes += record->value.size;
+    sums->state_hash = hash128_add(sums->state_hash, store_record_hash(record, key));
 }
 
 bool store_snapshot_sums_agree(const struct store_snapshot_sums *sums,

@@ -35,6 +35,9 @@ struct store_snapshot_sums {
 /* Adds a record, all of whose checksums are right. ERR_CORRUPT: they are not. */
 MUST_USE err store_snapshot_sum(struct store_snapshot_sums *sums, struct slice key,
                                 struct slice bytes);
+/* Adds a record by its head alone, which is right. */
+void store_snapshot_sum_head(struct store_snapshot_sums *sums, struct slice key,
+                             const struct store_record *record);
 bool store_snapshot_sums_agree(const struct store_snapshot_sums *sums,
                                const struct store_region *region);
 

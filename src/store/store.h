@@ -115,6 +115,13 @@ struct store_record {
 MUST_USE err store_get(struct store *store, struct slice key, struct store_record *out_record);
 
 /*
+ * Whether ERR_NOT_FOUND of this key can be believed: LMDB may have lost a key to damage without
+ * noticing. It can once the scrub has seen every record that the state counts (scrub.h, B4), or if
+ * the scrub is off.
+ */
+bool store_is_absence_proven(const struct store *store, struct slice key);
+
+/*
  * Freezes and checkpoints if size or age ask for it and none is under way; tries one that failed
  * again; frees a part of a tail that was checkpointed. Once a turn, and after every few MiB of
  * entries while the log is replayed; cheap.

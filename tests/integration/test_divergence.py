@@ -8,6 +8,7 @@ others (or the scrub's sums) can tell.
 
 import os
 import re
+import shutil
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,11 @@ class File:
         self.file = open(self.path, "r+b")
         self.data = bytearray(self.file.read(self.path.stat().st_blocks * 512 + (1 << 20)))
         return self
+
+    def used(self):
+        """Bytes from the beginning that are not a hole."""
+        with open(self.path, "rb") as file:
+            return os.lseek(file.fileno(), 0, os.SEEK_HOLE)
 
     def write(self, offset, data):
         self.data[offset:offset + len(data)] = data
@@ -90,12 +96,11 @@ class File:
 
 
 class Divergence(harness.TestCase):
-    def fill(self, **flags):
+    def fill(self, sizes=(40, 200, 1000, 3000, 20_000), prefix=b"value-", **flags):
         """Three nodes with the same values, all of them in every checkpoint."""
         self.nodes = self.cluster(3, checkpoint_interval="100ms", **flags)
         random = harness.rng("values")
-        sizes = (40, 200, 1000, 3000, 20_000)
-        self.values = {b"value-%d" % number: random.randbytes(sizes[number % len(sizes)])
+        self.values = {prefix + b"%d" % number: random.randbytes(sizes[number % len(sizes)])
                        for number in range(KEYS)}
         with self.nodes[0].connect() as connection:
             for key, value in self.values.items():
@@ -199,18 +204,63 @@ class Divergence(harness.TestCase):
         hashes = {node.stats()["state_hash"] for node in self.nodes}
         self.assertEqual(len(hashes), 1)
 
+    # ---- any bit of the file ----
+
+    def try_flip(self, node, offset, mask):
+        """A start with a flipped bit: what is answered is right, or says that it cannot be."""
+        shutil.copyfile(self.template, node.data / "store" / "data.mdb")
+        with File(node) as file:
+            file.write(offset, bytes([file.data[offset] ^ mask]))
+        node.start()
+        outcome = "served"
+        try:
+            harness.wait_until(lambda: node.process.poll() is not None or self.listens(node), 30,
+                               "it has started, or refuses to")
+            for key, answer in node.read_many(list(self.values)):
+                if answer.status == 503:
+                    outcome = answer.json()["type"]
+                else:
+                    self.assertEqual(answer.status, 200, f"{key} at {offset}: {answer}")
+                    self.assertEqual(answer.body, self.values[key], f"{key} at {offset}")
+        except (OSError, harness.Closed):
+            outcome = "ended"
+        if node.process.poll() is not None:
+            node.kill_done()
+            return "ended"
+        node.kill()
+        return outcome
+
+    def listens(self, node):
+        try:
+            return node.get("/livez", seconds=5).status == 200
+        except (OSError, harness.Closed):
+            return False
+
+    def test_a_flipped_bit_anywhere_makes_no_answer_wrong(self):
+        """Keys, heads, LMDB's own pages: many short records, so that they are most of the file."""
+        self.fill(sizes=(0, 10, 30), prefix=b"a/key/that/is/longer/than/its/value/")
+        victim = self.followers[0]
+        victim.stop()
+        self.template = self.nodes.directory / "template.mdb"
+        shutil.copyfile(victim.data / "store" / "data.mdb", self.template)
+        size = File(victim).used()
+        random = harness.rng("anywhere")
+        outcomes = {}
+        for _ in range(harness.pick(25, 2000)):
+            outcome = self.try_flip(victim, random.randrange(size), 1 << random.randrange(8))
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        harness.say(f"{outcomes}")
+        self.assertIn("served", outcomes)
+        shutil.copyfile(self.template, victim.data / "store" / "data.mdb")
+        victim.start().wait_ready()
+        self.check_all(victim, "?consistency=stale")
+
     # ---- what only a comparison tells ----
 
     def start_listening(self, node):
         """As wait_ready, for one that will not be ready."""
-        def answers():
-            node.check()
-            try:
-                return node.get("/livez", seconds=5).status == 200
-            except (OSError, harness.Closed):
-                return False
         node.start()
-        harness.wait_until(answers, harness.START_SECONDS, f"node {node.id} listens")
+        harness.wait_until(lambda: self.listens(node), harness.START_SECONDS, f"node {node.id} listens")
 
     def check_stopped(self, node):
         for method, body in (("GET", None), ("PUT", b"x")):

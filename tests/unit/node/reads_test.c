@@ -27,6 +27,11 @@ bool mends_wait(struct replica *replica, struct node_read *read)
     return false;
 }
 
+bool mends_doubt(struct replica *replica, struct node_read *read)
+{
+    return mends_wait(replica, read);
+}
+
 struct probe {
     struct node_read read;
     err e;

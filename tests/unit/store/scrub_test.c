@@ -153,6 +153,51 @@ static void a_record_that_should_not_be_there_is_found_by_the_sums(void **state)
     world_remove(&told.world);
 }
 
+/* B4 */
+static void what_is_not_found_is_believed_once_every_record_was_counted(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, 1); /* a byte a second: the first pass does not keep to that */
+    struct store *store = told.world.store;
+    assert_false(store_is_absence_proven(store, SLICE_LITERAL("nothing")));
+    put_number(&told.world, 5);
+    world_delete(&told.world, SLICE_LITERAL("key-00000006"));
+    assert_true(
+        store_is_absence_proven(store, SLICE_LITERAL("key-00000006"))); /* the tail's word */
+    assert_false(store_is_absence_proven(store, SLICE_LITERAL("key-00000007")));
+    /* A damaged head counts for nothing: the pass proves nothing. */
+    char text[KEY_TEXT_SIZE];
+    struct slice bytes;
+    uint8_t copy[256];
+    assert_int_equal(store_checkpoint_get(store->checkpoint, key_of(text, 9), &bytes), OK);
+    memcpy(copy, bytes.data, bytes.size);
+    assert_true(spoil(&told.world, (struct slice){copy, bytes.size}, 24, 1) > 0);
+    pass(&told);
+    assert_int_equal(told.damaged, 1);
+    assert_int_equal(told.revision, 0);
+    assert_false(store_is_absence_proven(store, SLICE_LITERAL("nothing")));
+    copy[24] ^= 1;
+    assert_true(spoil(&told.world, (struct slice){copy, bytes.size}, 24, 1) > 0);
+    /* A damaged value counts by its head. */
+    assert_true(spoil(&told.world, SLICE_LITERAL("number 001234, whole"), 2, 4) > 0);
+    pass(&told);
+    assert_int_equal(told.damaged, 2);
+    assert_null(told.fault);
+    assert_true(store_is_absence_proven(store, SLICE_LITERAL("nothing")));
+    assert_true(store->scrub.due_ms > env_now_ms(told.world.place.env) + 1000);
+    world_remove(&told.world);
+}
+
+static void without_a_scrub_it_is_believed_at_once(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, 0);
+    assert_true(store_is_absence_proven(told.world.store, SLICE_LITERAL("nothing")));
+    world_remove(&told.world);
+}
+
 /* Checkpoints in between make the sums useless, and nothing else. */
 static void a_pass_over_a_store_that_changes_suspects_nobody(void **state)
 {
@@ -185,14 +230,16 @@ static void it_keeps_to_its_rate_and_can_be_off(void **state)
     struct told told;
     make(&told, 100000);
     struct store *store = told.world.store;
+    pass(&told);
     uint64_t began_ms = env_now_ms(told.world.place.env);
+    uint64_t bytes = store_stats(store)->scrub_bytes;
     store->scrub.due_ms = 0;
     store->scrub.from_size = 0;
     store_turn(store);
     while (store->scrub.is_running) {
         env_uv_run_once(told.world.place.env, true);
     }
-    assert_true(store_stats(store)->scrub_bytes > 100000);
+    assert_true(store_stats(store)->scrub_bytes > bytes + 100000);
     uint64_t wait_ms = store->scrub.due_ms - began_ms;
     assert_true(wait_ms >= store->scrub.bytes * 1000 / 100000);
     store_turn(store);
@@ -212,6 +259,8 @@ int main(void)
         cmocka_unit_test(many_damaged_records_in_one_piece_are_all_told),
         cmocka_unit_test(a_damaged_key_is_a_fault_of_the_store_or_a_damaged_record),
         cmocka_unit_test(a_record_that_should_not_be_there_is_found_by_the_sums),
+        cmocka_unit_test(what_is_not_found_is_believed_once_every_record_was_counted),
+        cmocka_unit_test(without_a_scrub_it_is_believed_at_once),
         cmocka_unit_test(a_pass_over_a_store_that_changes_suspects_nobody),
         cmocka_unit_test(it_keeps_to_its_rate_and_can_be_off),
     };
