@@ -104,4 +104,14 @@ NODE = [
         becomes="            finish(request, OK, SLICE_EMPTY);",
         profile="membership",
     ),
+    Mutant(
+        name="state-of-another-entry",
+        bug="A replica holds the state that it has now against what others had at an earlier "
+            "entry, and takes itself for wrong.",
+        seen="adr 27",
+        file="node/divergence.c",
+        text="    const struct frame_mark *own = own_mark(&replica->divergence, round->index);",
+        becomes="    const struct frame_mark *own = own_mark(&replica->divergence, "
+                "replica->applied);",
+    ),
 ]

@@ -237,7 +237,7 @@ class Divergence(harness.TestCase):
             return False
 
     def test_a_flipped_bit_anywhere_makes_no_answer_wrong(self):
-        """Keys, heads, LMDB's own pages: many short records, so that they are most of the file."""
+        """Keys, heads, LMDB's own pages: of many short records they are most of the file."""
         self.fill(sizes=(0, 10, 30), prefix=b"a/key/that/is/longer/than/its/value/")
         victim = self.followers[0]
         victim.stop()
@@ -260,7 +260,8 @@ class Divergence(harness.TestCase):
     def start_listening(self, node):
         """As wait_ready, for one that will not be ready."""
         node.start()
-        harness.wait_until(lambda: self.listens(node), harness.START_SECONDS, f"node {node.id} listens")
+        harness.wait_until(lambda: self.listens(node), harness.START_SECONDS,
+                           f"node {node.id} listens")
 
     def check_stopped(self, node):
         for method, body in (("GET", None), ("PUT", b"x")):

@@ -183,6 +183,41 @@ static void it_is_found_within_a_thousand_entries(void **state)
     cluster_deinit(&cluster);
 }
 
+static uint64_t sent_to(struct cluster *cluster, uint32_t i, node_id peer)
+{
+    struct net_peer_info info;
+    assert_true(net_peer_info(cluster->nodes[i]->net, peer, &info));
+    return info.bytes_sent + info.queued_bytes;
+}
+
+/* Else two that ask each other would never end. */
+static void only_a_question_is_answered(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    uint32_t leader = start_three(&cluster);
+    uint32_t follower = (leader + 1) % 3;
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    struct replica *replica = cluster.nodes[follower]->replica;
+    struct frame_mark mark = replica->divergence.notes[replica->applied % DIVERGENCE_NOTES];
+    assert_int_equal(mark.index, replica->applied);
+    struct writer out = {0};
+    uint64_t before = sent_to(&cluster, follower, leader + 1);
+    for (uint32_t i = 0; i < 2; i++) { /* the second time it knows the index */
+        writer_reset(&out);
+        frame_mark_encode(&mark, &out);
+        divergence_receive(replica, leader + 1, writer_slice(&out));
+        assert_int_equal(sent_to(&cluster, follower, leader + 1), before);
+    }
+    mark.is_question = true;
+    writer_reset(&out);
+    frame_mark_encode(&mark, &out);
+    divergence_receive(replica, leader + 1, writer_slice(&out));
+    assert_true(sent_to(&cluster, follower, leader + 1) > before);
+    writer_deinit(&out);
+    cluster_deinit(&cluster);
+}
+
 /* What a peer sends is not trusted: nothing in it makes a node stop that has its own majority. */
 static void marks_that_make_no_sense_change_nothing(void **state)
 {
@@ -217,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_differs_hands_over_and_stops),
         cmocka_unit_test(with_no_majority_both_stop_until_a_third_decides),
         cmocka_unit_test(it_is_found_within_a_thousand_entries),
+        cmocka_unit_test(only_a_question_is_answered),
         cmocka_unit_test(marks_that_make_no_sense_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
