@@ -256,6 +256,36 @@ STORE = [
         profile="disk",
     ),
     Mutant(
+        name="lost-chunk-not-missed",
+        bug="A chunk is taken for the next one although one before it was lost.",
+        seen="snapshots.h S3; features SUM-3",
+        file="node/snapshots_in.c",
+        text="    if (is_ours(in, from, frame) && frame->number != in->received) {",
+        becomes="    if (is_ours(in, from, frame) && frame->number < in->received) {",
+        # Chunks are numbered and chained, and the whole is compared with what it says it is.
+        also=[("store/snapshot_format.c", """\
+    if (load_u32(chunk.data + OFFSET_NUMBER) != check->chain.count ||
+        load_u32""", "    if (load_u32"),
+              ("store/snapshot_format.c", "crc32c((uint32_t)chain->whole.low, chunk.data",
+               "crc32c((uint32_t)(chain->whole.low & 0), chunk.data"),
+              ("store/snapshot_format.c", """\
+        !hash128_equal(whole, check->chain.whole) ||
+        !store_snapshot_sums_agree(&check->sums, &check->region)) {""", """\
+        (!hash128_equal(whole, check->chain.whole) && check->chain.count == 0)) {"""),
+              ("store/snapshot_format.c", "record_count != check->sums.keys ||",
+               "record_count > UINT32_MAX ||")],
+        profile="network",
+    ),
+    Mutant(
+        name="first-kept-chunk-not-repeated",
+        bug="Behind a break the first chunk that was not acknowledged is taken to be there.",
+        seen="snapshots.h S3",
+        file="node/snapshot_window.c",
+        text="    for (uint32_t i = window->acked; i < window->sent && e == OK; i++) {",
+        becomes="    for (uint32_t i = window->acked + 1; i < window->sent && e == OK; i++) {",
+        profile="network",
+    ),
+    Mutant(
         name="identity-not-synced",
         bug="The file that says who a node is gets its name before its content is durable.",
         seen="adr 16; every editor on ext4",
