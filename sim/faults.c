@@ -547,7 +547,7 @@ static void rot_store(struct faults *faults)
 
 static void rot(struct faults *faults)
 {
-    if (prng_below(&faults->chance, 2) == 0) {
+    if (prng_below(&faults->chance, 3) == 0) {
         rot_store(faults);
         return;
     }
@@ -555,7 +555,7 @@ static void rot(struct faults *faults)
     if (host == NULL || !admin_may_lose(faults->sim->admin, host)) {
         return;
     }
-    if (prng_below(&faults->chance, 2) == 0) {
+    if (prng_below(&faults->chance, 3) > 0) {
         rot_log(faults, host);
     } else {
         rot_value(faults, host);

@@ -29,11 +29,17 @@ static bool has_peers(const struct node *node)
 
 /* ---- at a start ---- */
 
+/* It was there, and is not: its entries, or a term alone, of who has joined and got none yet. */
+static bool is_log_empty(const struct node *node)
+{
+    return wal_bounds(node->wal, REGION_FIRST).last_index == 0 &&
+           wal_hard_state(node->wal, REGION_FIRST).term == 0 && node->identity.is_founded;
+}
+
 /* All that was ever applied can be applied again, be it nothing. */
 static bool is_log_whole(const struct node *node)
 {
-    struct wal_bounds bounds = wal_bounds(node->wal, REGION_FIRST);
-    return bounds.compacted.index == 0 && (bounds.last_index > 0 || !node->identity.is_founded);
+    return wal_bounds(node->wal, REGION_FIRST).compacted.index == 0 && !is_log_empty(node);
 }
 
 err repair_set_store_aside(struct node *node, struct err_note *note)
@@ -41,8 +47,7 @@ err repair_set_store_aside(struct node *node, struct err_note *note)
     char path[PATH_SIZE];
     path_of(node, "store", path);
     bool is_from_log = is_log_whole(node) && !is_log_set_aside(node);
-    bool has_log = wal_bounds(node->wal, REGION_FIRST).last_index > 0 || is_log_set_aside(node);
-    bool is_from_peers = has_peers(node) && has_log;
+    bool is_from_peers = has_peers(node) && (!is_log_empty(node) || is_log_set_aside(node));
     if (!is_from_log && !is_from_peers) {
         return ERR_DAMAGED; /* G5 */
     }
