@@ -217,6 +217,7 @@ static void write_done(struct node_write *write, const struct command_result *re
         op.outcome = LINCHECK_REFUSED;
         op.returned = ++clients->instant;
         sim_count(sim, SIM_WRITE_REFUSED, 1);
+        sim_count(sim, SIM_WRITE_NO_SPACE, result->e == ERR_NO_SPACE ? 1 : 0);
         checker_refused(sim->checker, operation->request, result->e);
     } else {
         sim_count(sim, SIM_WRITE_UNKNOWN, 1);

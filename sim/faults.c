@@ -127,11 +127,18 @@ static bool is_of_damage(const char *words)
     return strstr(words, "is damaged") != NULL || strstr(words, "cannot be trusted") != NULL;
 }
 
+/* A node that was born on a full disk has nothing reserved for its identity. */
+static bool is_of_identity(const char *words)
+{
+    return strstr(words, "/identity: cannot be written: No space") != NULL;
+}
+
 bool faults_excuse_fatal(struct faults *faults, struct host *host)
 {
     (void)faults;
-    bool is_excused = host->was_refused || host->has_sync_failed ||
-                      (host->is_rotten && is_of_damage(host->last_words));
+    bool is_excused = host->has_sync_failed ||
+                      (host->is_rotten && is_of_damage(host->last_words)) ||
+                      (host->was_refused && is_of_identity(host->last_words));
     host->has_sync_failed = false;
     return is_excused;
 }

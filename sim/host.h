@@ -60,7 +60,7 @@ struct host {
     bool has_sync_failed;       /* in this life: the node has to stop */
     uint64_t sync_failed_ns;    /* when */
     bool is_full;
-    bool was_refused;    /* in this life: a write, for want of space; the node may stop */
+    bool was_refused;    /* in this life: a write, for want of space; it may fail to start */
     bool is_rotten;      /* bits were flipped on it: it may refuse to start, or stop */
     bool is_log_rotten;  /* is_rotten, and only for its log */
     bool is_mending;     /* its checkpoint was spoilt: it has to rebuild that from the others */

@@ -50,7 +50,7 @@ struct admin;
     X(SECTORS_LOST, "unsynced sectors lost")                                                       \
     X(CRASH_TORN, "crashes with torn or mixed writes")                                             \
     X(SYNC_ERROR, "sync errors")                                                                   \
-    X(DISK_FULL, "writes refused by a full disk")                                                  \
+    X(DISK_FULL, "files that could not grow on a full disk")                                       \
     X(ROT_LOG, "bits rotten in a log")                                                             \
     X(ROT_CHECKPOINT, "bits rotten in a checkpoint")                                               \
     X(ROT_FOUND, "starts that found rot in their log")                                             \
@@ -79,6 +79,7 @@ struct admin;
     X(APPLIED, "entries applied")                                                                  \
     X(WRITE_OK, "writes acknowledged")                                                             \
     X(WRITE_REFUSED, "writes refused")                                                             \
+    X(WRITE_NO_SPACE, "of them for want of space")                                                 \
     X(WRITE_UNKNOWN, "writes of unknown outcome")                                                  \
     X(READ_OK, "reads answered")                                                                   \
     X(READ_FAILED, "reads refused")                                                                \

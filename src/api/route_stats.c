@@ -53,6 +53,7 @@ static void add_state(struct json_object *page, const struct node_status *status
     api_document_add_u64(page, "value_bytes", state->value_bytes);
     api_document_add_u64(page, "used_bytes", store_region_used(state));
     api_document_add_u64(page, "quota_bytes", status->quota_bytes);
+    api_document_add_bool(page, "is_disk_full", status->is_disk_full);
     api_document_add_bool(page, "is_quota_reached", status->is_quota_reached);
 }
 

@@ -62,7 +62,7 @@ const struct option_row main_options_table[OPTION_COUNT] = {
     {"snapshot-rate-bytes", OPTION_SIZE, FIELD(snapshot_rate_bytes), "32MiB", 0, TIB, NULL, "SIZE",
      "a second, for snapshots and backups that leave this node; 0: no limit"},
     {"quota-bytes", OPTION_SIZE, FIELD(quota_bytes), "0", 0, 1024 * TIB, NULL, "SIZE",
-     "past it writes that grow get 507; 0: none; the same on all nodes"},
+     "of keys and values; past it writes that grow get 507; 0: none"},
     {"scrub-rate-bytes", OPTION_SIZE, FIELD(scrub_rate_bytes), "4MiB", 0, TIB, NULL, "SIZE",
      "of the store looked through for damage, in the background; 0: none"},
     {"log-level", OPTION_CHOICE, FIELD(log_level), "info", 0, 0, log_levels, "LEVEL",

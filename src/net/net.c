@@ -250,6 +250,7 @@ bool net_carries(enum frame_type type)
     case FRAME_STATE_MARK:
     case FRAME_RECORD_ASK:
     case FRAME_RECORD:
+    case FRAME_SPACE:
         return true;
     case FRAME_HELLO:
     case FRAME_HELLO_BULK:

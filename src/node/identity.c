@@ -244,6 +244,19 @@ struct identity identity_restoring(struct env *env, const struct identity_claim 
     return identity;
 }
 
+/* The next one's blocks, so that a full disk does not keep it from being written; if it is full
+ * already, it has to be better then. */
+static void reserve_next(struct env *env, const char *directory)
+{
+    char staged[PATH_SIZE];
+    struct env_file *file = NULL;
+    (void)snprintf(staged, sizeof(staged), "%s/identity.new", directory);
+    if (env_file_open(env, staged, ENV_OPEN_WRITE | ENV_OPEN_CREATE, &file, NULL) == OK) {
+        (void)!env_file_allocate(file, IDENTITY_TEXT_SIZE);
+        env_file_close(file);
+    }
+}
+
 err identity_save(struct env *env, const char *directory, const struct identity *identity,
                   struct err_note *note)
 {
@@ -254,13 +267,15 @@ err identity_save(struct env *env, const char *directory, const struct identity 
     (void)snprintf(staged, sizeof(staged), "%s/identity.new", directory);
     (void)snprintf(path, sizeof(path), "%s/identity", directory);
     struct env_file *file = NULL;
-    err e = env_file_open(env, staged, ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE, &file,
-                          note);
+    err e = env_file_open(env, staged, ENV_OPEN_WRITE | ENV_OPEN_CREATE, &file, note);
     if (e != OK) {
         return e;
     }
     struct iovec part = {.iov_base = text, .iov_len = strlen(text)};
     e = env_file_write(file, 0, &part, 1);
+    if (e == OK) {
+        e = env_file_truncate(file, part.iov_len); /* of what was reserved, or left over */
+    }
     if (e == OK) {
         e = env_file_sync(file);
     }
@@ -270,6 +285,9 @@ err identity_save(struct env *env, const char *directory, const struct identity 
     }
     if (e == OK) {
         e = env_dir_sync(env, directory);
+    }
+    if (e == OK) {
+        reserve_next(env, directory);
     }
     return e == OK ? OK : err_note_set(note, e, "%s: cannot be written: %s", path, err_title(e));
 }
@@ -307,6 +325,7 @@ err identity_open(struct env *env, const char *directory, const struct identity_
         e = identity_save(env, directory, &identity, note);
     }
     if (e == OK) {
+        reserve_next(env, directory);
         *out_identity = identity;
     }
     return e;

@@ -61,7 +61,8 @@ MUST_USE err identity_read(struct env *env, const char *directory, struct identi
                            struct err_note *note);
 
 /*
- * Writes it, durably: ERR_IO, ERR_PERMISSION, ERR_NO_SPACE. Blocks: a few times in a node's life.
+ * Writes it, durably, into blocks that were reserved before where the disk had any, and reserves
+ * the next one's: ERR_IO, ERR_PERMISSION, ERR_NO_SPACE. Blocks: a few times in a node's life.
  */
 MUST_USE err identity_save(struct env *env, const char *directory, const struct identity *identity,
                            struct err_note *note);

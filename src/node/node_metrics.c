@@ -105,6 +105,11 @@ static double read_wal_stalled(void *ctx)
     return of_ctx(ctx)->replica->stall.is_stalled ? 1 : 0;
 }
 
+static double read_disk_full(void *ctx)
+{
+    return of_ctx(ctx)->replica->space.is_short ? 1 : 0;
+}
+
 static double read_store_size(void *ctx)
 {
     return (double)store_stats(of_ctx(ctx)->store)->size_bytes;
@@ -287,6 +292,7 @@ static const struct {
     {METRIC("wal_appended_bytes_total"), "Bytes appended to the log.", true, read_wal_appended},
     {METRIC("wal_syncs_total"), "Syncs of the log.", true, read_wal_syncs},
     {METRIC("wal_disk_stalled"), "1 if the log's disk does not answer.", false, read_wal_stalled},
+    {METRIC("disk_full"), "1 if log or store find no room on the disk.", false, read_disk_full},
     {METRIC("store_size_bytes"), "Size of the checkpoint file.", false, read_store_size},
     {METRIC("store_used_bytes"), "Bytes in use in it.", false, read_store_used},
     {METRIC("store_tail_bytes"), "Memory of what is not checkpointed.", false, read_tail_bytes},
@@ -370,6 +376,8 @@ void node_register_metrics(struct node *node)
                         &replica->applied_entries);
     metrics_add_counter(metrics, METRIC("quota_refused_total"), "Writes refused by the quota.",
                         NULL, &replica->quota.refused);
+    metrics_add_counter(metrics, METRIC("disk_full_refused_total"),
+                        "Writes refused for want of space.", NULL, &replica->space.refused);
     metrics_add_counter(metrics, METRIC("writes_finished_total"), "Writes answered.", NULL,
                         &replica->writes.finished);
     metrics_add_counter(metrics, METRIC("writes_unknown_total"), "Answered: outcome unknown.", NULL,

@@ -137,6 +137,7 @@ void node_status(const struct node *node, struct node_status *out_status)
         .first_index = bounds.compacted.index + 1,
         .last_index = bounds.last_index,
         .quota_bytes = node_quota_bytes(node),
+        .is_disk_full = replica->space.is_short,
         .is_quota_reached = replica->quota.is_reached,
         .pending_writes = replica->writes.count,
         .pending_reads = replica->reads.count,

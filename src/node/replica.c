@@ -298,6 +298,7 @@ void replica_tick(struct replica *replica)
     replica->ticks++;
     if (replica->raft != NULL) {
         stall_tick(replica);
+        space_tick(replica, now_ms);
         raft_tick(replica->raft);
         repeat_questions(replica, now_ms);
         members_tick(replica, now_ms);
@@ -544,6 +545,12 @@ static bool propose_chunk(struct replica *replica)
         struct node_write *write = writes_next(&replica->writes);
         if (write == NULL) {
             break;
+        }
+        err refusal = space_admit(replica, write->command, bytes);
+        if (refusal != OK) {
+            counter_add(&replica->space.refused, 1);
+            writes_refuse(&replica->writes, write, refusal);
+            continue;
         }
         if (write->command->ref_count == 1) {
             command_stamp(write->command, stamp); /* else the log has it: its first stamp stays */

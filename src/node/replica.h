@@ -25,6 +25,7 @@
 #include "node/quota.h"
 #include "node/reads.h"
 #include "node/repair.h"
+#include "node/space.h"
 #include "node/stall.h"
 #include "node/suspicion.h"
 #include "node/writes.h"
@@ -54,6 +55,7 @@ struct replica {
     struct contact contact;
     struct suspicion suspicion;
     struct stall stall;
+    struct space space;
     struct quota quota;
     struct divergence divergence;
     struct mends mends;

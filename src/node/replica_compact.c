@@ -10,6 +10,7 @@
  *     They decide nothing themselves, unless nobody tells them while the log grows far beyond the
  *     bounds.
  * K4  Who is getting a snapshot finds the log after it, whatever the bound (snapshots.h, S4).
+ * K5  On a full disk nothing is kept for who is not there (space.h): that one gets a snapshot.
  */
 #include "base/assert.h"
 #include "node/node_int.h"
@@ -93,6 +94,20 @@ static const char *exceeded_leading(const struct replica *replica, uint64_t floo
     return floor < outdated_index ? "--log-keep-age" : exceeded(replica, floor, checkpoint, 1);
 }
 
+/* K5 */
+static uint64_t bare_floor(struct replica *replica, const struct raft_status *status)
+{
+    uint64_t floor = snapshots_floor(replica, status); /* K4 */
+    for (uint32_t i = 0; i < status->member_count; i++) {
+        const struct raft_member_status *member = &status->members[i];
+        bool is_there = member->id == status->id || member->recent_active;
+        if (is_there && member->match < floor) {
+            floor = member->match;
+        }
+    }
+    return floor;
+}
+
 /* Who could go on with the log as it is, and within the bounds, is not given up any more. */
 static void forgive(struct replica *replica, const struct raft_status *status, uint64_t checkpoint,
                     uint64_t outdated_index)
@@ -134,8 +149,8 @@ static uint64_t leader_floor(struct replica *replica, const struct raft_status *
 
 static uint64_t follower_floor(const struct replica *replica, uint64_t checkpoint)
 {
-    if (replica->membership.member_count == 1) {
-        return UINT64_MAX;
+    if (replica->membership.member_count == 1 || replica->space.is_short) {
+        return UINT64_MAX; /* K5 */
     }
     const char *bound = exceeded(replica, replica->keep_index, checkpoint, UNTOLD_BOUND_FACTOR);
     if (bound != NULL) {
@@ -185,7 +200,9 @@ void replica_compact(struct replica *replica)
     raft_status(replica->raft, &status);
     uint64_t checkpoint = state->checkpoint.index;
     uint64_t floor = 0;
-    if (status.role == RAFT_LEADER) {
+    if (status.role == RAFT_LEADER && replica->space.is_short) {
+        floor = bare_floor(replica, &status);
+    } else if (status.role == RAFT_LEADER) {
         floor = leader_floor(replica, &status, checkpoint);
         tell_peers(replica, floor);
     } else {

@@ -122,6 +122,12 @@ void writes_unproposed(struct writes *writes, struct node_write *write)
     list_push_back(writes->queued.next, &write->link);
 }
 
+void writes_refuse(struct writes *writes, struct node_write *write, err refusal)
+{
+    ASSERT(write->stage == STAGE_QUEUED); /* W1 */
+    finish_with(writes, write, refusal);
+}
+
 void writes_forwarding(struct writes *writes, struct node_write *write, node_id leader)
 {
     ASSERT(write->stage == STAGE_QUEUED && leader != 0);

@@ -53,6 +53,8 @@ void writes_add(struct writes *writes, struct node_write *write);
 struct node_write *writes_next(struct writes *writes);
 void writes_proposed(struct writes *writes, struct node_write *write, struct raft_pos pos);
 void writes_unproposed(struct writes *writes, struct node_write *write);
+/* Or it is refused for sure: answers it. */
+void writes_refuse(struct writes *writes, struct node_write *write, err refusal);
 /* FORWARDED to `leader`; write->forward_id is set for the frame. */
 void writes_forwarding(struct writes *writes, struct node_write *write, node_id leader);
 /* The frame was not sent: back to the front of QUEUED. */

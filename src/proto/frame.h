@@ -46,7 +46,8 @@ enum frame_type {
     FRAME_STATE_MARK = 16,   /* member to member: its state at an index, struct frame_mark */
     FRAME_RECORD_ASK = 17,   /* member to member: a record, please; u64 number, then the key */
     FRAME_RECORD = 18,       /* its answer: struct frame_record */
-    FRAME_TYPE_LAST = FRAME_RECORD,
+    FRAME_SPACE = 19,        /* member to members: u8 flags; 1: its disk is full */
+    FRAME_TYPE_LAST = FRAME_SPACE,
 };
 
 enum frame_refusal {

@@ -254,6 +254,11 @@ void store_checkpoint_soon(struct store *store)
     }
 }
 
+bool store_is_full(const struct store *store)
+{
+    return store->failure == ERR_NO_SPACE;
+}
+
 err store_health(const struct store *store)
 {
     bool is_outgrown = store_tail_bytes(store->active) > 2 * store->options.tail_bytes_max;

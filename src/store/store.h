@@ -139,6 +139,9 @@ void store_checkpoint_soon(struct store *store);
  */
 MUST_USE err store_health(const struct store *store);
 
+/* The last checkpoint failed for want of space, and will be tried again. */
+bool store_is_full(const struct store *store);
+
 struct store_stats {
     uint64_t map_size_bytes; /* LMDB's map */
     uint64_t size_bytes;     /* of the file */

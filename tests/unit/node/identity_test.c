@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
 #include "env/uv.h"
@@ -37,6 +38,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *fixture = *state;
+    char next[128];
+    (void)snprintf(next, sizeof(next), "%s.new", fixture->path);
+    (void)remove(next);
     (void)remove(fixture->path);
     (void)remove(fixture->directory);
     env_uv_close(fixture->env);
@@ -140,6 +144,26 @@ static void what_was_met_and_founded_is_found_again(void **state)
     assert_int_equal(found.peers[0].id, 3);
     assert_int_equal(found.peers[0].instance, 0xfeed);
     assert_int_equal(found.peers[1].instance, 0xbeef);
+}
+
+static void the_next_one_has_its_blocks(void **state)
+{
+    struct fixture *fixture = *state;
+    struct identity made;
+    struct identity found;
+    struct err_note note;
+    struct stat status;
+    char next[256];
+    (void)snprintf(next, sizeof(next), "%s.new", fixture->path);
+    assert_int_equal(claim(fixture, 2, "", &fixture->founders, &made, &note), OK);
+    for (node_id peer = 1; peer <= 3; peer += 2) {
+        assert_int_equal(stat(next, &status), 0);
+        assert_true(status.st_blocks > 0);
+        assert_true(identity_meet(&made, peer, 0xfeed + peer));
+        assert_int_equal(identity_save(fixture->env, fixture->directory, &made, &note), OK);
+    }
+    assert_int_equal(claim(fixture, 2, "", &fixture->founders, &found, &note), OK);
+    assert_int_equal(found.peer_count, 2);
 }
 
 static err join(struct fixture *fixture, uint64_t cluster_id, struct identity *out_identity,
@@ -249,6 +273,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_node_alone_may_begin_to_listen_for_peers, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_was_met_and_founded_is_found_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_next_one_has_its_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(who_joins_is_told_the_cluster_until_it_was_taken_in, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(who_is_forgotten_may_come_with_another_directory, setup,

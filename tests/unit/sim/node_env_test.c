@@ -375,16 +375,17 @@ static bool is_excused(struct sim *sim, const char *last_words)
     return faults_excuse_fatal(sim->faults, host);
 }
 
-static void a_full_disk_excuses_an_end_once_it_has_refused_something(void **state)
+static void a_full_disk_excuses_no_end_but_for_want_of_an_identity(void **state)
 {
     (void)state;
     struct sim *sim = one_life();
     sim->hosts[1]->is_full = true;
-    assert_false(is_excused(sim, "wal: extend it: No space left on device"));
+    assert_false(is_excused(sim, "d/identity: cannot be written: No space left on device"));
     sim->hosts[1]->is_full = false;
     in_life(fill_the_disk, NULL);
     sim->hosts[1]->is_full = false; /* there is room again, too late */
-    assert_true(is_excused(sim, "wal: extend it: No space left on device"));
+    assert_true(is_excused(sim, "d/identity: cannot be written: No space left on device"));
+    assert_false(is_excused(sim, "wal: extend it: No space left on device"));
 }
 
 static void rot_excuses_an_end_that_speaks_of_damage(void **state)
@@ -415,7 +416,7 @@ int main(void)
         cmocka_unit_test(a_nodes_assert_is_a_finding),
         cmocka_unit_test(a_full_disk_refuses_what_needs_blocks),
         cmocka_unit_test(the_sync_that_is_drawn_fails_and_makes_nothing_durable),
-        cmocka_unit_test(a_full_disk_excuses_an_end_once_it_has_refused_something),
+        cmocka_unit_test(a_full_disk_excuses_no_end_but_for_want_of_an_identity),
         cmocka_unit_test(rot_excuses_an_end_that_speaks_of_damage),
     };
     testing_exit(cmocka_run_group_tests(tests, NULL, NULL));
