@@ -396,6 +396,7 @@ void checker_after_turn(struct checker *checker, const struct host *host)
     if (is_candidate(raft) && (!life->is_candidate || raft->term != life->term)) {
         checker_check_candidate(checker, host, raft);
     }
+    checker_check_stall(checker, host, raft, life);
     life->term = raft->term;
     life->commit = commit;
     life->is_leader = raft->role == RAFT_LEADER;
@@ -449,7 +450,9 @@ static void note_command(struct checker *checker, const struct host *host, struc
         return;
     }
     slot->revision = result->revision;
-    if (command.type == COMMAND_PUT) {
+    if (command.type == COMMAND_PUT && result->e == ERR_QUOTA) {
+        sim_count(checker->sim, SIM_QUOTA_REFUSED, slot->is_applied ? 0 : 1);
+    } else if (command.type == COMMAND_PUT) {
         slot->request = clients_request_of(command.value);
         note_request(checker, host, slot->request, pos.index, result);
     } else if (!slot->is_applied) {

@@ -43,6 +43,9 @@ struct life {
     uint64_t last;           /* index in its log */
     node_id transfer_target; /* of a leader; 0: it is not handing over */
     struct conf_state conf;  /* of a leader */
+    uint64_t batch;          /* which its log's disk has, or is to take; 0: none */
+    uint64_t batch_tick;     /* the node's tick when that began */
+    uint64_t idle_tick;      /* since when a leader should hand over for it, and does not; 0: not */
     bool is_leader;
     bool is_candidate;
     bool is_recovered; /* its core has been looked at */
@@ -111,5 +114,11 @@ void checker_check_change(struct checker *checker, const struct host *host,
 /* The node has begun to stand in this turn. */
 void checker_check_candidate(struct checker *checker, const struct host *host,
                              const struct raft *raft);
+
+/* ---- K11, checker_stall.c ---- */
+
+/* After each turn of a node, before `life` is brought up to date. */
+void checker_check_stall(struct checker *checker, const struct host *host, const struct raft *raft,
+                         struct life *life);
 
 #endif

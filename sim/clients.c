@@ -217,6 +217,8 @@ static void write_done(struct node_write *write, const struct command_result *re
         op.outcome = LINCHECK_REFUSED;
         op.returned = ++clients->instant;
         sim_count(sim, SIM_WRITE_REFUSED, 1);
+        /* At the end, too, that is an answer. */
+        clients->asked_well += operation->is_asked_at_end && result->e == ERR_QUOTA ? 1 : 0;
         sim_count(sim, SIM_WRITE_NO_SPACE, result->e == ERR_NO_SPACE ? 1 : 0);
         checker_refused(sim->checker, operation->request, result->e);
     } else {

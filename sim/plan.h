@@ -80,6 +80,7 @@ struct plan {
     uint64_t message_bytes_max;
     uint32_t inflight_messages_max;
     uint64_t proposals_bytes_max;
+    uint64_t quota_bytes; /* of node 0; every next one has 64 more, so that they differ; 0: none */
 
     /* The world. */
     uint64_t turn_ns; /* what comes in within it is one turn */

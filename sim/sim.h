@@ -73,6 +73,8 @@ struct admin;
     X(CHECKPOINT, "checkpoints")                                                                   \
     X(SNAPSHOT_INSTALLED, "snapshots installed")                                                   \
     X(SNAPSHOT_RESUMED, "snapshots gone on with in the middle")                                    \
+    X(QUOTA_REFUSED, "writes refused by a quota")                                                  \
+    X(STALL_HANDOVER, "leads handed over for a stalled disk")                                      \
     /* Not faults: what went on. */                                                                \
     X(NEEDLESS_ELECTION, "elections in a quiet cluster")                                           \
     X(ELECTION, "elections")                                                                       \

@@ -114,4 +114,43 @@ NODE = [
         becomes="    const struct frame_mark *own = own_mark(&replica->divergence, "
                 "replica->applied);",
     ),
+    Mutant(
+        name="stalled-leader-stays",
+        bug="A leader whose disk does not answer keeps the lead.",
+        seen="etcd 13527, 15247",
+        file="node/stall.c",
+        text="    if (is_stalled && replica->role == RAFT_LEADER) {",
+        becomes="    if (is_stalled && replica->role == RAFT_LEADER && stall->ticks == 0) {",
+        profile="disk",
+    ),
+    Mutant(
+        name="stalled-node-stands",
+        bug="A node whose disk does not answer stands for election.",
+        seen="node/stall.h Z3",
+        file="node/stall.c",
+        text="        raft_stand_back(replica->raft, is_stalled); /* Z3 */",
+        becomes="        raft_stand_back(replica->raft, false);",
+        profile="disk",
+    ),
+    Mutant(
+        name="quota-of-this-node",
+        bug="Applying looks at this node's own quota, not at the one in the entry.",
+        seen="adr 25",
+        file="node/replica_apply.c",
+        text="    stop_if_newer(replica, entry, e);\n    if (e == OK) {\n        store_apply(",
+        becomes="""\
+    stop_if_newer(replica, entry, e);
+    command.quota_bytes = replica->node->options.quota_bytes;
+    if (e == OK) {
+        store_apply(""",
+    ),
+    Mutant(
+        name="full-disk-ends-the-log",
+        bug="A log that finds no room for its next segment ends the process.",
+        seen="this program, before adr 25",
+        file="wal/wal_spare.c",
+        text="    if (make->e != ERR_NO_SPACE) {",
+        becomes="    if (make->e != OK) {",
+        profile="disk",
+    ),
 ]
