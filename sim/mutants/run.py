@@ -51,17 +51,19 @@ def run(command, cwd):
 
 
 class Build:
-    """How the release build compiles a source and links the simulator."""
+    """How the release build compiles a source and links a program, by default the simulator."""
 
-    def __init__(self):
+    def __init__(self, program=PROGRAM, out=OUT):
+        self.out = out
         commands = BUILD / "compile_commands.json"
-        if not commands.exists() or not (BUILD / PROGRAM).exists():
-            raise Unfit(f"no {BUILD.relative_to(ROOT)}/{PROGRAM}: scripts/build.sh release first")
+        if not commands.exists() or not (BUILD / program).exists():
+            raise Unfit(f"no {BUILD.relative_to(ROOT)}/{program}: scripts/build.sh release first")
         self.compile = {Path(entry["file"]): shlex.split(entry["command"])
                         for entry in json.loads(commands.read_text())}
-        steps = run(["ninja", "-t", "commands", PROGRAM], BUILD).splitlines()
+        steps = run(["ninja", "-t", "commands", program], BUILD).splitlines()
         self.link = shlex.split(steps[-1].removeprefix(": && ").removesuffix(" && :"))
-        self.parts = set(self.members([], OUT / "unchanged"))
+        self.name = Path(program).name
+        self.parts = set(self.members([], self.out / "unchanged"))
 
     def members(self, objects, program):
         """Links, with `objects` before the archives; which members of archives were taken."""
@@ -72,8 +74,8 @@ class Build:
         return re.findall(r"lib(\w+)\.a\)?\(?(\w+\.c\.o)", run(command, BUILD))
 
     def mutate(self, mutant, texts):
-        """Builds the mutant's simulator from `texts` (by file under src/); its path."""
-        folder = OUT / mutant.name
+        """Builds the mutant's program from `texts` (by file under src/); its path."""
+        folder = self.out / mutant.name
         objects = []
         for name, text in texts.items():
             source = folder / name
@@ -85,13 +87,13 @@ class Build:
             command[command.index("-o") + 1] = str(target)
             run(command + ["-w"], BUILD)  # what a bug leaves unused is not worth a warning
             objects.append(target)
-        program = folder / "pontoon-sim"
+        program = folder / self.name
         taken = set(self.members(objects, program))
         for name in texts:
             layer, file = name.split("/")
             member = (layer, f"{file}.o")
             if member not in self.parts:
-                raise Unfit(f"mutant {mutant.name}: the simulator does not use src/{name}")
+                raise Unfit(f"mutant {mutant.name}: {self.name} does not use src/{name}")
             if member in taken:
                 raise Unfit(f"mutant {mutant.name}: the linker took src/{name} as it is")
         return program

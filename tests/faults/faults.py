@@ -58,6 +58,17 @@ def injected(node, mode, log="", **more):
             "INJECT_LOG": str(log), **names}
 
 
+def symbols(callers):
+    """The functions behind a site's callers ("pontoon+0x1234 ..."), as far as the program tells."""
+    own = [word.split("+")[1] for word in callers.split() if word.startswith("pontoon+")]
+    if shutil.which("addr2line") is None:
+        return callers
+    # Of the call, not of what comes after it.
+    lines = tool("addr2line", "-f", "-s", "-e", harness.PROGRAM,
+                 *(hex(int(address, 16) - 1) for address in own)).splitlines()
+    return ", by " + " < ".join(f"{name} ({place})" for name, place in zip(lines[::2], lines[1::2]))
+
+
 # ---- file systems ------------------------------------------------------------------------------
 
 

@@ -6,13 +6,14 @@
  *   INJECT_MODE=record   a line in INJECT_LOG for each call: "<site> <function> <file> <callers>"
  *              =fail     call number INJECT_NTH (from 1) of INJECT_SITE goes wrong, once, and
  *                        INJECT_LOG gets its line; INJECT_KIND is an errno in decimal, "short"
- *                        (half of the bytes) or "delay" (well, but 300 ms later)
+ *                        (half of the bytes), "delay" (well, but 300 ms later) or, of a sync,
+ *                        "silent" (it fails and says nothing)
  *              =no-sync  syncing does nothing and says that it did: a power cut loses what is new
  *              =late     the last writes to the log are held back, and said to be done: they go
  *                        with the process
  *
- * The last two are what a node that acknowledges too early looks like from outside: the harnesses
- * prove on them that they bite.
+ * The last two, and "silent", are what a node that acknowledges too early looks like from outside:
+ * the harnesses prove on them that they bite.
  *
  * A site is a function, the kind of file it is called for, and the chain of its callers; so one
  * helper that is called from two places is two sites. It is the same number in every run of one
@@ -62,6 +63,7 @@ enum fault {
     FAULT_NONE,
     FAULT_ERRNO,
     FAULT_SHORT,
+    FAULT_SILENT,
 };
 
 struct held {
@@ -210,6 +212,9 @@ static enum fault is_hit(const char *function, const char *kind)
     }
     if (strcmp(inject.kind, "short") == 0) {
         return FAULT_SHORT;
+    }
+    if (strcmp(inject.kind, "silent") == 0) {
+        return FAULT_SILENT;
     }
     if (strcmp(inject.kind, "delay") == 0) {
         (void)usleep(DELAY_US);
@@ -443,7 +448,16 @@ static int sync_any(const char *function, int (*real)(int), int fd)
     if (is_ours && (inject.mode == MODE_NO_SYNC || inject.mode == MODE_LATE)) {
         return 0;
     }
-    return is_hit(function, kind) == FAULT_ERRNO ? -1 : real(fd);
+    switch (is_hit(function, kind)) {
+    case FAULT_ERRNO:
+        return -1;
+    case FAULT_SILENT:
+        return 0;
+    case FAULT_SHORT:
+    case FAULT_NONE:
+    default:
+        return real(fd);
+    }
 }
 
 int fdatasync(int fd)
@@ -555,6 +569,7 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int part_count, off64_t off
         return -1;
     case FAULT_SHORT:
         return write_short(fd, parts, part_count, offset);
+    case FAULT_SILENT:
     case FAULT_NONE:
     default:
         return real(fd, parts, part_count, offset);
@@ -569,6 +584,7 @@ ssize_t writev(int fd, const struct iovec *parts, int part_count)
         return -1;
     case FAULT_SHORT:
         return write_short(fd, parts, part_count, -1);
+    case FAULT_SILENT:
     case FAULT_NONE:
     default:
         return real(fd, parts, part_count);

@@ -31,7 +31,7 @@ class Ledger:
             if response.status == 201:
                 assert response.headers["kv-version"] == "1", f"{key!r} was written twice"
                 self.acknowledged[key] = (value, response.headers["kv-revision"])
-            elif response.status == 503:
+            elif response.status in (503, 507):
                 assert response.json()["outcome"] == "not-applied"
                 self.refused[key] = value
             elif response.status == 504:

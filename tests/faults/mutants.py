@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Builds nodes that promise too early, and runs the tests beside this file on them.
+
+    tests/faults/mutants.py [NAME...]
+
+It passes if each mutant fails each test that is there to find it. Needs the release build, root and ten
+minutes, so scripts/test.sh leaves it out. How mutants are built: sim/mutants.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "sim/mutants"))
+
+import run  # noqa: E402  (it is found only now)
+from mutant import Mutant  # noqa: E402
+
+POWER = [(file, f"{system}.test_nothing_is_lost") for system in ("Ext4", "Xfs")
+         for file in ("test_power_cuts.py", "test_crash_states.py")]
+
+# What each is, and the tests that have to find it.
+MUTANTS = [
+    (Mutant(
+        name="acknowledged-before-the-sync",
+        bug="A batch is synced only when the next one is about to be written.",
+        seen="reliability 4",
+        file="wal/wal_writer.c",
+        text="""\
+    write_batch(write);
+    uint64_t begin_ns = env_now_ns(write->env);
+    wal_must(env_file_sync(write->file), "sync", write->path);
+    write->sync_ns""",
+        becomes="""\
+    uint64_t begin_ns = env_now_ns(write->env);
+    if (!write->is_new_segment) {
+        wal_must(env_file_sync(write->file), "sync", write->path);
+    }
+    write_batch(write);
+    if (write->is_new_segment) {
+        wal_must(env_file_sync(write->file), "sync", write->path);
+    }
+    write->sync_ns"""), POWER),
+    (Mutant(
+        name="acknowledged-before-the-write",
+        bug="A batch counts as durable as soon as the worker has it, and that one is slow.",
+        seen="reliability 1",
+        file="wal/wal.c",
+        text="    env_worker_submit(wal->worker, &write->job);\n",
+        becomes="""\
+    env_worker_submit(wal->worker, &write->job);
+    if (wal->writing.ticket != 0) {
+        wal->options.persisted(wal->options.ctx, wal->writing.ticket);
+    }
+""",
+        also=[("wal/wal.c", "    if (ticket != 0) {\n", "    if (false) {\n"),
+              ("wal/wal_writer.c", "    errno = 0; /* fatal's",
+               "    for (uint64_t end = env_now_ns(write->env) + 5000000;\n"
+               "         env_now_ns(write->env) < end;) {\n    }\n    errno = 0; /* fatal's")]),
+     [("test_kills.py", "Kills.test_nothing_is_lost_over_hundreds_of_kills"), *POWER]),
+    (Mutant(
+        name="sync-error-ignored",
+        bug="A sync that failed is taken for one that did not.",
+        seen="adr 3; PostgreSQL 2018",
+        file="wal/wal_writer.c",
+        text="""    wal_must(env_file_sync(write->file), "sync", write->path);""",
+        becomes="    (void)!env_file_sync(write->file);"),
+     [("test_failing_calls.py", "FailingCalls.test_every_call_once")]),
+    (Mutant(
+        name="directory-not-synced",
+        bug="A new segment's name is not synced.",
+        seen="adr 14; etcd WAL",
+        file="wal/wal_writer.c",
+        text="""\
+        wal_must(env_dir_sync(write->env, write->directory), "sync", write->directory);""",
+        becomes=""),
+     [("test_crash_states.py", "Ext4.test_nothing_is_lost"),
+      ("test_power_cuts.py", "Ext4.test_nothing_is_lost")]),
+]
+
+
+def find(program, file, test):
+    """Whether the test fails on the program, and its words."""
+    done = subprocess.run([sys.executable, "-B", str(HERE / file), test], capture_output=True,
+                          text=True, errors="replace", check=False,
+                          env=os.environ | {"PONTOON": str(program)})
+    if done.returncode not in (0, 1):
+        raise run.Unfit(f"{file} {test}: status {done.returncode}\n{done.stdout[-2000:]}")
+    told = [line for line in done.stdout.splitlines()
+            if "lost something" in line or "went wrong" in line or line.startswith("Assertion")]
+    return done.returncode == 1, told[0][-120:] if told else ""
+
+
+def main():
+    wanted = sys.argv[1:] or [mutant.name for mutant, _ in MUTANTS]
+    build = run.Build("pontoon", ROOT / "build/fault-mutants")
+    survived = 0
+    for mutant, tests in MUTANTS:
+        if mutant.name not in wanted:
+            continue
+        program = build.mutate(mutant, run.changed_texts(mutant))
+        for file, test in tests:
+            is_found, words = find(program, file, test)
+            survived += not is_found
+            print(f"{mutant.name:<32} {'found' if is_found else 'SURVIVED':<9} {file} {test}: "
+                  f"{words}", flush=True)
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except run.Unfit as reason:
+        sys.exit(f"mutants: {reason}")
