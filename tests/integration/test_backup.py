@@ -200,6 +200,7 @@ class NotWhole(Backup):
             self.assertNotEqual(target.read_bytes(), old)
         else:
             self.assertEqual(process.returncode, 5, errors)
+            self.assertIn(b"beginning again", errors)
             self.assertEqual(target.read_bytes(), old)
         self.assertFalse(tmp.exists())
 
