@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "lincheck/lincheck.h"
+#include "node/node_int.h"
 #include "sim/checker.h"
 #include "sim/node_env.h"
 
@@ -259,9 +260,12 @@ static void read_done(struct node_read *read, err e, struct store_record *found)
         read_value(operation, &op, found->value);
         op.mod_revision = found->mod_revision;
         buf_unref(found->owner);
+    } else if (e == ERR_MENDING && !host->is_rotten &&
+               store_is_absence_proven(host->node->store, SLICE_LITERAL("?"))) {
+        sim_fail(sim, "node %u mends what is whole", host->number);
     } else if (e == ERR_DIVERGED) {
         sim_fail(sim, "node %u takes its state for another one than the others have", host->number);
-    } else if ((e == ERR_CORRUPT || e == ERR_MENDING) && !host->is_rotten) {
+    } else if (e == ERR_CORRUPT && !host->is_rotten) {
         sim_fail(sim, "node %u says that an undamaged value is corrupt", host->number);
     }
     if (e == OK || e == ERR_NOT_FOUND) {
