@@ -165,6 +165,28 @@ static void with_no_majority_both_stop_until_a_third_decides(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Of two, nobody but a person can tell which is wrong; removing it is possible all the while. */
+static void of_two_the_one_that_is_left_serves_again(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 2);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    put_at_least_once(&cluster, 0, "a", "1");
+    uint32_t leader = leader_of(&cluster);
+    spoil_state(&cluster, 1 - leader);
+    struct wait wait = {&cluster, leader, 0};
+    assert_true(turn_until(&cluster, is_disputed, &wait));
+    struct changing changing;
+    struct conf_change conf = change_of(CONF_CHANGE_REMOVE, 2 - leader);
+    begin_change(&cluster, leader, &changing, &conf, NULL, 0);
+    assert_true(turn_until(&cluster, is_changed, &changing));
+    assert_int_equal(changing.e, OK);
+    assert_true(turn_until(&cluster, is_cleared, &wait));
+    assert_value(&cluster, leader, "a", "1");
+    cluster_deinit(&cluster);
+}
+
 static void it_is_found_within_a_thousand_entries(void **state)
 {
     (void)state;
@@ -251,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_follower_that_differs_stops_and_the_others_go_on),
         cmocka_unit_test(a_leader_that_differs_hands_over_and_stops),
         cmocka_unit_test(with_no_majority_both_stop_until_a_third_decides),
+        cmocka_unit_test(of_two_the_one_that_is_left_serves_again),
         cmocka_unit_test(it_is_found_within_a_thousand_entries),
         cmocka_unit_test(only_a_question_is_answered),
         cmocka_unit_test(marks_that_make_no_sense_change_nothing),
