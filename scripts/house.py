@@ -97,6 +97,7 @@ NOUNS = {
 # Files that may hold writable state of the whole process, and why.
 STATEFUL = {
     "base/flight.c": "a crash has no context that the flight record could be found by",
+    "main/fault.c": "a signal's handler has no context, and belongs to the whole process",
 }
 
 # What the core may call: memory, and what base and proto offer that is pure. No log, no metrics, no

@@ -39,6 +39,7 @@ static void format_hash(const struct frame_mark *mark, char text[HASH_TEXT_SIZE]
 static void stop_serving(struct replica *replica, enum divergence_verdict verdict)
 {
     replica->divergence.verdict = verdict;
+    replica->divergence.end_ms = env_now_ms(replica->node->env) + DIVERGENCE_END_MS;
     writes_close(&replica->writes, ERR_DIVERGED);
     reads_close(&replica->reads, ERR_DIVERGED);
     mends_close(&replica->mends, ERR_DIVERGED);
@@ -46,7 +47,7 @@ static void stop_serving(struct replica *replica, enum divergence_verdict verdic
 
 /*
  * The one place where it is decided what becomes of a replica whose state is not the cluster's: it
- * stops serving, for this life.
+ * stops serving, for this life, and that ends (V5).
  */
 static void give_up(struct replica *replica, const struct frame_mark *own,
                     const struct frame_mark *right)
@@ -57,7 +58,7 @@ static void give_up(struct replica *replica, const struct frame_mark *own,
     format_hash(right, right_hash);
     LOG_ERROR(replica->node->log,
               "this node's state differs from the majority's at the same entry: it does not serve "
-              "any more. Replace it by a node with a new id and an empty data directory",
+              "any more, and ends soon; its next start rebuilds the state from a peer",
               LOG_U64("region", replica->region), LOG_U64("index", own->index),
               LOG_TEXT("state_hash", own_hash), LOG_U64("revision", own->revision),
               LOG_TEXT("majority_hash", right_hash), LOG_U64("majority_revision", right->revision));
@@ -71,8 +72,8 @@ void divergence_condemn(struct replica *replica, const char *why)
     }
     LOG_ERROR(
         replica->node->log,
-        "this node's store is not what it was: it does not serve any more. Replace it by a "
-        "node with a new id and an empty data directory (one that is alone: restore a backup)",
+        "this node's store is not what it was: it does not serve any more. With peers it ends "
+        "soon, and its next start rebuilds the state from one; alone: restore a backup",
         LOG_U64("region", replica->region), LOG_TEXT("why", why));
     stop_serving(replica, DIVERGENCE_DIVERGED);
 }
@@ -363,5 +364,9 @@ void divergence_tick(struct replica *replica, uint64_t now_ms)
         changes_hand_over(replica)) {
         LOG_WARN(replica->node->log, "handing over leadership: this node's state is wrong",
                  LOG_U64("region", replica->region));
+    }
+    if (divergence->verdict == DIVERGENCE_DIVERGED && now_ms >= divergence->end_ms) {
+        divergence->end_ms = UINT64_MAX; /* a node alone stays as it is: it has only this state */
+        (void)!node_repair_store(replica->node, "its state is not the cluster's");
     }
 }

@@ -15,6 +15,8 @@
  * V4  Neither serves reads, writes, backups or snapshots. Both go on in consensus, for their logs
  *     are as good as ever, and only what was made of them is not; but a DIVERGED leader hands over,
  *     and a DIVERGED member tells no marks any more.
+ * V5  Who has DIVERGED, and has peers, marks its store and ends after DIVERGENCE_END_MS: by then
+ *     clients know, and the lead is another's. The next start rebuilds the state (repair.h).
  */
 #ifndef NODE_DIVERGENCE_H
 #define NODE_DIVERGENCE_H
@@ -28,6 +30,7 @@ struct replica;
 #define DIVERGENCE_ROUND_MS 500u
 #define DIVERGENCE_ROUND_ENTRIES 1000u
 #define DIVERGENCE_DISPUTE_MS 300u
+#define DIVERGENCE_END_MS 5000u
 /* Marks remembered; at least what is applied between two looks (replica_apply). */
 #define DIVERGENCE_NOTES 4096u
 /* Indexes under comparison: four seconds' worth, or those that a member that lags has to reach. */
@@ -57,6 +60,7 @@ struct divergence {
     uint64_t agreed_index;   /* the last one at which a quorum had this node's mark; 0: none yet */
     uint64_t disputed_index; /* 0: no dispute */
     uint64_t disputed_ms;    /* since when */
+    uint64_t end_ms;         /* V5 */
     uint64_t begun_index;    /* of the last round that this node began */
     uint64_t begun_ms;
     struct divergence_round rounds[DIVERGENCE_ROUNDS];

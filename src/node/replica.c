@@ -190,6 +190,9 @@ err replica_recover(struct replica *replica, const struct membership *founders,
         members_start(replica);
         e = start(replica, note);
     }
+    if (e == OK && state != NULL) {
+        divergence_note(replica);
+    }
     return e;
 }
 
@@ -211,9 +214,6 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     if (e != OK) {
         replica_free(replica, ERR_INTERNAL);
         return e;
-    }
-    if (store_region(node->store, region) != NULL) {
-        divergence_note(replica);
     }
     *out_replica = replica;
     return OK;

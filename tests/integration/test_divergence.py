@@ -281,6 +281,16 @@ class Divergence(harness.TestCase):
         if not harness.is_sanitized():
             self.assertLess(took, seconds)
 
+    def check_rebuilt(self, node):
+        """It ends by itself, for a supervisor to start it again, and has the others' state then."""
+        node.end(1, seconds=30)
+        self.assertIn("the next start rebuilds it from a peer", node.log())
+        node.start().wait_ready()
+        self.assertEqual(node.stats()["repair"]["stores"], 1)
+        self.check_serving()
+        harness.wait_until(lambda: len({n.stats()["state_hash"] for n in self.nodes}) == 1, 20,
+                           "all have one state")
+
     def test_a_record_that_was_edited_shows_with_the_next_write_to_it(self):
         self.fill(scrub_rate_bytes=0)
         victim = self.followers[0]
@@ -295,6 +305,7 @@ class Divergence(harness.TestCase):
         self.assertRegex(victim.log(), r"level=error .*differs from the majority.* index=\d+ "
                                        r"state_hash=[0-9a-f]{32} .*majority_hash=[0-9a-f]{32}")
         self.check_serving(but=victim)
+        self.check_rebuilt(victim)
 
     def test_a_record_that_was_edited_is_found_by_the_scrub(self):
         self.fill(scrub_rate_bytes="64MiB")
@@ -308,6 +319,7 @@ class Divergence(harness.TestCase):
                            "the scrub has found that the sums do not agree")
         self.check_stopped(victim)
         self.check_serving(but=victim)
+        self.check_rebuilt(victim)
 
     def test_a_state_that_differs_is_found_though_nothing_is_written(self):
         self.fill(scrub_rate_bytes=0)
@@ -320,6 +332,7 @@ class Divergence(harness.TestCase):
         self.stops_within(victim, 3, "a state that differs from its start on is found")
         self.check_stopped(victim)
         self.check_serving(but=victim)
+        self.check_rebuilt(victim)
 
     def test_a_leader_that_differs_hands_over(self):
         self.fill(scrub_rate_bytes=0)
@@ -339,6 +352,7 @@ class Divergence(harness.TestCase):
         self.check_stopped(victim)
         harness.wait_until(lambda: self.nodes.leader() is not victim, 10, "another one leads")
         self.check_serving(but=victim)
+        self.check_rebuilt(victim)
 
     def test_without_a_majority_nobody_serves_until_a_third_decides(self):
         self.fill(scrub_rate_bytes=0)
@@ -359,6 +373,7 @@ class Divergence(harness.TestCase):
         self.leader.wait_ready()
         away.wait_ready()
         self.check_serving(but=victim)
+        self.check_rebuilt(victim)
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ static void every_type_that_net_carries_is_delivered_as_it_is(void **state)
     struct node one = {0};
     struct node two = {0};
     pair_open(env, &one, &two);
-    static const enum frame_type types[] = {
-        FRAME_RAFT,   FRAME_WRITE,      FRAME_WRITE_RESULT, FRAME_LOG_FLOOR,
-        FRAME_REPAIR, FRAME_STATE_MARK, FRAME_RECORD_ASK,   FRAME_RECORD};
+    static const enum frame_type types[] = {FRAME_RAFT,       FRAME_WRITE,  FRAME_WRITE_RESULT,
+                                            FRAME_LOG_FLOOR,  FRAME_REPAIR, FRAME_STATE_MARK,
+                                            FRAME_RECORD_ASK, FRAME_RECORD};
     for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         assert_true(net_carries(types[i]));
         assert_int_equal(net_send(one.net, 2, types[i], i, SLICE_EMPTY), OK);
