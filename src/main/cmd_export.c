@@ -349,7 +349,7 @@ static enum exit_status run(struct env *env, const struct client_settings *clien
                             const struct export_settings *settings, const char *path,
                             struct err_note *note)
 {
-    struct store_region state;
+    struct store_region state = {.id = 0};
     enum exit_status status = settings->from != NULL
                                   ? export_from(env, settings->from, path, &state, note)
                                   : export_node(env, client_settings, path, &state, note);
