@@ -131,13 +131,13 @@ bool net_is_up(const struct net *net, node_id peer);
  * Dials a second connection to a peer that is up; no-op if there is one already. Its outcome comes
  * by handler->bulk_up or ->bulk_down, later. ERR_UNAVAILABLE: no such peer, or it is not up.
  */
-MUST_USE err net_bulk_open(struct net *net, node_id peer);
+MUST_USE err net_bulk_open(struct net *net, node_id id);
 /* Drops it without calling back. No-op if there is none. */
-void net_bulk_close(struct net *net, node_id peer);
+void net_bulk_close(struct net *net, node_id id);
 /* Whether it is welcomed. */
-bool net_bulk_is_up(const struct net *net, node_id peer);
+bool net_bulk_is_up(const struct net *net, node_id id);
 /* As net_send, for a FRAME_SNAPSHOT; the queue is one of its own. */
-MUST_USE err net_bulk_send(struct net *net, node_id peer, region_id region, struct slice payload);
+MUST_USE err net_bulk_send(struct net *net, node_id id, region_id region, struct slice payload);
 
 struct net_peer_info {
     char address[ADDRESS_SIZE_MAX + 1];
