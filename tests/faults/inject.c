@@ -20,10 +20,6 @@
  * program: addresses count relative to where their module was loaded.
  */
 
-/* Both names of each call are ours, and no inline function may stand in for them. */
-#undef _FILE_OFFSET_BITS
-#undef _FORTIFY_SOURCE
-
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -90,13 +86,68 @@ static struct {
 } inject = {.lock = PTHREAD_MUTEX_INITIALIZER, .log_fd = -1};
 
 /* The C library's own `name`; a pointer to it is as large as one to data here. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): it declares `real` */
 #define REAL_AS(real, name)                                                                        \
     static __typeof__(name) *real;                                                                 \
     if (real == NULL) {                                                                            \
         void *found = dlsym(RTLD_NEXT, #name);                                                     \
         memcpy(&real, &found, sizeof(real));                                                       \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define REAL(name) REAL_AS(real, name)
+
+/* ---- what we stand for ---- */
+
+/*
+ * Our functions under the C library's names, which its headers have given parameters of other names
+ * and attributes that are not ours. What was built for small files calls the shorter ones.
+ */
+#define REPLACES(name) __asm__(name)
+#define ALSO(name)                                                                                 \
+    __asm__(".globl " name "\n.type " name ", @function\n.set " name ", " name "64\n")
+
+int our_open(const char *path, int flags, ...) REPLACES("open64");
+int our_rename(const char *source, const char *target) REPLACES("rename");
+int our_unlink(const char *path) REPLACES("unlink");
+int our_mkdir(const char *path, mode_t mode) REPLACES("mkdir");
+int our_stat(const char *path, struct stat64 *out_status) REPLACES("stat64");
+int our_scandir(const char *path, struct dirent64 ***out_entries,
+                int (*is_listed)(const struct dirent64 *),
+                int (*compare)(const struct dirent64 **, const struct dirent64 **))
+    REPLACES("scandir64");
+int our_close(int fd) REPLACES("close");
+int our_fstat(int fd, struct stat64 *out_status) REPLACES("fstat64");
+int our_fstatfs(int fd, struct statfs64 *out_status) REPLACES("fstatfs64");
+int our_flock(int fd, int operation) REPLACES("flock");
+int our_fcntl(int fd, int command, ...) REPLACES("fcntl64");
+off64_t our_lseek(int fd, off64_t offset, int whence) REPLACES("lseek64");
+int our_fdatasync(int fd) REPLACES("fdatasync");
+int our_fsync(int fd) REPLACES("fsync");
+int our_ftruncate(int fd, off64_t size) REPLACES("ftruncate64");
+int our_posix_fallocate(int fd, off64_t offset, off64_t size) REPLACES("posix_fallocate64");
+void *our_mmap(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+    REPLACES("mmap64");
+ssize_t our_pread(int fd, void *target, size_t size, off64_t offset) REPLACES("pread64");
+ssize_t our_read(int fd, void *target, size_t size) REPLACES("read");
+ssize_t our_write(int fd, const void *source, size_t size) REPLACES("write");
+ssize_t our_pwrite(int fd, const void *source, size_t size, off64_t offset) REPLACES("pwrite64");
+ssize_t our_pwritev(int fd, const struct iovec *parts, int part_count, off64_t offset)
+    REPLACES("pwritev64");
+ssize_t our_writev(int fd, const struct iovec *parts, int part_count) REPLACES("writev");
+
+ALSO("open");
+ALSO("stat");
+ALSO("scandir");
+ALSO("fstat");
+ALSO("fstatfs");
+ALSO("fcntl");
+ALSO("lseek");
+ALSO("ftruncate");
+ALSO("posix_fallocate");
+ALSO("mmap");
+ALSO("pread");
+ALSO("pwrite");
+ALSO("pwritev");
 
 /* ---- what a call is about ---- */
 
@@ -331,7 +382,7 @@ static int open_any(const char *function, const char *path, int flags, mode_t mo
     return fd;
 }
 
-int open64(const char *path, int flags, ...)
+int our_open(const char *path, int flags, ...)
 {
     mode_t mode = 0;
     if ((flags & O_CREAT) != 0) {
@@ -343,7 +394,7 @@ int open64(const char *path, int flags, ...)
     return open_any("open", path, flags, mode);
 }
 
-int rename(const char *source, const char *target)
+int our_rename(const char *source, const char *target)
 {
     REAL(rename);
     char kind[KIND_SIZE] = "";
@@ -361,27 +412,27 @@ static bool path_fails(const char *function, const char *path)
     return is_hit(function, kind) == FAULT_ERRNO;
 }
 
-int unlink(const char *path)
+int our_unlink(const char *path)
 {
     REAL(unlink);
     return path_fails("unlink", path) ? -1 : real(path);
 }
 
-int mkdir(const char *path, mode_t mode)
+int our_mkdir(const char *path, mode_t mode)
 {
     REAL(mkdir);
     return path_fails("mkdir", path) ? -1 : real(path, mode);
 }
 
-int stat64(const char *path, struct stat64 *out_status)
+int our_stat(const char *path, struct stat64 *out_status)
 {
     REAL(stat64);
     return path_fails("stat", path) ? -1 : real(path, out_status);
 }
 
-int scandir64(const char *path, struct dirent64 ***out_entries,
-              int (*is_listed)(const struct dirent64 *),
-              int (*compare)(const struct dirent64 **, const struct dirent64 **))
+int our_scandir(const char *path, struct dirent64 ***out_entries,
+                int (*is_listed)(const struct dirent64 *),
+                int (*compare)(const struct dirent64 **, const struct dirent64 **))
 {
     REAL(scandir64);
     return path_fails("scandir", path) ? -1 : real(path, out_entries, is_listed, compare);
@@ -389,7 +440,7 @@ int scandir64(const char *path, struct dirent64 ***out_entries,
 
 /* ---- descriptors ---- */
 
-int close(int fd)
+int our_close(int fd)
 {
     REAL(close);
     char kind[KIND_SIZE]; /* it outlives the descriptor */
@@ -407,25 +458,25 @@ static bool fd_fails(const char *function, int fd)
     return is_hit(function, kind_of_fd(fd)) == FAULT_ERRNO;
 }
 
-int fstat64(int fd, struct stat64 *out_status)
+int our_fstat(int fd, struct stat64 *out_status)
 {
     REAL(fstat64);
     return fd_fails("fstat", fd) ? -1 : real(fd, out_status);
 }
 
-int fstatfs64(int fd, struct statfs64 *out_status)
+int our_fstatfs(int fd, struct statfs64 *out_status)
 {
     REAL(fstatfs64);
     return fd_fails("fstatfs", fd) ? -1 : real(fd, out_status);
 }
 
-int flock(int fd, int operation)
+int our_flock(int fd, int operation)
 {
     REAL(flock);
     return fd_fails("flock", fd) ? -1 : real(fd, operation);
 }
 
-int fcntl64(int fd, int command, ...)
+int our_fcntl(int fd, int command, ...)
 {
     REAL(fcntl64);
     va_list args;
@@ -435,7 +486,7 @@ int fcntl64(int fd, int command, ...)
     return fd_fails("fcntl", fd) ? -1 : real(fd, command, argument);
 }
 
-off64_t lseek64(int fd, off64_t offset, int whence)
+off64_t our_lseek(int fd, off64_t offset, int whence)
 {
     REAL(lseek64);
     return fd_fails("lseek", fd) ? -1 : real(fd, offset, whence);
@@ -460,31 +511,31 @@ static int sync_any(const char *function, int (*real)(int), int fd)
     }
 }
 
-int fdatasync(int fd)
+int our_fdatasync(int fd)
 {
     REAL(fdatasync);
     return sync_any("fdatasync", real, fd);
 }
 
-int fsync(int fd)
+int our_fsync(int fd)
 {
     REAL(fsync);
     return sync_any("fsync", real, fd);
 }
 
-int ftruncate64(int fd, off64_t size)
+int our_ftruncate(int fd, off64_t size)
 {
     REAL(ftruncate64);
     return fd_fails("ftruncate", fd) ? -1 : real(fd, size);
 }
 
-int posix_fallocate64(int fd, off64_t offset, off64_t size)
+int our_posix_fallocate(int fd, off64_t offset, off64_t size)
 {
     REAL(posix_fallocate64);
     return fd_fails("fallocate", fd) ? errno : real(fd, offset, size);
 }
 
-void *mmap64(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
+void *our_mmap(void *address, size_t size, int protection, int flags, int fd, off64_t offset)
 {
     REAL(mmap64);
     bool fails = (flags & MAP_ANONYMOUS) == 0 && fd_fails("mmap", fd);
@@ -503,7 +554,7 @@ static size_t size_allowed(const char *function, int fd, size_t size)
     return fault == FAULT_SHORT && size > 1 ? size / 2 : size;
 }
 
-ssize_t pread64(int fd, void *target, size_t size, off64_t offset)
+ssize_t our_pread(int fd, void *target, size_t size, off64_t offset)
 {
     REAL(pread64);
     if (is_held(fd)) {
@@ -513,21 +564,21 @@ ssize_t pread64(int fd, void *target, size_t size, off64_t offset)
     return allowed == SIZE_MAX ? -1 : real(fd, target, allowed, offset);
 }
 
-ssize_t read(int fd, void *target, size_t size)
+ssize_t our_read(int fd, void *target, size_t size)
 {
     REAL(read);
     size_t allowed = size_allowed("read", fd, size);
     return allowed == SIZE_MAX ? -1 : real(fd, target, allowed);
 }
 
-ssize_t write(int fd, const void *source, size_t size)
+ssize_t our_write(int fd, const void *source, size_t size)
 {
     REAL(write);
     size_t allowed = size_allowed("write", fd, size);
     return allowed == SIZE_MAX ? -1 : real(fd, source, allowed);
 }
 
-ssize_t pwrite64(int fd, const void *source, size_t size, off64_t offset)
+ssize_t our_pwrite(int fd, const void *source, size_t size, off64_t offset)
 {
     REAL(pwrite64);
     size_t allowed = size_allowed("pwrite", fd, size);
@@ -558,7 +609,7 @@ static ssize_t write_short(int fd, const struct iovec *parts, int part_count, of
     return done;
 }
 
-ssize_t pwritev64(int fd, const struct iovec *parts, int part_count, off64_t offset)
+ssize_t our_pwritev(int fd, const struct iovec *parts, int part_count, off64_t offset)
 {
     REAL(pwritev64);
     if (is_held(fd)) {
@@ -576,7 +627,7 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int part_count, off64_t off
     }
 }
 
-ssize_t writev(int fd, const struct iovec *parts, int part_count)
+ssize_t our_writev(int fd, const struct iovec *parts, int part_count)
 {
     REAL(writev);
     switch (is_hit("writev", kind_of_fd(fd))) {
@@ -590,21 +641,3 @@ ssize_t writev(int fd, const struct iovec *parts, int part_count)
         return real(fd, parts, part_count);
     }
 }
-
-/* ---- the other names, of those that were built for small files ---- */
-
-#define ALIAS(name) __attribute__((alias(name)))
-
-int open(const char *path, int flags, ...) ALIAS("open64");
-int fcntl(int fd, int command, ...) ALIAS("fcntl64");
-int fstat(int fd, struct stat *out_status) ALIAS("fstat64");
-int stat(const char *path, struct stat *out_status) ALIAS("stat64");
-int fstatfs(int fd, struct statfs *out_status) ALIAS("fstatfs64");
-off_t lseek(int fd, off_t offset, int whence) ALIAS("lseek64");
-int ftruncate(int fd, off_t size) ALIAS("ftruncate64");
-int posix_fallocate(int fd, off_t offset, off_t size) ALIAS("posix_fallocate64");
-void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
-    ALIAS("mmap64");
-ssize_t pread(int fd, void *target, size_t size, off_t offset) ALIAS("pread64");
-ssize_t pwrite(int fd, const void *source, size_t size, off_t offset) ALIAS("pwrite64");
-ssize_t pwritev(int fd, const struct iovec *parts, int part_count, off_t offset) ALIAS("pwritev64");

@@ -106,11 +106,7 @@ class PowerCuts:
         for node in cluster:
             node.environment = {}
             node.start()
-        with self.assertRaisesRegex(AssertionError, "lost|ended by itself") as found:
-            self.verify(cluster, ledger, is_split=True)
-        harness.say(f"without syncs: {str(found.exception).splitlines()[-1][:100]}")
-        for node in cluster:
-            node.destroy()
+        self.assert_missed(cluster, ledger)
 
 
 class Ext4(PowerCuts, LedgerCase):

@@ -161,3 +161,11 @@ class LedgerCase(harness.TestCase):
                 self.assertEqual(response.headers["kv-version"], "1", f"{key!r} was written twice")
         for key, response in node.read_many(list(ledger.refused), query):
             self.assertEqual(response.status, 404, f"{key!r} was refused and is there")
+
+    def assert_missed(self, cluster, ledger):
+        """Something that was acknowledged is not there. Only the leader is asked, and all nodes are
+        put away: who has lost what they promised may never agree again."""
+        with self.assertRaisesRegex(AssertionError, "lost|ended by itself") as found:
+            self.verify_node(cluster.leader(), ledger, "")
+        harness.say(f"missed: {str(found.exception).splitlines()[-1][:100]}")
+        cluster.destroy()
