@@ -64,7 +64,7 @@ const struct option_row main_options_table[OPTION_COUNT] = {
     {"quota-bytes", OPTION_SIZE, FIELD(quota_bytes), "0", 0, 1024 * TIB, NULL, "SIZE",
      "of keys and values; past it writes that grow get 507; 0: none"},
     {"scrub-rate-bytes", OPTION_SIZE, FIELD(scrub_rate_bytes), "4MiB", 0, TIB, NULL, "SIZE",
-     "of the store looked through for damage, in the background; 0: none"},
+     "of the store verified a second, in the background; 0: none"},
     {"log-level", OPTION_CHOICE, FIELD(log_level), "info", 0, 0, log_levels, "LEVEL",
      "how much is logged"},
     {"log-format", OPTION_CHOICE, FIELD(log_format), "logfmt", 0, 0, log_formats, "FORMAT",

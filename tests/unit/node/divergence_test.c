@@ -180,8 +180,11 @@ static void of_two_the_one_that_is_left_serves_again(void **state)
     put_at_least_once(&cluster, 0, "a", "1");
     uint32_t leader = leader_of(&cluster);
     spoil_state(&cluster, 1 - leader);
+    struct writing writing; /* what becomes of it does not matter */
+    begin_put(&cluster, leader, &writing, "b", "1", 10000);
     struct wait wait = {&cluster, leader, 0};
     assert_true(turn_until(&cluster, is_disputed, &wait));
+    assert_int_equal(writing.answers, 1);
     struct changing changing;
     struct conf_change conf = change_of(CONF_CHANGE_REMOVE, 2 - leader);
     begin_change(&cluster, leader, &changing, &conf, NULL, 0);
