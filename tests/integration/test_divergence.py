@@ -363,6 +363,9 @@ class Divergence(harness.TestCase):
             file.spoil_hash(stats["state_hash"])
         away.stop()
         self.start_listening(victim)
+        # Up to here the leader knows that a majority had its state. Whether this is answered
+        # before it stops does not matter.
+        self.leader.put("/kv/one-more", b"1")
         for node in (victim, self.leader):
             harness.wait_until(lambda: node.stats()["raft"]["divergence"] == "disputed", 20,
                                f"node {node.id} knows of the dispute")
