@@ -18,6 +18,7 @@
 /* What the handler needs, ready made: it may only open, read and write. */
 static char store_path[PATH_MAX];
 static char mark_path[PATH_MAX + sizeof(STORE_DISTRUST_NAME) + 1];
+static struct sigaction usual_bus, usual_segv; /* a sanitizer's, perhaps */
 
 /* Where the instruction stands that has faulted; 0: not known on this machine. */
 static uintptr_t program_counter(const void *context)
@@ -96,10 +97,11 @@ static int leave_mark(void)
            fsync(file) == 0 && fsync(directory) == 0;
 }
 
-/* SA_RESETHAND: if it returns, the fault comes again and takes its usual course. */
 static void on_fault(int number, siginfo_t *info, void *context)
 {
     if (!has_met_store((uintptr_t)info->si_addr, program_counter(context))) {
+        /* The fault comes again, and takes its usual course. */
+        (void)sigaction(number, number == SIGBUS ? &usual_bus : &usual_segv, NULL);
         return;
     }
     int is_marked = leave_mark();
@@ -117,7 +119,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 void main_fault_watch(const char *data_directory)
 {
-    struct sigaction action = {.sa_flags = SA_SIGINFO | (int)SA_RESETHAND};
+    struct sigaction action = {.sa_flags = SA_SIGINFO};
     action.sa_sigaction = on_fault;
     int size = snprintf(store_path, sizeof(store_path), "%s/store", data_directory);
     if (size < 0 || (size_t)size >= sizeof(store_path)) {
@@ -125,6 +127,6 @@ void main_fault_watch(const char *data_directory)
     }
     (void)snprintf(mark_path, sizeof(mark_path), "%s/%s", store_path, STORE_DISTRUST_NAME);
     (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGBUS, &action, NULL);
-    (void)sigaction(SIGSEGV, &action, NULL);
+    (void)sigaction(SIGBUS, &action, &usual_bus);
+    (void)sigaction(SIGSEGV, &action, &usual_segv);
 }

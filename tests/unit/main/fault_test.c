@@ -46,7 +46,9 @@ static int read_a_lost_page(const char *path)
 {
     pid_t child = fork();
     if (child == 0) {
-        (void)freopen("/dev/null", "w", stderr);
+        if (freopen("/dev/null", "w", stderr) == NULL) {
+            _exit(99);
+        }
         main_fault_watch(directory);
         int file = open(path, O_RDWR | O_CREAT, 0600);
         if (file < 0 || ftruncate(file, PAGE_SIZE_BYTES) != 0) {
