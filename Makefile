@@ -28,7 +28,7 @@ release:
 	@scripts/setup.sh build
 	@scripts/build.sh release programs
 
-## make test            the tests, release and ASan+UBSan: about ten minutes
+## make test            the tests, release and ASan+UBSan: about fifteen minutes
 test:
 	@scripts/test.sh $(STAGES)
 

@@ -4,8 +4,8 @@
 # from running; a build that fails ends it all.
 #
 #   quick    development build: unit and golden tests, static checks       (the inner loop)
-#   test     release: everything but lint; ASan+UBSan: everything but static checks
-#   asan     the latter alone
+#   test     release: everything but lint; ASan+UBSan: everything but static checks and timing
+#   asan     ASan+UBSan alone, with timing
 #   tsan     everything but static checks under ThreadSanitizer; tsan-unit: no integration either
 #   check    static checks, clang build, clang-tidy, cppcheck, -fanalyzer
 #   analyze  gcc -fanalyzer alone
@@ -114,7 +114,8 @@ stage() {
         scripts/setup.sh build test
         scripts/build.sh release
         run release "release" --label-exclude lint
-        stage asan
+        scripts/build.sh asan
+        run asan "asan" --label-exclude 'lint|check|timing'
         ;;
     asan | tsan)
         scripts/setup.sh build test
