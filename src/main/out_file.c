@@ -52,7 +52,8 @@ err main_out_file_open(struct out_file **out_file, struct env *env, const char *
 err main_out_file_put(struct out_file *file, struct slice bytes)
 {
     if (file->path == NULL) {
-        bool is_written = fwrite(bytes.data, 1, bytes.size, stdout) == bytes.size;
+        bool is_written =
+            bytes.size == 0 || fwrite(bytes.data, 1, bytes.size, stdout) == bytes.size;
         return is_written ? OK : ERR_IO;
     }
     struct iovec part = {(void *)(uintptr_t)bytes.data, bytes.size};

@@ -4,7 +4,7 @@
 #include "node/node_int.h"
 
 #define TELL_MS 1000u
-#define BELIEVE_MS (3u * TELL_MS)
+#define BELIEVE_MS (UINT64_C(3) * TELL_MS)
 
 #define FLAG_SHORT 1u
 

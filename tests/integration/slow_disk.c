@@ -7,6 +7,7 @@
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ typedef int sync_fn(int fd);
 
 static void read_mood(char text[64])
 {
-    const char *path = getenv("SLOW_DISK"); /* nobody sets it while the program runs */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it while the program runs */
+    const char *path = getenv("SLOW_DISK");
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     ssize_t size = fd >= 0 ? read(fd, text, 63) : 0;
     text[size > 0 ? size : 0] = '\0';
@@ -43,9 +45,11 @@ static void wait_for_disk(void)
         sleep_ms(5);
         read_mood(text);
     }
-    long every;
-    long length;
-    if (sscanf(text, "hiccup %ld %ld", &every, &length) == 2 && every > length && length > 0) {
+    char *rest = text + sizeof("hiccup");
+    bool is_hiccup = strncmp(text, "hiccup ", sizeof("hiccup")) == 0;
+    long every = is_hiccup ? strtol(rest, &rest, 10) : 0;
+    long length = is_hiccup ? strtol(rest, &rest, 10) : 0;
+    if (every > length && length > 0) {
         struct timespec now;
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
         long at = (now.tv_sec % 100000 * 1000 + now.tv_nsec / NS_PER_MS) % every;
@@ -63,6 +67,7 @@ static int sync_slowly(const char *name, int fd)
     return real(fd);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): theirs is reserved */
 int fdatasync(int fd)
 {
     return sync_slowly("fdatasync", fd);
