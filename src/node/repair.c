@@ -198,8 +198,7 @@ static void ask_everybody(struct replica *replica)
 void repair_tick(struct replica *replica, uint64_t now_ms)
 {
     struct repair *repair = &replica->repair;
-    bool is_coming = replica->node->snapshots.in.incoming != NULL;
-    if (!repair->is_waiting || repair->is_installing || is_coming ||
+    if (!repair->is_waiting || repair->is_installing || snapshots_is_coming(replica) ||
         now_ms - repair->asked_ms < REPAIR_ASK_MS) {
         return;
     }

@@ -20,7 +20,7 @@
  *     says so again and again, and the core would only repeat what cannot be answered.
  * S6  A node in repair (repair.h) asks any member for its state, and has no core that wants it:
  *     what it gets goes by its position alone, and to repair_receive. Term and leadership do not
- *     matter.
+ *     matter. No core asks it again when a sender is gone: so it does not wait long for one.
  */
 #ifndef NODE_SNAPSHOTS_H
 #define NODE_SNAPSHOTS_H
@@ -38,6 +38,7 @@ struct replica;
 
 #define SNAPSHOTS_OUT_MAX 2u
 #define SNAPSHOT_SILENCE_MS 60000u /* without a word from the other side: it ends */
+#define SNAPSHOT_PATIENCE_MS 5000u /* likewise: who is in repair asks somebody else */
 #define SNAPSHOT_REPEAT_MS 3000u   /* without progress: what is not acknowledged is sent again */
 #define SNAPSHOT_REDIAL_MS 500u
 #define SNAPSHOT_STAGED_REPEAT_MS 250u
@@ -131,6 +132,8 @@ uint64_t snapshots_floor(struct replica *replica, const struct raft_status *stat
 
 /* ---- in ---- */
 
+/* Whether one is coming in, and was heard within SNAPSHOT_PATIENCE_MS. */
+bool snapshots_is_coming(const struct replica *replica);
 /* FRAME_SNAPSHOT. */
 void snapshots_receive(struct replica *replica, node_id from, struct slice payload);
 /* The complete one that is to be installed, which is the one at `pos`; the caller owns it. */

@@ -42,6 +42,13 @@ static void discard(struct replica *replica)
 
 static const char not_newer[] = "not newer than what is here";
 
+bool snapshots_is_coming(const struct replica *replica)
+{
+    const struct snapshot_in *in = in_of(replica);
+    return in->incoming != NULL &&
+           env_now_ms(replica->node->env) - in->heard_ms <= SNAPSHOT_PATIENCE_MS;
+}
+
 /* NULL, or why this snapshot is of no use here. */
 static const char *why_not(const struct replica *replica, node_id from,
                            const struct message *message)
@@ -55,7 +62,7 @@ static const char *why_not(const struct replica *replica, node_id from,
         return "busy";
     }
     if (replica->raft == NULL) { /* S6 */
-        bool is_another_coming = in_of(replica)->incoming != NULL && in_of(replica)->from != from;
+        bool is_another_coming = snapshots_is_coming(replica) && in_of(replica)->from != from;
         if (is_another_coming || !repair_wants(replica, message->snapshot->pos)) {
             return "busy";
         }
@@ -109,6 +116,7 @@ static bool begin(struct replica *replica, node_id from, const struct frame_snap
     }
     in->from = from;
     in->transfer = frame->transfer;
+    in->heard_ms = env_now_ms(replica->node->env);
     LOG_INFO(replica->node->log, "receiving a snapshot", LOG_U64("region", replica->region),
              LOG_U64("from", from), LOG_U64("index", in->message.message.snapshot->pos.index));
     return true;
