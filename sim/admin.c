@@ -556,10 +556,21 @@ static struct host *whom_to_ask(struct admin *admin)
     return believes ? host : checker_leader(sim->checker);
 }
 
+/* One that waits for a leader to begin its log anew is no voter until then. */
+static bool is_any_mending(const struct admin *admin)
+{
+    for (uint32_t i = 1; i <= admin->sim->host_count; i++) {
+        if (admin->sim->hosts[i]->is_mending || admin->sim->hosts[i]->is_rotten) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void ask(struct admin *admin, struct host *asked)
 {
     bool is_hasty = admin->sim->plan.is_admin_hasty;
-    if (asked == NULL || lost_member(admin) != NULL) {
+    if (asked == NULL || lost_member(admin) != NULL || is_any_mending(admin)) {
         return; /* O1 */
     }
     uint64_t count = is_hasty ? chance_between(&admin->chance, 1, BURST_MAX) : 1;

@@ -4,8 +4,8 @@
  * whoever believes to lead, and replaces several at a time: nothing of that may hurt. But both are
  * careful about data, as administrators are told to be:
  *
- *   O1  While a member's data is lost, nothing is changed but that member's replacement: a removal
- *       beside it could cost the quorum.
+ *   O1  While a member's data is lost, or being mended, nothing is changed but that member's
+ *       replacement: a removal beside it could cost the quorum.
  *   O2  A disk is wiped, or damaged, only while every other member's is whole: then each committed
  *       entry is left on a voter of every quorum that can still form.
  *   O3  Nor before the change that made the present members was answered: until then a crash may

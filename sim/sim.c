@@ -221,7 +221,8 @@ static void end_calmly(struct sim *sim)
     wait_for(sim, is_answered, 2 * (sim->plan.timeout_ms + 2000) * SIM_MS,
              "an operation is not answered");
     for (uint32_t i = 1; i <= sim->host_count; i++) {
-        if (is_asked[i]) {
+        /* One whose rot was found by now may be down: whether it comes back, settle asks. */
+        if (is_asked[i] && host_is_up(sim->hosts[i])) {
             check_sync_error(sim, sim->hosts[i], 0);
             ask_everything(sim, sim->hosts[i]);
         }

@@ -37,9 +37,9 @@ struct node;
 struct replica;
 
 #define SNAPSHOTS_OUT_MAX 2u
-#define SNAPSHOT_SILENCE_MS 60000u /* without a word from the other side: it ends */
-#define SNAPSHOT_PATIENCE_MS 5000u /* likewise: who is in repair asks somebody else */
-#define SNAPSHOT_REPEAT_MS 3000u   /* without progress: what is not acknowledged is sent again */
+#define SNAPSHOT_SILENCE_MS 60000u  /* without a word from the other side: it ends */
+#define SNAPSHOT_PATIENCE_MS 15000u /* likewise: who is in repair asks somebody else */
+#define SNAPSHOT_REPEAT_MS 3000u    /* without progress: what is not acknowledged is sent again */
 #define SNAPSHOT_REDIAL_MS 500u
 #define SNAPSHOT_STAGED_REPEAT_MS 250u
 #define SNAPSHOT_STAGED_SILENCE_MS 2000u /* then it counts as taken in: a probe will tell */
