@@ -125,9 +125,11 @@ static void a_full_leader_holds_up_nobody(void **state)
     struct wait wait = {&cluster, leader_of(&cluster), 0};
     fill(cluster.directories[wait.node]);
     uint32_t taken = 0;
-    /* Beyond the end of what it has: it hands over, or has cut its log by then, and goes on in what
-     * that gave back. */
-    for (uint32_t i = 0; i < 2000 && taken < 200; i++) {
+    uint64_t deadline_ms = env_now_ms(cluster.env) + PATIENCE_MS;
+    /* Beyond the end of what it has: it refuses until it has handed over, or has cut its log by
+     * then, and goes on in what that gave back. How often one is refused meanwhile is a matter of
+     * how fast one asks. */
+    for (uint32_t i = 0; taken < 200 && env_now_ms(cluster.env) < deadline_ms; i++) {
         err e = put_large(&cluster, (wait.node + 1 + i % 2) % 3, i);
         assert_true(e == OK || e == ERR_NO_SPACE);
         taken += e == OK ? 1 : 0;
