@@ -40,6 +40,7 @@ void mends_close(struct mends *mends, err e)
         mends->items[i].key_size = 0;
     }
     mends->count = 0;
+    mends->doubt_count = 0;
     mends->asked_count = 0;
 }
 
@@ -55,18 +56,24 @@ static struct mend *find(struct mends *mends, struct slice key)
     return NULL;
 }
 
-static struct mend *add(struct mends *mends, struct slice key, uint64_t revision)
+/* NULL: there is no room (M2). */
+static struct mend *add(struct mends *mends, struct slice key, uint64_t revision, bool is_doubt)
 {
-    if (mends->count == MENDS_MAX) {
+    if (mends->count == MENDS_MAX || (is_doubt && mends->doubt_count == MENDS_DOUBTS_MAX)) {
         return NULL;
     }
     struct mend *mend = mends->items;
     while (mend->key_size > 0) {
         mend++;
     }
-    *mend = (struct mend){.key_size = (uint16_t)key.size, .revision = revision};
+    *mend = (struct mend){
+        .key_size = (uint16_t)key.size,
+        .is_doubt = is_doubt,
+        .revision = revision,
+    };
     memcpy(mend->key, key.data, key.size);
     mends->count++;
+    mends->doubt_count += is_doubt ? 1 : 0;
     return mend;
 }
 
@@ -93,7 +100,16 @@ static void log_record(const struct replica *replica, enum log_level level, cons
     writer_deinit(&key);
 }
 
-/* Answers the reads of the mended key, and forgets it. */
+static void forget(struct mends *mends, struct mend *mend)
+{
+    close_question(mends, mend);
+    mends->doubt_count -= mend->is_doubt ? 1 : 0;
+    mends->count--;
+    mend->is_doubt = false;
+    mend->key_size = 0;
+}
+
+/* Answers the reads of the key that is mended, or not there, and forgets it. */
 static void finish(struct replica *replica, struct mend *mend)
 {
     struct mends *mends = &replica->mends;
@@ -106,9 +122,7 @@ static void finish(struct replica *replica, struct mend *mend)
             list_push_back(&ready, &read->link);
         }
     }
-    close_question(mends, mend);
-    mend->key_size = 0;
-    mends->count--;
+    forget(mends, mend);
     while (!list_is_empty(&ready)) {
         struct node_read *read = of_link(ready.next);
         struct store_record record;
@@ -186,10 +200,13 @@ static struct mend *begin(struct replica *replica, struct slice key, uint64_t re
 {
     struct mends *mends = &replica->mends;
     struct mend *mend = find(mends, key);
-    if (mend != NULL) {
+    if (mend != NULL && !mend->is_doubt) {
         return mend;
     }
-    mend = add(mends, key, revision);
+    if (mend != NULL) {
+        forget(mends, mend); /* it was found since, and damaged */
+    }
+    mend = add(mends, key, revision, false);
     if (mend != NULL) {
         log_record(replica, LOG_LEVEL_WARN,
                    "a record is damaged: it will be mended from another member", mend, 0);
@@ -246,6 +263,20 @@ static bool is_in_doubt(const struct replica *replica, struct slice key)
            (has_others(replica) || store_stats(store)->scrub_passes == 0);
 }
 
+/* Whether another member has a record of `key`. False: there is no room. */
+static bool begin_doubt(struct replica *replica, struct slice key)
+{
+    struct mends *mends = &replica->mends;
+    if (!has_others(replica) || find(mends, key) != NULL) {
+        return true;
+    }
+    if (add(mends, key, 0, true) == NULL) {
+        return false;
+    }
+    ask_waiting(replica, env_now_ms(replica->node->env), true);
+    return true;
+}
+
 bool mends_doubt(struct replica *replica, struct node_read *read)
 {
     if (!is_in_doubt(replica, read->key)) {
@@ -253,7 +284,43 @@ bool mends_doubt(struct replica *replica, struct node_read *read)
     }
     add_read(replica, read);
     replica->mends.has_doubts = true;
+    (void)begin_doubt(replica, read->key); /* no room: begin_doubts */
     return true;
+}
+
+/* For the reads that had no room. */
+static void begin_doubts(struct replica *replica)
+{
+    struct mends *mends = &replica->mends;
+    if (!mends->has_doubts || mends->doubt_count == MENDS_DOUBTS_MAX) {
+        return;
+    }
+    LIST_FOREACH (link, &mends->reads) {
+        if (!begin_doubt(replica, of_link(link)->key)) {
+            return;
+        }
+    }
+}
+
+static bool is_waited_for(const struct mends *mends, const struct mend *mend)
+{
+    LIST_FOREACH (link, &mends->reads) {
+        if (slice_equal(of_link(link)->key, key_of(mend))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Doubts that concern nobody any more. */
+static void forget_doubts(struct mends *mends)
+{
+    for (uint32_t i = 0; mends->doubt_count > 0 && i < MENDS_MAX; i++) {
+        struct mend *mend = &mends->items[i];
+        if (mend->is_doubt && (!mends->has_doubts || !is_waited_for(mends, mend))) {
+            forget(mends, mend);
+        }
+    }
 }
 
 /* Reads that wait though nothing of theirs is being mended: once they need not. */
@@ -264,6 +331,7 @@ static void clear_doubts(struct replica *replica)
         return;
     }
     mends->has_doubts = false;
+    forget_doubts(mends);
     struct list ready;
     list_init(&ready);
     LIST_FOREACH (link, &mends->reads) {
@@ -289,6 +357,8 @@ void mends_tick(struct replica *replica, uint64_t now_ms)
          due = deadline_due(&mends->deadlines, now_ms)) {
         answer(CONTAINER_OF(due, struct node_read, deadline), ERR_MENDING, NULL);
     }
+    forget_doubts(mends);
+    begin_doubts(replica);
     for (uint32_t i = 0; mends->count > 0 && i < MENDS_MAX; i++) {
         struct mend *mend = &mends->items[i];
         if (mend->key_size > 0 && mend->number != 0 && now_ms >= mend->asked_ms + MENDS_ANSWER_MS) {
@@ -339,7 +409,10 @@ static void note_conflict(struct replica *replica, struct mend *mend, node_id fr
         mend->conflicts++;
     }
     log_record(replica, LOG_LEVEL_WARN,
-               "another member's record does not fit what is left of the damaged one", mend, from);
+               mend->is_doubt
+                   ? "another member has a record that is not found here"
+                   : "another member's record does not fit what is left of the damaged one",
+               mend, from);
     uint32_t others = replica->membership.member_count - 1;
     if (mend->conflicts >= (others < MENDS_CONFLICTS_MAX ? others : MENDS_CONFLICTS_MAX)) {
         divergence_condemn(replica, "other members agree that one of its records is another one");
@@ -364,16 +437,20 @@ void mends_answered(struct replica *replica, node_id from, struct slice payload)
         return; /* of a question that is closed */
     }
     close_question(mends, mend);
+    struct store *store = replica->node->store;
     err e = ERR_UNAVAILABLE;
     if (told.state != FRAME_RECORD_REFUSED) {
-        e = store_mend_write(replica->node->store, replica->region, key_of(mend), told.applied,
-                             told.bytes);
+        e = (mend->is_doubt ? store_mend_confirm : store_mend_write)(
+            store, replica->region, key_of(mend), told.applied, told.bytes);
     }
     if (e == OK) {
-        log_record(replica, LOG_LEVEL_WARN, "a damaged record is whole again", mend, from);
+        if (!mend->is_doubt) {
+            log_record(replica, LOG_LEVEL_WARN, "a damaged record is whole again", mend, from);
+        }
         finish(replica, mend);
     } else if (e == ERR_CONFLICT) {
         note_conflict(replica, mend, from);
     }
+    begin_doubts(replica);
     ask_waiting(replica, env_now_ms(replica->node->env), true);
 }

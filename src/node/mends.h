@@ -13,8 +13,10 @@
  *     records are under way. The scrub waits when there is no room.
  * M3  A member that has been told by MENDS_CONFLICTS_MAX others (or by the only one) that a record
  *     must be another one, or none, is wrong about more than a record: divergence_condemn.
- * M4  A read that finds nothing waits, too, until the store is proven (store/scrub.h, B4): damage
- *     may have hidden its record. On a node alone only until the first pass is over.
+ * M4  A read that finds nothing while the store is not proven (store/scrub.h, B4) waits, too:
+ *     damage may have hidden its record. Another member that has none either ends that, so a store
+ *     whose first pass takes long, or that is written all the while, answers later by a round trip.
+ *     On a node alone it waits until the first pass is over.
  * M5  One whose state is not trusted neither gives nor takes (divergence.h).
  */
 #ifndef NODE_MENDS_H
@@ -26,6 +28,7 @@
 struct replica;
 
 #define MENDS_MAX 64u
+#define MENDS_DOUBTS_MAX (MENDS_MAX / 2) /* of them may be M4's: what is damaged comes first */
 #define MENDS_ASKED_MAX 8u
 #define MENDS_WAIT_MS 2000u
 #define MENDS_ANSWER_MS 2000u /* without an answer, the next one is asked */
@@ -34,6 +37,7 @@ struct replica;
 struct mend {
     uint16_t key_size; /* 0: free */
     uint8_t key[KEY_SIZE_MAX];
+    bool is_doubt;     /* M4: no damage was seen; is there a record at all? */
     uint64_t revision; /* 0: not known */
     uint64_t number;   /* of the open question; 0: none */
     uint64_t asked_ms;
@@ -45,8 +49,9 @@ struct mend {
 struct mends {
     struct mend items[MENDS_MAX];
     uint32_t count;
+    uint32_t doubt_count;
     uint32_t asked_count;
-    bool has_doubts;       /* reads wait because of one (M4) */
+    bool has_doubts;       /* reads wait because of one (M4), asked or not */
     uint32_t turn;         /* whose turn it is to ask: none waits for another one's luck */
     struct list reads;     /* struct node_read: those that wait */
     struct list deadlines; /* theirs */

@@ -51,6 +51,24 @@ static void put(struct store *store, struct slice key, struct store_record recor
     }
 }
 
+/* D2, for what does not depend on what is here. ERR_NOT_FOUND: the giver has none. */
+static err judge(struct store *store, const struct store_region *region, struct slice key,
+                 uint64_t applied, struct slice bytes, struct store_record *out_record)
+{
+    if (applied < region->checkpoint.index || store_is_installing(store, region->id)) {
+        return ERR_UNAVAILABLE;
+    }
+    if (bytes.size == 0) {
+        return ERR_NOT_FOUND;
+    }
+    if (store_record_decode(bytes, key, out_record) != OK ||
+        store_record_verify(out_record, key) != OK || out_record->value.size > VALUE_SIZE_CEILING) {
+        return ERR_MALFORMED;
+    }
+    /* Changed since: so it will be here. */
+    return out_record->mod_revision > region->revision ? ERR_UNAVAILABLE : OK;
+}
+
 err store_mend_write(struct store *store, region_id id, struct slice key, uint64_t applied,
                      struct slice bytes)
 {
@@ -59,23 +77,37 @@ err store_mend_write(struct store *store, region_id id, struct slice key, uint64
     if (!store_is_damaged(store, key)) {
         return OK;
     }
-    if (applied < region->checkpoint.index || store_is_installing(store, id)) {
-        return ERR_UNAVAILABLE;
-    }
-    if (bytes.size == 0) { /* deleted later than here, or there never was such a key */
+    struct store_record record;
+    err e = judge(store, region, key, applied, bytes, &record);
+    if (e == ERR_NOT_FOUND) { /* deleted later than here, or there never was such a key */
         return applied > region->applied.index ? ERR_UNAVAILABLE : ERR_CONFLICT;
     }
-    struct store_record record;
-    if (store_record_decode(bytes, key, &record) != OK || store_record_verify(&record, key) != OK ||
-        record.value.size > VALUE_SIZE_CEILING) {
-        return ERR_MALFORMED;
-    }
-    if (record.mod_revision > region->revision) {
-        return ERR_UNAVAILABLE; /* changed since: so it will be here */
+    if (e != OK) {
+        return e;
     }
     if (contradicts_head(store, key, bytes)) {
         return ERR_CONFLICT;
     }
     put(store, key, record);
     return OK;
+}
+
+err store_mend_confirm(struct store *store, region_id id, struct slice key, uint64_t applied,
+                       struct slice bytes)
+{
+    const struct store_region *region = store_find_region(store, id);
+    ASSERT(region != NULL);
+    struct store_record record;
+    err e = store_get(store, key, &record);
+    if (e != ERR_NOT_FOUND) {
+        if (e == OK) {
+            buf_unref(record.owner);
+        }
+        return OK;
+    }
+    e = judge(store, region, key, applied, bytes, &record);
+    if (e == ERR_NOT_FOUND || store_is_absence_proven(store, key)) {
+        return OK; /* deleted later than here: then the read comes after that */
+    }
+    return e == OK ? ERR_CONFLICT : e;
 }

@@ -30,4 +30,13 @@ MUST_USE err store_mend_read(struct store *store, struct slice key, struct write
 MUST_USE err store_mend_write(struct store *store, region_id region, struct slice key,
                               uint64_t applied, struct slice bytes);
 
+/*
+ * `key` was not found, and may be hidden by damage: what another member has, as above.
+ *
+ * OK: there is none, or it is found (by now). ERR_UNAVAILABLE, ERR_MALFORMED: as above.
+ * ERR_CONFLICT: there must be this one here.
+ */
+MUST_USE err store_mend_confirm(struct store *store, region_id region, struct slice key,
+                                uint64_t applied, struct slice bytes);
+
 #endif

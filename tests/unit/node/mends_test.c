@@ -5,6 +5,7 @@
 #include "node/mends.h"
 #include "node/node_int.h"
 #include "node_testing.h"
+#include "store/store_int.h"
 
 #define VALUE "a value that stands in the file as it is"
 
@@ -206,6 +207,78 @@ static void there_is_room_for_so_many_and_not_for_more(void **state)
     cluster_deinit(&cluster);
 }
 
+/* As of a store whose first pass goes on for long: what node i does not find may be hidden. */
+static void is_not_proven(struct cluster *cluster, uint32_t i)
+{
+    struct store *store = cluster->nodes[i]->store;
+    store->options.scrub_rate = 1;
+    store->scrub.is_proven = false;
+    store->scrub.due_ms = UINT64_MAX;
+}
+
+static void what_is_not_found_is_asked_of_another_at_once(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct reading readings[MENDS_DOUBTS_MAX * 3];
+    char names[MENDS_DOUBTS_MAX * 3][16];
+    start(&cluster, 3, keys, values, 1);
+    is_not_proven(&cluster, 1);
+    struct mends *mends = &cluster.nodes[1]->replica->mends;
+    for (uint32_t i = 0; i < MENDS_DOUBTS_MAX * 3; i++) {
+        snprintf(names[i], sizeof(names[i]), "none %u", i / 2);
+        begin_get(&cluster, 1, &readings[i], names[i], READ_STALE, 10000);
+        assert_true(mends->doubt_count <= MENDS_DOUBTS_MAX);
+    }
+    assert_int_equal(mends->doubt_count, MENDS_DOUBTS_MAX);
+    assert_true(mends_found(cluster.nodes[1]->replica, SLICE_LITERAL("one"), 0)); /* has room */
+    for (uint32_t i = 0; i < MENDS_DOUBTS_MAX * 3; i++) {
+        assert_true(turn_until(&cluster, is_read, &readings[i]));
+        assert_int_equal(readings[i].e, ERR_NOT_FOUND);
+    }
+    assert_int_equal(mends->doubt_count, 0);
+    cluster_deinit(&cluster);
+}
+
+static void what_is_hidden_from_one_is_found_by_the_others(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct reading reading;
+    start(&cluster, 3, keys, values, 1);
+    is_not_proven(&cluster, 1);
+    spoil(&cluster, 1, "one", 2);
+    begin_get(&cluster, 1, &reading, "one", READ_STALE, 10000);
+    struct wait wait = {&cluster, 1, 0};
+    assert_true(turn_until(&cluster, is_condemned, &wait));
+    assert_int_equal(reading.answers, 1);
+    assert_int_equal(reading.e, ERR_DIVERGED);
+    cluster_deinit(&cluster);
+}
+
+static bool is_nothing_asked(void *ctx)
+{
+    const struct cluster *cluster = ctx;
+    return cluster->nodes[0]->replica->mends.count == 0;
+}
+
+static void a_doubt_that_nobody_ends_is_not_kept(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct reading reading;
+    start(&cluster, 3, keys, values, 1);
+    is_not_proven(&cluster, 0);
+    stop_node(&cluster, 1);
+    stop_node(&cluster, 2);
+    begin_get(&cluster, 0, &reading, "none", READ_STALE, 10000);
+    assert_int_equal(cluster.nodes[0]->replica->mends.doubt_count, 1);
+    assert_true(turn_until(&cluster, is_read, &reading));
+    assert_int_equal(reading.e, ERR_MENDING);
+    assert_true(turn_until(&cluster, is_nothing_asked, &cluster));
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +289,9 @@ int main(void)
         cmocka_unit_test(a_node_alone_says_that_it_is_damaged),
         cmocka_unit_test(who_has_a_key_that_nobody_knows_stops),
         cmocka_unit_test(there_is_room_for_so_many_and_not_for_more),
+        cmocka_unit_test(what_is_not_found_is_asked_of_another_at_once),
+        cmocka_unit_test(what_is_hidden_from_one_is_found_by_the_others),
+        cmocka_unit_test(a_doubt_that_nobody_ends_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,6 +211,60 @@ static void a_damaged_one_is_neither_given_nor_taken(void **state)
     remove_both(&pair);
 }
 
+/* What the whole one has is told to the other, which has not found it; `applied` as above. */
+static err confirm(struct pair *pair, uint64_t applied)
+{
+    struct writer bytes = {0};
+    err e = store_mend_read(pair->whole.store, KEY, &bytes);
+    assert_true(e == OK || e == ERR_NOT_FOUND);
+    e = store_mend_confirm(pair->damaged.store, REGION, KEY, applied, writer_slice(&bytes));
+    writer_deinit(&bytes);
+    return e;
+}
+
+/* Not yet: what is not found may be hidden. */
+static void is_not_proven(struct world *world)
+{
+    world->store->options.scrub_rate = 1;
+    world->store->scrub.is_proven = false;
+    world->store->scrub.due_ms = UINT64_MAX;
+}
+
+static void what_is_not_found_is_confirmed_by_one_that_has_none(void **state)
+{
+    (void)state;
+    struct pair pair;
+    make(&pair);
+    is_not_proven(&pair.damaged);
+    assert_int_equal(confirm(&pair, pair.whole.index), OK); /* it is found */
+    put_both(&pair, SLICE_LITERAL("another"), SLICE_LITERAL("2"));
+    world_delete(&pair.damaged, KEY);
+    assert_int_equal(confirm(&pair, pair.damaged.index), OK); /* its deletion is in the tail */
+    world_delete(&pair.whole, KEY);
+    world_checkpoint(&pair.damaged);
+    is_not_proven(&pair.damaged);
+    assert_int_equal(confirm(&pair, pair.damaged.index - 1), ERR_UNAVAILABLE); /* who is behind */
+    assert_int_equal(confirm(&pair, pair.damaged.index), OK);
+    world_put(&pair.whole, KEY, VALUE); /* later than here */
+    assert_int_equal(confirm(&pair, pair.whole.index), ERR_UNAVAILABLE);
+    assert_int_equal(store_mend_confirm(pair.damaged.store, REGION, KEY, pair.whole.index,
+                                        SLICE_LITERAL("nonsense")),
+                     ERR_MALFORMED);
+    remove_both(&pair);
+}
+
+static void what_damage_hides_is_a_conflict(void **state)
+{
+    (void)state;
+    struct pair pair;
+    make(&pair);
+    assert_true(spoil(&pair.damaged, KEY, 2, 1) > 0);
+    assert_no_value(&pair.damaged, KEY, ERR_NOT_FOUND);
+    is_not_proven(&pair.damaged);
+    assert_int_equal(confirm(&pair, pair.whole.index), ERR_CONFLICT);
+    remove_both(&pair);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +276,8 @@ int main(void)
         cmocka_unit_test(what_the_giver_has_deleted_since_is_waited_for),
         cmocka_unit_test(a_record_that_the_head_here_contradicts_is_a_conflict),
         cmocka_unit_test(a_damaged_one_is_neither_given_nor_taken),
+        cmocka_unit_test(what_is_not_found_is_confirmed_by_one_that_has_none),
+        cmocka_unit_test(what_damage_hides_is_a_conflict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
