@@ -209,7 +209,7 @@ static void it_is_found_within_a_thousand_entries(void **state)
         divergence->begun_ms = env_now_ms(cluster.env) + 60000;
         put_at_least_once(&cluster, leader, "a", "1");
     }
-    assert_true(is_diverged(&wait));
+    assert_true(turn_until(&cluster, is_diverged, &wait)); /* it may lag */
     cluster_deinit(&cluster);
 }
 
