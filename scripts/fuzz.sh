@@ -15,17 +15,30 @@ fi
 
 scripts/build.sh fuzz "${names[@]/#/fuzz_}"
 
+# fuzz_one NAME: leaves build/fuzz/NAME.failed behind if it found something.
+fuzz_one() {
+    local name=$1 log=build/fuzz/$1.log
+    mkdir -p "build/fuzz/corpus/$name"
+    rm -f "build/fuzz/$name.failed"
+    if "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
+        -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
+        "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
+        echo "fuzz: $name for $seconds s:$(sed -n 's/^stat::number_of_executed_units:/ executions/p' "$log")"
+    else
+        cat "$log" >&2
+        touch "build/fuzz/$name.failed"
+    fi
+}
+export -f fuzz_one
+export seconds
+
+# One a core.
+printf '%s\0' "${names[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'fuzz_one "$1"' fuzz
+
 failed=()
 for name in "${names[@]}"; do
-    mkdir -p "build/fuzz/corpus/$name"
-    echo "fuzz: $name for $seconds s"
-    if ! "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
-        -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
-        "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"build/fuzz/$name.log" 2>&1; then
-        cat "build/fuzz/$name.log" >&2
+    if [ -e "build/fuzz/$name.failed" ]; then
         failed+=("$name")
-    else
-        grep -h 'number_of_executed_units' "build/fuzz/$name.log" || true
     fi
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -9,12 +9,11 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 failed=0
 case ${1:-} in
 regressions)
-    while read -r profile seed _; do
-        if ! output=$(build/pontoon-sim --seed "$seed" --profile "$profile" --quiet); then
-            echo "$output"
-            failed=1
-        fi
-    done < <(grep -E '^[a-z]' sim/regressions.txt)
+    # One a core; its words come when it has failed.
+    # shellcheck disable=SC2016
+    awk '/^[a-z]/ { print $1, $2 }' sim/regressions.txt | xargs -n 2 -P "$(nproc)" bash -c '
+        output=$(build/pontoon-sim --seed "$2" --profile "$1" --quiet) || { echo "$output"; exit 1; }
+    ' sim || failed=1
     ;;
 fresh)
     hours=${2:?usage: scripts/sim.sh fresh HOURS}
