@@ -81,10 +81,20 @@ def memory():
     return memory.place
 
 
+def own_mounts(command):
+    """What runs `command` in a mount namespace of its own; None: nothing can (for instance where
+    the root directory is no mount)."""
+    own = ["unshare", "--mount", "--propagation", "private"]
+    tried = subprocess.run([*own, "true"], capture_output=True, check=False)
+    return [*own, *command] if tried.returncode == 0 else None
+
+
 def why_no_mounts(file_system):
     """Why images of this kind cannot be mounted here, or None."""
     if os.geteuid() != 0:
         return "only root may mount"
+    if own_mounts(["true"]) is None:
+        return "no mount namespace can be made"
     if not os.path.exists("/dev/loop-control"):
         return "there is no /dev/loop-control"
     if file_system not in Path("/proc/filesystems").read_text().split():
@@ -145,9 +155,9 @@ class Image:
 
 
 def main():
-    """harness.main in a mount namespace of its own (M1)."""
-    if os.geteuid() == 0 and "PONTOON_FAULTS_NAMESPACE" not in os.environ:
+    """harness.main in a mount namespace of its own (M1), or without what needs one (M2)."""
+    own = own_mounts([sys.executable, "-B", *sys.argv])
+    if own is not None and "PONTOON_FAULTS_NAMESPACE" not in os.environ:
         os.environ["PONTOON_FAULTS_NAMESPACE"] = "1"
-        own = ["unshare", "--mount", "--propagation", "private", sys.executable, "-B", *sys.argv]
         os.execvp(own[0], own)
     harness.main()
