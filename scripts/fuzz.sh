@@ -23,7 +23,8 @@ fuzz_one() {
     if "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
         -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
         "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
-        echo "fuzz: $name for $seconds s:$(sed -n 's/^stat::number_of_executed_units:/ executions/p' "$log")"
+        echo "fuzz: $name for $seconds s:" \
+            "$(sed -n 's/^stat::number_of_executed_units: */executions /p' "$log")"
     else
         cat "$log" >&2
         touch "build/fuzz/$name.failed"

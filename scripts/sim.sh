@@ -12,7 +12,10 @@ regressions)
     # One a core; its words come when it has failed.
     # shellcheck disable=SC2016
     awk '/^[a-z]/ { print $1, $2 }' sim/regressions.txt | xargs -n 2 -P "$(nproc)" bash -c '
-        output=$(build/pontoon-sim --seed "$2" --profile "$1" --quiet) || { echo "$output"; exit 1; }
+        if ! output=$(build/pontoon-sim --seed "$2" --profile "$1" --quiet); then
+            echo "$output"
+            exit 1
+        fi
     ' sim || failed=1
     ;;
 fresh)
