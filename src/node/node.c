@@ -104,22 +104,33 @@ err node_look_at(struct env *env, const char *data_directory, struct node_direct
     return e;
 }
 
-static err open_directory(struct node *node, const struct membership *told, struct err_note *note)
+err node_take_directory(struct env *env, const char *directory, struct env_lock **out_lock,
+                        struct err_note *note)
 {
-    const char *directory = node->options.data_directory;
     char path[PATH_SIZE];
-    err e = env_dir_create(node->env, directory, note);
+    struct err_note why = {.text = ""};
+    err e = env_dir_create(env, directory, &why);
     if (e != OK) {
-        struct err_note why = *note;
         return err_note_set(note, e,
                             "data directory: %s; it has to be in a directory that is there "
                             "and that this user may write to",
                             why.text);
     }
     (void)snprintf(path, sizeof(path), "%s/lock", directory);
-    e = env_lock_take(node->env, path, &node->lock, note);
+    e = env_lock_take(env, path, out_lock, &why);
+    return e == OK ? OK
+                   : err_note_set(note, e, "data directory: %s%s", why.text,
+                                  e == ERR_BUSY ? "; stop that process, or give this one another "
+                                                  "--data"
+                                                : "");
+}
+
+static err open_directory(struct node *node, const struct membership *told, struct err_note *note)
+{
+    const char *directory = node->options.data_directory;
+    err e = node_take_directory(node->env, directory, &node->lock, note);
     if (e != OK) {
-        return err_note_wrap(note, e, "data directory %s", directory);
+        return e;
     }
     struct identity_claim claim = {
         .node = node->options.id,

@@ -51,6 +51,13 @@ MUST_USE err node_peer_set(struct node *node, node_id id, const char *address);
 
 /* These members as the first ones of a cluster, all of them voters. */
 struct membership node_founders(const struct member *members, uint32_t count);
+/*
+ * Makes the data directory if it is not there, and locks it. Caller releases the lock. Errors with
+ * a note that says what to do: ERR_BUSY (another process has it), ERR_PERMISSION, ERR_NO_FILE,
+ * ERR_IO, ERR_NO_SPACE. Blocks.
+ */
+MUST_USE err node_take_directory(struct env *env, const char *directory, struct env_lock **out_lock,
+                                 struct err_note *note);
 /* Makes the data directory's entries durable, and the one that it is itself. With a note. */
 MUST_USE err node_sync_directories(struct env *env, const char *directory, struct err_note *note);
 

@@ -23,19 +23,9 @@ static err take_directory(const struct restore_options *options, struct env_lock
                           struct err_note *note)
 {
     const char *directory = options->data_directory;
-    char path[PATH_SIZE];
-    err e = env_dir_create(options->env, directory, note);
+    err e = node_take_directory(options->env, directory, out_lock, note);
     if (e != OK) {
-        struct err_note why = *note;
-        return err_note_set(note, e,
-                            "data directory: %s; it has to be in a directory that is there and "
-                            "that this user may write to",
-                            why.text);
-    }
-    (void)snprintf(path, sizeof(path), "%s/lock", directory);
-    e = env_lock_take(options->env, path, out_lock, note);
-    if (e != OK) {
-        return err_note_wrap(note, e, "data directory %s", directory);
+        return e;
     }
     bool is_used = false;
     e = env_dir_list(options->env, directory, look_at, &is_used);

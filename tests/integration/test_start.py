@@ -96,7 +96,8 @@ class Refusals(harness.TestCase):
 
     def test_a_directory_in_use_is_refused_with_the_process_that_uses_it(self):
         node = self.cluster()[0]
-        self.serve(1, [f"{node.data}/lock", f"process {node.process.pid}"], f"--data={node.data}")
+        self.serve(1, [f"{node.data}/lock", f"process {node.process.pid}", "another --data"],
+                   f"--data={node.data}")
         self.assertEqual(node.get("/livez").status, 200)
 
     def test_a_directory_of_another_node_or_cluster_is_refused(self):

@@ -97,6 +97,25 @@ static void without_a_quorum_nothing_is_promised_and_it_comes_back_by_itself(voi
     cluster_deinit(&cluster);
 }
 
+static void a_directory_in_use_is_refused_with_what_to_do(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    struct node_options options = options_of(&cluster, 0);
+    struct err_note note = {.text = ""};
+    struct node *second;
+    char expected[ERR_NOTE_SIZE];
+    (void)snprintf(expected, sizeof(expected),
+                   "data directory: %s/lock is locked by process %ld; stop that process, or give "
+                   "this one another --data",
+                   cluster.directories[0], (long)getpid());
+    assert_int_equal(node_open(&second, &options, &note), ERR_BUSY);
+    assert_string_equal(note.text, expected);
+    put_at_least_once(&cluster, 0, "the first", "goes on");
+    cluster_deinit(&cluster);
+}
+
 static void draining_refuses_and_closing_answers_everybody(void **state)
 {
     (void)state;
@@ -237,6 +256,7 @@ int main(void)
         cmocka_unit_test(every_node_takes_writes_and_reads_what_any_other_wrote),
         cmocka_unit_test(a_new_leader_is_found_and_the_old_one_catches_up),
         cmocka_unit_test(without_a_quorum_nothing_is_promised_and_it_comes_back_by_itself),
+        cmocka_unit_test(a_directory_in_use_is_refused_with_what_to_do),
         cmocka_unit_test(draining_refuses_and_closing_answers_everybody),
         cmocka_unit_test(the_log_that_a_lagging_member_needs_is_kept),
         cmocka_unit_test(a_member_that_lost_its_data_neither_votes_nor_hides_what_was_acknowledged),
