@@ -3,12 +3,17 @@
 #include <errno.h>
 
 #include "base/assert.h"
+#include "env/errno.h"
 
 void wal_must(err e, const char *what, const char *path)
 {
-    if (e != OK) {
-        fatal(errno, "wal: %s %s: %s", what, path, err_title(e));
+    if (e == OK) {
+        return;
     }
+    if (errno != 0 && env_err_of_errno(errno) == e) {
+        fatal(errno, "wal: %s %s", what, path);
+    }
+    fatal(0, "wal: %s %s: %s", what, path, err_title(e)); /* it was no system call's */
 }
 
 static void write_batch(struct wal_write *write)

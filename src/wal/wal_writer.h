@@ -39,8 +39,8 @@ struct wal_write {
 /* Does the write; env_job.run. */
 void wal_write_run(struct env_job *job);
 
-/* Ends the process unless `e` is OK: "fatal: wal: WHAT PATH: …" with errno's text. Either
- * thread. */
+/* Ends the process unless `e` is OK: "fatal: wal: WHAT PATH: …" with errno's text, or that of `e`
+ * where errno is of something else. Either thread. */
 void wal_must(err e, const char *what, const char *path);
 
 #endif
