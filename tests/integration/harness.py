@@ -380,11 +380,6 @@ class Node:
         wait_until(self.is_ready, seconds, f"node {self.id} is ready")
         return self
 
-    def wait_settled(self, seconds=START_SECONDS):
-        """Who has joined has it in its checkpoint: only then can it start without --join."""
-        wait_until(lambda: "joined: from now on" in self.log(), seconds,
-                   f"node {self.id} has noted that it was taken in")
-
     def read_many(self, keys, query="?consistency=stale", window=64):
         """Reads keys (bytes), pipelined: yields (key, response) in order."""
         with self.connect() as connection:
