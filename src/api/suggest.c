@@ -1,8 +1,12 @@
 #include "api/suggest.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "base/assert.h"
+
+#define DISTANCE_MAX 2u       /* what is farther is no typing mistake */
+#define BEGINNING_SIZE_MIN 3u /* what is shorter begins too much */
 
 static unsigned smaller(unsigned a, unsigned b)
 {
@@ -36,4 +40,30 @@ unsigned api_suggest_distance(struct slice a, struct slice b)
     unsigned distance = rows[a.size % 3][b.size];
     ASSERT(distance <= (a.size > b.size ? a.size : b.size));
     return distance;
+}
+
+void api_suggest_offer(struct suggest *suggest, const char *known)
+{
+    struct slice name = suggest->name;
+    struct slice whole = slice_from_text(known);
+    unsigned distance = api_suggest_distance(name, whole);
+    bool is_nearer = suggest->near == NULL || distance < suggest->distance;
+    /* At least half of a short name has to be right: "x" is not "id". */
+    if (distance <= DISTANCE_MAX && distance <= whole.size / 2 && is_nearer) {
+        suggest->near = known;
+        suggest->distance = distance;
+    }
+    if (name.size >= BEGINNING_SIZE_MIN && name.size < whole.size &&
+        memcmp(name.data, whole.data, name.size) == 0) {
+        suggest->longer = known;
+        suggest->longer_count++;
+    }
+}
+
+const char *api_suggest_meant(const struct suggest *suggest)
+{
+    if (suggest->near != NULL) {
+        return suggest->near;
+    }
+    return suggest->longer_count == 1 ? suggest->longer : NULL;
 }

@@ -7,8 +7,6 @@
 #include "api/units.h"
 #include "base/assert.h"
 
-#define NEAR_DISTANCE_MAX 2u
-
 struct found {
     const struct flag *flag;
     void *settings;
@@ -49,23 +47,21 @@ static bool find(const struct flag_group *groups, struct slice name, bool is_let
     return false;
 }
 
-static const char *nearest(const struct flag_group *groups, struct slice name)
+static const char *meant_by(const struct flag_group *groups, struct slice name)
 {
+    struct suggest suggest = {.name = name};
     for (const struct flag_group *group = groups; group->flags != NULL; group++) {
         for (const struct flag *flag = group->flags; flag->name != NULL; flag++) {
-            unsigned distance = api_suggest_distance(name, slice_from_text(flag->name));
-            if (distance <= NEAR_DISTANCE_MAX && distance < strlen(flag->name)) {
-                return flag->name;
-            }
+            api_suggest_offer(&suggest, flag->name);
         }
     }
-    return NULL;
+    return api_suggest_meant(&suggest);
 }
 
 static err refuse_unknown(const struct parser *parser, const char *argument, struct slice name,
                           struct err_note *note)
 {
-    const char *meant = name.size > 1 ? nearest(parser->groups, name) : NULL;
+    const char *meant = name.size > 1 ? meant_by(parser->groups, name) : NULL;
     if (meant != NULL) {
         return err_note_set(note, ERR_BAD_REQUEST, "unknown flag %s: did you mean --%s?", argument,
                             meant);

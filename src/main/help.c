@@ -67,13 +67,15 @@ void main_help_refuse(const char *name, struct err_note *note)
                            "more");
         return;
     }
+    struct suggest suggest = {.name = slice_from_text(name)};
     for (const struct main_command *command = main_commands; command->name != NULL; command++) {
-        struct slice known = slice_from_text(command->name);
-        if (api_suggest_distance(slice_from_text(name), known) <= 2) {
-            (void)err_note_set(note, ERR_BAD_REQUEST,
-                               "unknown command \"%s\": did you mean \"%s\"?", name, command->name);
-            return;
-        }
+        api_suggest_offer(&suggest, command->name);
+    }
+    const char *meant = api_suggest_meant(&suggest);
+    if (meant != NULL) {
+        (void)err_note_set(note, ERR_BAD_REQUEST, "unknown command \"%s\": did you mean \"%s\"?",
+                           name, meant);
+        return;
     }
     struct writer list = {0};
     list_commands(&list);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/suggest.h"
 #include "base/assert.h"
 #include "base/crash.h"
 #include "base/mem.h"
@@ -29,6 +30,19 @@ static struct offline_flag *find_flag(struct slice name, struct offline_flag *fl
     return NULL;
 }
 
+static err refuse_flag(const char *argument, struct slice name, const struct offline_flag *flags,
+                       size_t flag_count, struct err_note *note)
+{
+    struct suggest suggest = {.name = name};
+    for (size_t i = 0; i < flag_count; i++) {
+        api_suggest_offer(&suggest, flags[i].name);
+    }
+    const char *meant = api_suggest_meant(&suggest);
+    return meant == NULL ? err_note_set(note, ERR_BAD_REQUEST, "unknown flag %s", argument)
+                         : err_note_set(note, ERR_BAD_REQUEST,
+                                        "unknown flag %s: did you mean --%s?", argument, meant);
+}
+
 /* Takes the flag at arguments[*index], which begins with "--". */
 static err take_flag(int count, char *const *arguments, int *index, struct offline_flag *flags,
                      size_t flag_count, struct err_note *note)
@@ -36,10 +50,10 @@ static err take_flag(int count, char *const *arguments, int *index, struct offli
     const char *text = arguments[*index] + 2;
     const char *equals = strchr(text, '=');
     size_t size = equals != NULL ? (size_t)(equals - text) : strlen(text);
-    struct offline_flag *flag =
-        find_flag((struct slice){(const uint8_t *)text, size}, flags, flag_count);
+    struct slice name = {(const uint8_t *)text, size};
+    struct offline_flag *flag = find_flag(name, flags, flag_count);
     if (flag == NULL) {
-        return err_note_set(note, ERR_BAD_REQUEST, "unknown flag %s", arguments[*index]);
+        return refuse_flag(arguments[*index], name, flags, flag_count, note);
     }
     if (flag->value != NULL) {
         return err_note_set(note, ERR_BAD_REQUEST, "--%s is given twice", flag->name);

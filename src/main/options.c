@@ -98,10 +98,10 @@ bool main_options_is_given(const struct options *options, const char *name)
 
 static err refuse_flag(struct slice name, struct err_note *note)
 {
-    const struct option_row *nearest = main_options_nearest(name);
-    if (nearest != NULL) {
+    const struct option_row *meant = main_options_meant(name);
+    if (meant != NULL) {
         return err_note_set(note, ERR_BAD_REQUEST, "unknown flag --%.*s: did you mean --%s?",
-                            SLICE_ARGS(name), nearest->name);
+                            SLICE_ARGS(name), meant->name);
     }
     return err_note_set(note, ERR_BAD_REQUEST, "unknown flag --%.*s", SLICE_ARGS(name));
 }

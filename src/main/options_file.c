@@ -66,12 +66,12 @@ static int take_line(void *ctx, const char *section, const char *name, const cha
         walk->e =
             fail(walk, "settings stand in no section, this one is in", slice_from_text(section));
     } else if (row == NULL) {
-        const struct option_row *nearest = main_options_nearest(key);
+        const struct option_row *meant = main_options_meant(key);
         walk->e = fail(walk, "unknown setting", key);
-        if (nearest != NULL) {
+        if (meant != NULL) {
             walk->e = err_note_set(walk->note, ERR_BAD_REQUEST,
                                    "%s:%u: unknown setting \"%s\": did you mean \"%s\"?",
-                                   walk->options->file_name, walk->line, name, nearest->name);
+                                   walk->options->file_name, walk->line, name, meant->name);
         }
     } else if (strcmp(row->name, "config") == 0) {
         walk->e = fail(walk, "a file cannot name another:", key);

@@ -34,8 +34,11 @@ extern const struct option_row main_options_table[OPTION_COUNT];
 void main_options_environment_name(const struct option_row *row, char target[OPTION_NAME_SIZE_MAX]);
 /* The row called `name`, where '_' is as good as '-'; NULL if there is none. */
 const struct option_row *main_options_find(struct slice name);
-/* The row whose name is nearest to a misspelled `name`, or NULL if none is near. */
+/* The row of which `name` is a misspelling, or NULL. */
 const struct option_row *main_options_nearest(struct slice name);
+/* Likewise, or the one that begins with `name`. Of the environment that would be too much: what is
+ * there may be somebody else's. */
+const struct option_row *main_options_meant(struct slice name);
 /*
  * Sets the source of `row` unless a stronger one has it (O1). Copies `text`. ERR_BAD_REQUEST: it
  * was set before by the same source.

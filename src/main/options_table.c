@@ -103,19 +103,29 @@ const struct option_row *main_options_find(struct slice name)
     return NULL;
 }
 
+static struct suggest suggest_for(struct slice name)
+{
+    struct suggest suggest = {.name = name};
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        api_suggest_offer(&suggest, main_options_table[i].name);
+    }
+    return suggest;
+}
+
+static const struct option_row *row_of(const char *name)
+{
+    return name == NULL ? NULL : main_options_find(slice_from_text(name));
+}
+
 const struct option_row *main_options_nearest(struct slice name)
 {
-    const struct option_row *nearest = NULL;
-    unsigned best = 3; /* farther is no typing mistake */
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option_row *row = &main_options_table[i];
-        unsigned distance = api_suggest_distance(name, slice_from_text(row->name));
-        if (distance < best && distance < strlen(row->name) / 2 + 1) {
-            best = distance;
-            nearest = row;
-        }
-    }
-    return nearest;
+    return row_of(suggest_for(name).near);
+}
+
+const struct option_row *main_options_meant(struct slice name)
+{
+    struct suggest suggest = suggest_for(name);
+    return row_of(api_suggest_meant(&suggest));
 }
 
 void main_options_environment_name(const struct option_row *row, char target[OPTION_NAME_SIZE_MAX])

@@ -102,6 +102,7 @@ static void nothing_is_ignored(void **state)
         const char *said;
     } rows[] = {
         {"--dta x", "unknown flag --dta: did you mean --data?"},
+        {"--col red", "unknown flag --col: did you mean --color?"},
         {"--nothing", "unknown flag --nothing"},
         {"-x", "unknown flag -x"},
         {"-dx", "unknown flag -dx"},

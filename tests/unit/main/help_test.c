@@ -73,6 +73,10 @@ static void an_unknown_command_is_refused_with_the_one_that_was_meant(void **sta
     struct err_note note;
     main_help_refuse("sevre", &note);
     assert_string_equal(note.text, "unknown command \"sevre\": did you mean \"serve\"?");
+    main_help_refuse("snapshot", &note);
+    assert_null(strstr(note.text, "did you mean"));
+    main_help_refuse("rest", &note);
+    assert_string_equal(note.text, "unknown command \"rest\": did you mean \"restore\"?");
     main_help_refuse("frobnicate", &note);
     assert_non_null(strstr(note.text, "there are serve, "));
     main_help_refuse("", &note);

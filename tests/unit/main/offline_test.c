@@ -92,7 +92,8 @@ static void what_is_not_understood_is_refused(void **state)
         {{"", NULL}, "which data directory"},
         {{"--from", "1", NULL}, "which data directory"},
         {{"a", "b", NULL}, "unexpected argument \"b\""},
-        {{"a", "--frm", "1"}, "unknown flag --frm"},
+        {{"a", "--frm", "1"}, "unknown flag --frm: did you mean --from?"},
+        {{"a", "--nothing", "1"}, "unknown flag --nothing"},
         {{"a", "--from", NULL}, "--from needs a value"},
         {{"a", "--from=1", "--from=2"}, "given twice"},
     };

@@ -52,6 +52,11 @@ static void only_a_small_mistake_has_a_nearest_name(void **state)
     assert_null(main_options_nearest(SLICE_LITERAL("port")));
     assert_null(main_options_nearest(SLICE_LITERAL("name")));
     assert_null(main_options_nearest(SLICE_LITERAL("x")));
+    assert_null(main_options_nearest(SLICE_LITERAL("peer")));
+    assert_string_equal(main_options_meant(SLICE_LITERAL("peer"))->name, "peer-listen");
+    assert_string_equal(main_options_meant(SLICE_LITERAL("di"))->name, "id");
+    assert_null(main_options_meant(SLICE_LITERAL("log"))); /* of many */
+    assert_null(main_options_meant(SLICE_LITERAL("prot")));
 }
 
 /* The README's table has each setting with its default, and no other. */

@@ -42,6 +42,8 @@ static void an_unknown_flag_is_refused_with_the_one_that_was_meant(void **state)
                    "did you mean --max-value-bytes?");
     assert_refused(&(struct given){.flags = {"--max_value_bytes=1"}},
                    "did you mean --max-value-bytes?");
+    assert_refused(&(struct given){.flags = {"--peer=127.0.0.1:1"}},
+                   "unknown flag --peer: did you mean --peer-listen?");
     assert_refused(&(struct given){.flags = {"--frobnicate"}}, "unknown flag --frobnicate");
     assert_refused(&(struct given){.flags = {"data"}}, "unexpected argument \"data\"");
     assert_refused(&(struct given){.flags = {"-d", "x"}}, "unexpected argument \"-d\"");
@@ -57,6 +59,7 @@ static void a_misspelled_variable_is_refused_and_others_are_left_alone(void **st
     struct outcome_of_options out;
     load(&out, &(struct given){.environment = {"PONTOON_PORT=tcp://10.0.0.1:3000",
                                                "PONTOON_SERVICE_HOST=10.0.0.1",
+                                               "PONTOON_PEER=10.0.0.1", /* the beginning of ours */
                                                "PONTOON_PORT_3000_TCP_ADDR=10.0.0.1"}});
     assert_int_equal(out.e, OK);
     outcome_deinit(&out);
