@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import harness
+from crew import Crew
 
 CHECKER = Path(os.environ.get("PONTOON_LINCHECK", harness.ROOT / "build" / "lincheck")).resolve()
 LEGAL, ILLEGAL = 0, 1  # its exit status
@@ -109,36 +110,22 @@ class Client:
         self.history.add(kind, invoked, returned, **fields)
 
 
-class Load:
+class Load(Crew):
     """Clients at each node, which write and read at random until the load is stopped."""
 
     PAUSE_SECONDS = 0.004  # so that they leave the machine to the nodes
 
     def __init__(self, history, nodes, clients_a_node=2):
+        super().__init__()
         self.history = history
-        self.is_over = threading.Event()
-        self.failures = []
         self.answered = {}  # client -> moments of its answers that were no refusal
-        self.threads = []
         for node in nodes:
             for _ in range(clients_a_node):
                 client = Client(history, node)
                 self.answered[client] = []
-                self.threads.append(threading.Thread(target=self.run, args=(client,), daemon=True))
+                self.add(self.ask, client)
 
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, kind, *_):
-        self.is_over.set()
-        for thread in self.threads:
-            thread.join(30)
-        if kind is None and self.failures:
-            raise self.failures[0]
-
-    def run(self, client):
+    def ask(self, client):
         choose = harness.rng(f"{self.history.name}-client-{client.number}")
         try:
             while not self.is_over.is_set():
@@ -147,8 +134,6 @@ class Load:
                 if response is not None and response.status < 500:
                     self.answered[client].append(time.monotonic())
                 self.is_over.wait(self.PAUSE_SECONDS)
-        except Exception as problem:
-            self.failures.append(problem)
         finally:
             client.close()
 
@@ -158,5 +143,4 @@ class Load:
         harness.wait_until(lambda: self.failures or all(
             len(moments) >= before[client] + count for client, moments in self.answered.items()),
             seconds, "every client is answered")
-        if self.failures:
-            raise self.failures[0]
+        self.check()

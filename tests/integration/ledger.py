@@ -8,6 +8,7 @@ import itertools
 import threading
 
 import harness
+from crew import Crew
 
 WRITERS = 32
 
@@ -64,36 +65,17 @@ class Ledger:
                f"{len(self.refused)} refused; {self.statuses}"
 
 
-class Writers:
+class Writers(Crew):
     """Threads that write through all nodes until they are stopped, whatever happens to those."""
 
     def __init__(self, cluster, ledger, count=WRITERS, name="", sizes=(0, 1, 16, 256, 4096)):
+        super().__init__()
         self.cluster, self.ledger, self.name, self.sizes = cluster, ledger, name, sizes
-        self.is_over = threading.Event()
-        self.failures = []
-        self.threads = [threading.Thread(target=self.run, args=(number,), daemon=True)
-                        for number in range(count)]
+        for number in range(count):
+            self.add(self.write, number)
 
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, kind, *_):
-        self.is_over.set()
-        for thread in self.threads:
-            thread.join(60)
-        if kind is None and self.failures:
-            raise self.failures[0]
-
-    def run(self, number):
+    def write(self, number):
         random_of = harness.rng(f"writer-{self.name}{number}")
-        try:
-            self.write(number, random_of)
-        except Exception as problem:
-            self.failures.append(problem)
-
-    def write(self, number, random_of):
         connections = {}
         written = 0
         while not self.is_over.is_set():
