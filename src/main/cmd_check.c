@@ -7,6 +7,7 @@
 #include "main/command.h"
 #include "main/offline.h"
 #include "node/replica.h"
+#include "store/distrust.h"
 #include "store/inspect.h"
 #include "wal/wal_inspect.h"
 
@@ -16,7 +17,8 @@ static const char text[] =
     "  pontoon check pontoon-data\n"
     "\n"
     "It reads all of it: who the node is, every record of the log, every record of\n"
-    "the checkpoint, what came in of a snapshot, and whether they belong together.\n"
+    "the checkpoint, what came in of a snapshot, whether they belong together, and\n"
+    "what the node itself has noted of damage that the next start is to mend.\n"
     "A line for each thing that was looked at begins with\n"
     "  ok        it is whole\n"
     "  note      nothing is lost, but you may want to know\n"
@@ -100,6 +102,25 @@ static void check_identity(struct check *check)
            identity->node, identity->cluster_id, identity->is_founded ? "" : ", has not begun yet",
            identity->is_joining ? ", is about to join" : "");
     }
+}
+
+/* Its log was damaged, and no new one has taken its place yet (node/repair.h). */
+static bool is_log_set_aside(const struct check *check)
+{
+    return check->offline.identity_error == OK && check->offline.identity.lost_region != 0;
+}
+
+static void check_lost_log(struct check *check)
+{
+    const struct offline *offline = &check->offline;
+    const struct identity *identity = &offline->identity;
+    damage(check,
+           "%s/identity: the log was damaged and is set aside (wal/*.seg.damaged), in term %" PRIu64
+           "%s: the next start begins a new one at what another member sends%s",
+           offline->directory, identity->lost.term, identity->is_vote_lost ? " or a later one" : "",
+           identity->is_vote_lost ? ", once all of them have told their terms" : "");
+    remark("%s: what there may be of a log does not count: the next start sets it aside, too",
+           offline->log_directory);
 }
 
 /* ---- the log ---- */
@@ -188,6 +209,10 @@ static void check_log(struct check *check)
         .node = offline->identity.node,
         .is_thorough = true,
     };
+    if (is_log_set_aside(check)) {
+        check_lost_log(check);
+        return;
+    }
     check_marks(check, &options.mark);
     check->is_log_whole = true;
     err e = wal_inspect_open(&check->log, &options, &handler, check);
@@ -284,6 +309,39 @@ static void check_checkpoint(struct check *check)
     check_records(check);
 }
 
+/* All that was ever applied can be applied again. */
+static bool is_log_from_first_entry(const struct check *check)
+{
+    if (!check->is_log_whole) {
+        return false;
+    }
+    struct wal_bounds bounds = wal_bounds(wal_inspect_log(check->log), REGION_FIRST);
+    return bounds.compacted.index == 0 && bounds.last_index > 0;
+}
+
+/* A mark that the node has left when it found out something (store/distrust.h). */
+static void check_trust(struct check *check)
+{
+    const char *directory = check->offline.store_directory;
+    struct err_note note = {""};
+    err e = store_check_trust(check->offline.env, directory, &note);
+    if (e == OK) {
+        return;
+    }
+    check->is_store_whole = false;
+    check->applied = (struct raft_pos){0}; /* it does not count any more */
+    if (e != ERR_DAMAGED) {
+        damage(check, "%s", note.text);
+        return;
+    }
+    damage(check,
+           "%s/" STORE_DISTRUST_NAME ": %s: the next start sets data.mdb aside as " STORE_ASIDE_NAME
+           " and rebuilds it from %s",
+           directory, note.text,
+           is_log_from_first_entry(check) ? "the log, which has every entry"
+                                          : "another member; without one it refuses");
+}
+
 static void on_incoming(void *ctx, const struct store_inspect_incoming *file)
 {
     struct check *check = ctx;
@@ -308,6 +366,7 @@ static void check_store(struct check *check)
 {
     struct err_note note = {""};
     check_checkpoint(check);
+    check_trust(check);
     if (store_inspect_each_incoming(check->offline.env, check->offline.store_directory, on_incoming,
                                     check, &note) != OK) {
         damage(check, "%s", note.text);
@@ -357,8 +416,9 @@ static enum exit_status verdict(const struct check *check)
         (void)printf("%s is whole\n", directory);
         return EXIT_OK;
     }
-    (void)printf("%s is damaged, %" PRIu64 " finding%s: with other members, replace this node by a "
-                 "new one; alone, put a copy of the whole directory back\n",
+    (void)printf("%s is damaged, %" PRIu64 " finding%s: with other members, start it: it mends "
+                 "what it can from theirs, or says why not; alone, put a copy of the whole "
+                 "directory back\n",
                  directory, check->damages, check->damages == 1 ? "" : "s");
     return EXIT_FAILED;
 }

@@ -321,6 +321,50 @@ class Offline(harness.TestCase):
             flip(self.data / "wal" / "synced", slot * SECTOR + 20, 1)
         self.expect_damage("wal/synced: ", "neither slot verifies")
 
+    # ---- what the node has noted itself ----
+
+    def distrust(self, why="the state hash differs"):
+        (self.data / "store" / "distrusted").write_text(why)
+
+    def test_a_store_that_is_not_to_be_trusted_is_told_with_what_the_next_start_does(self):
+        self.distrust()
+        output = self.expect_damage("store/distrusted: ", "(the state hash differs)",
+                                    "sets data.mdb aside as damaged.mdb",
+                                    "from another member; without one it refuses")
+        self.assertIn("1 finding: with other members, start it", output)
+        self.assertNotIn("the log goes on where the store ends", output)
+        self.assertIn("state hash are those", output)  # it is looked at all the same
+
+    def test_what_check_says_of_a_distrusted_store_is_what_a_start_does(self):
+        node = self.cluster(checkpoint_interval="24h")[0]
+        self.put(node, self.later)
+        node.kill()
+        copy(node.data, self.data)
+        self.distrust()
+        self.expect_damage("store/distrusted: ", "from the log, which has every entry")
+        copy(self.data, node.data)
+        node.start().wait_ready()
+        self.assertIn("it is set aside, and rebuilt from the log", node.log())
+        self.assertEqual(node.get("/kv/later-3").body, self.later[b"later-3"])
+        node.kill()
+        copy(self.template, node.data)
+        (node.data / "store" / "distrusted").write_text("x")
+        status, _, errors = harness.run("serve", "--data", node.data, "--listen", "127.0.0.1:0")
+        self.assertEqual(status, 1)
+        self.assertIn("not to be trusted", errors)
+
+    def test_a_log_that_was_set_aside_is_told_with_what_the_next_start_does(self):
+        path = self.data / "identity"
+        lines = path.read_text().splitlines(True)
+        for kind, words in (("log", ["in term 7: the next start"]),
+                            ("vote", ["in term 7 or a later one", "all of them have told"])):
+            text = "".join([*lines[:-1], f"lost 1 7 2 {kind}\n"])
+            path.write_text(text + f"crc {crc32c(text.encode()):08x}\n")
+            output = self.expect_damage("identity: the log was damaged and is set aside", *words,
+                                        "the next start begins a new one")
+            self.assertIn("1 finding", output)
+            self.assertIn("does not count: the next start sets it aside, too", output)
+
     # ---- damaged checkpoints ----
 
     def places_of(self, data, value):
