@@ -1,5 +1,6 @@
 /* Damaged records of whole nodes: found, never served, mended from another member. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
 #include "node/mends.h"
@@ -86,6 +87,10 @@ static void a_read_waits_until_its_record_is_mended(void **state)
     }
     assert_int_equal(store_stats(cluster.nodes[1]->store)->mended_records, 1);
     assert_int_equal(cluster.nodes[1]->replica->mends.count, 0);
+    char hash[64];
+    snprintf(hash, sizeof(hash), " key_hash=%016" PRIx64 " ", hash64(SLICE_LITERAL("one"), 0));
+    assert_non_null(strstr(cluster.record_line, hash));
+    assert_null(strstr(cluster.record_line, "one"));
     assert_true(turn_until(&cluster, is_state_equal, &cluster));
     cluster_deinit(&cluster);
 }
@@ -155,6 +160,8 @@ static void a_node_alone_says_that_it_is_damaged(void **state)
     assert_int_equal(reading.answers, 1);
     assert_int_equal(reading.e, ERR_CORRUPT);
     assert_true(mends_found(cluster.nodes[0]->replica, SLICE_LITERAL("one"), 1));
+    assert_non_null(strstr(cluster.record_line, "write it again"));
+    assert_non_null(strstr(cluster.record_line, " key=one "));
     assert_int_equal(cluster.nodes[0]->replica->mends.count, 0);
     cluster_deinit(&cluster);
 }

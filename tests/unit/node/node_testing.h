@@ -47,7 +47,8 @@ struct cluster {
     struct log *log;      /* of all nodes */
     int lag_warnings;
     int removal_warnings;
-    uint64_t cluster_id; /* of who joins */
+    char record_line[512]; /* the last one about a damaged record */
+    uint64_t cluster_id;   /* of who joins */
 };
 
 /* A port that stays free while no node listens: the loopback address is of this process and this
@@ -147,6 +148,9 @@ static inline void on_log_line(void *ctx, enum log_level level, const char *line
     struct cluster *cluster = ctx;
     (void)level;
     (void)size;
+    if (strstr(line, "record is damaged") != NULL || strstr(line, "damaged record") != NULL) {
+        snprintf(cluster->record_line, sizeof(cluster->record_line), "%s", line);
+    }
     cluster->lag_warnings += strstr(line, "lags behind") != NULL;
     cluster->removal_warnings += strstr(line, "was removed from the cluster") != NULL;
 }
