@@ -197,8 +197,7 @@ static void draw_snapshots(struct plan *plan, struct prng *prng)
 {
     plan->log_keep_entries_max = draw_bool(prng) ? 1000000 : chance_log(prng, 8, 2000);
     plan->log_keep_age_ms_max = draw_bool(prng) ? 0 : chance_log(prng, 500, 120000);
-    /* Not so slow that who is in repair loses its patience between two chunks. */
-    plan->snapshot_rate_bytes = draw_bool(prng) ? 0 : chance_log(prng, 64 << 10, 4 << 20);
+    plan->snapshot_rate_bytes = draw_bool(prng) ? 0 : chance_log(prng, 4 << 10, 4 << 20);
     plan->snapshot_chunk_bytes = draw_bool(prng) ? 0 : chance_log(prng, 64, 16 << 10);
 }
 

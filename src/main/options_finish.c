@@ -10,6 +10,7 @@
 #include "main/endpoints.h"
 #include "main/members.h"
 #include "main/options_int.h"
+#include "node/pace.h"
 
 #define HEARTBEATS_PER_ELECTION_MIN 3u
 #define PLACE_SIZE 256u
@@ -186,7 +187,6 @@ static err resolve_members(struct options *options, struct err_note *note)
 }
 
 #define PEER_PORT_OFFSET 1000
-#define SNAPSHOT_RATE_LEAST (UINT64_C(4) << 20)
 
 /* A port further than that of clients, on the same host: so a node that was alone, or that joins,
  * needs no address for peers. */
@@ -213,7 +213,7 @@ static void find_peer_default(struct options *options)
 static err check_rate(struct options *options, struct err_note *note)
 {
     uint64_t rate = options->snapshot_rate_bytes;
-    return rate == 0 || rate >= SNAPSHOT_RATE_LEAST
+    return rate == 0 || rate >= PACE_RATE_LEAST
                ? OK
                : refuse(options, "snapshot-rate-bytes", note,
                         "a snapshot would never get to its end; take at least 4MiB, or 0 for no "

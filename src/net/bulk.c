@@ -170,6 +170,12 @@ bool net_bulk_is_up(const struct net *net, node_id id)
     return peer != NULL && peer->bulk != NULL && peer->bulk->state == NET_BULK_UP;
 }
 
+bool net_bulk_comes_from(const struct net *net, node_id id)
+{
+    const struct net_peer *peer = net_peer_find(net, id);
+    return peer != NULL && peer->bulk_inbound != NULL;
+}
+
 err net_bulk_send(struct net *net, node_id id, region_id region, struct slice payload)
 {
     struct net_peer *peer = net_peer_find(net, id);

@@ -136,6 +136,9 @@ MUST_USE err net_bulk_open(struct net *net, node_id id);
 void net_bulk_close(struct net *net, node_id id);
 /* Whether it is welcomed. */
 bool net_bulk_is_up(const struct net *net, node_id id);
+/* Whether one that the peer has dialled to us is there, and heard of (N4): also while it carries
+ * nothing but pings. */
+bool net_bulk_comes_from(const struct net *net, node_id id);
 /* As net_send, for a FRAME_SNAPSHOT; the queue is one of its own. */
 MUST_USE err net_bulk_send(struct net *net, node_id id, region_id region, struct slice payload);
 

@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The least rate that is taken, if there is one: what is slower takes too long for a large value
+ * (snapshots.h, S7). */
+#define PACE_RATE_LEAST (UINT64_C(4) << 20)
+
 /* All zero but for the rate at first. */
 struct pace {
     uint64_t bytes_per_second; /* 0: no limit */

@@ -21,6 +21,8 @@
  * S6  A node in repair (repair.h) asks any member for its state, and has no core that wants it:
  *     what it gets goes by its position alone, and to repair_receive. Term and leadership do not
  *     matter. No core asks it again when a sender is gone: so it does not wait long for one.
+ * S7  That a sender is gone is told by its connection, not by its chunks: between two of them there
+ *     may be as long as all who share its pace need for their largest. It pings meanwhile.
  */
 #ifndef NODE_SNAPSHOTS_H
 #define NODE_SNAPSHOTS_H
@@ -28,6 +30,7 @@
 #include "base/buf.h"
 #include "base/metrics.h"
 #include "env/env.h"
+#include "node/pace.h"
 #include "node/snapshot_window.h"
 #include "proto/message.h"
 #include "raft/raft.h"
@@ -37,9 +40,11 @@ struct node;
 struct replica;
 
 #define SNAPSHOTS_OUT_MAX 2u
-#define SNAPSHOT_SILENCE_MS 60000u  /* without a word from the other side: it ends */
-#define SNAPSHOT_PATIENCE_MS 15000u /* likewise: who is in repair asks somebody else */
-#define SNAPSHOT_REPEAT_MS 3000u    /* without progress: what is not acknowledged is sent again */
+#define SNAPSHOT_SILENCE_MS 60000u /* without a chunk, or an answer to one: it ends */
+/* Without a chunk and without a connection: who is in repair asks somebody else (S7). That is time
+ * for many redials, and little beside what it takes to begin anew. */
+#define SNAPSHOT_PATIENCE_MS 15000u
+#define SNAPSHOT_REPEAT_MS 3000u /* without progress: what is not acknowledged is sent again */
 #define SNAPSHOT_REDIAL_MS 500u
 #define SNAPSHOT_STAGED_REPEAT_MS 250u
 #define SNAPSHOT_STAGED_SILENCE_MS 2000u /* then it counts as taken in: a probe will tell */
@@ -48,6 +53,11 @@ struct replica;
 #define SNAPSHOT_RATE_MIN (256u << 10) /* bytes a second: a gigabyte may take 70 minutes */
 #define SNAPSHOT_KEEP_MS 300000u
 #define SNAPSHOT_RETRY_MS 1000u /* after one that was refused or failed: there is a reason for it */
+
+_Static_assert(
+    SNAPSHOT_SILENCE_MS >=
+        (SNAPSHOTS_OUT_MAX + 1) * STORE_SNAPSHOT_CHUNK_MAX / (PACE_RATE_LEAST / 1000),
+    "the longest pause at the least pace, beside the others and a backup, is no silence");
 
 struct snapshot_out {
     node_id peer;      /* 0: free */
@@ -73,7 +83,8 @@ struct snapshot_in {
     node_id from;
     uint64_t transfer;
     uint32_t received;
-    uint64_t heard_ms;
+    uint64_t heard_ms;    /* the last chunk */
+    uint64_t seen_ms;     /* its sender was there (S7) */
     uint64_t staged_from; /* who is told that the last one is being taken in (S5); 0: nobody */
     uint64_t staged_transfer;
     uint32_t staged_chunks;
@@ -132,7 +143,7 @@ uint64_t snapshots_floor(struct replica *replica, const struct raft_status *stat
 
 /* ---- in ---- */
 
-/* Whether one is coming in, and was heard within SNAPSHOT_PATIENCE_MS. */
+/* Whether one is coming in, and its sender is there or was so within SNAPSHOT_PATIENCE_MS (S7). */
 bool snapshots_is_coming(const struct replica *replica);
 /* FRAME_SNAPSHOT. */
 void snapshots_receive(struct replica *replica, node_id from, struct slice payload);

@@ -46,7 +46,7 @@ bool snapshots_is_coming(const struct replica *replica)
 {
     const struct snapshot_in *in = in_of(replica);
     return in->incoming != NULL &&
-           env_now_ms(replica->node->env) - in->heard_ms <= SNAPSHOT_PATIENCE_MS;
+           env_now_ms(replica->node->env) - in->seen_ms <= SNAPSHOT_PATIENCE_MS;
 }
 
 /* NULL, or why this snapshot is of no use here. */
@@ -117,6 +117,7 @@ static bool begin(struct replica *replica, node_id from, const struct frame_snap
     in->from = from;
     in->transfer = frame->transfer;
     in->heard_ms = env_now_ms(replica->node->env);
+    in->seen_ms = in->heard_ms;
     LOG_INFO(replica->node->log, "receiving a snapshot", LOG_U64("region", replica->region),
              LOG_U64("from", from), LOG_U64("index", in->message.message.snapshot->pos.index));
     return true;
@@ -187,6 +188,7 @@ void snapshots_receive(struct replica *replica, node_id from, struct slice paylo
         return;
     }
     in->heard_ms = env_now_ms(replica->node->env);
+    in->seen_ms = in->heard_ms;
     err e = take(replica, &frame);
     if (e != OK) {
         LOG_WARN(replica->node->log, "snapshot given up", LOG_U64("region", replica->region),
@@ -246,11 +248,22 @@ static void tell_staged(struct replica *replica, uint64_t now_ms)
     }
 }
 
+/* S7. Both ways, since its chunks are worth nothing if it hears no answers. */
+static bool is_sender_there(const struct replica *replica)
+{
+    const struct net *net = replica->node->net;
+    node_id from = in_of(replica)->from;
+    return net_bulk_comes_from(net, from) && net_is_up(net, from);
+}
+
 static void tick_in(struct replica *replica, uint64_t now_ms)
 {
-    const struct snapshot_in *in = in_of(replica);
+    struct snapshot_in *in = in_of(replica);
     if (in->staged_from != 0) {
         tell_staged(replica, now_ms);
+    }
+    if (in->incoming != NULL && is_sender_there(replica)) {
+        in->seen_ms = now_ms;
     }
     if (in->incoming != NULL && !in->is_complete && now_ms - in->heard_ms > SNAPSHOT_SILENCE_MS) {
         LOG_INFO(replica->node->log, "a snapshot stopped coming in",

@@ -126,10 +126,12 @@ static void closing_it_calls_nobody_and_the_other_side_lets_go(void **state)
     pair_open(env, &one, &two);
     assert_int_equal(net_bulk_open(one.net, 2), OK);
     AWAIT(env, one.bulk_ups == 1);
-    assert_non_null(net_peer_find(two.net, 1)->bulk_inbound);
+    assert_true(net_bulk_comes_from(two.net, 1));
+    assert_false(net_bulk_comes_from(one.net, 2)); /* the other way round */
+    assert_false(net_bulk_comes_from(two.net, 7)); /* nobody */
     net_bulk_close(one.net, 2);
     assert_false(net_bulk_is_up(one.net, 2));
-    AWAIT(env, net_peer_find(two.net, 1)->bulk_inbound == NULL);
+    AWAIT(env, !net_bulk_comes_from(two.net, 1));
     assert_int_equal(one.bulk_downs, 0);
     assert_true(node_info(&two, 1).is_heard);
     node_close(&one);

@@ -253,6 +253,63 @@ static void who_has_joined_knows_its_peers_although_it_has_lost_their_addresses(
     cluster_deinit(&cluster);
 }
 
+/* ---- senders that are slow ---- */
+
+/* A node in repair, to which one of the others sends its state so slowly that the next chunk is
+ * long in coming. Returns it; `out_sender` is who sends. */
+static uint32_t a_slow_repair(struct cluster *cluster, uint32_t *out_sender)
+{
+    a_cluster(cluster);
+    uint32_t i = (leader_of(cluster) + 1) % 3;
+    write_large(cluster, leader_of(cluster), 60, 32u << 10);
+    wait_for_cut(cluster, i, 30);
+    stop_node(cluster, i);
+    spoil_store(cluster, i);
+    for (uint32_t other = 0; other < 3; other++) {
+        if (other != i) {
+            cluster->nodes[other]->pace.bytes_per_second = 1024;
+        }
+    }
+    start_node(cluster, i);
+    struct progress progress = {cluster->nodes[i], 1};
+    assert_true(turn_until(cluster, has_chunks, &progress));
+    *out_sender = (uint32_t)cluster->nodes[i]->snapshots.in.from - 1;
+    return i;
+}
+
+/* As if nothing had been heard and seen of the sender for longer than one waits. */
+static void make_old(struct node *node)
+{
+    node->snapshots.in.heard_ms -= SNAPSHOT_PATIENCE_MS + 1;
+    node->snapshots.in.seen_ms = node->snapshots.in.heard_ms;
+}
+
+static void a_sender_that_pauses_is_waited_for_as_long_as_it_is_there(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    uint32_t sender = 0;
+    uint32_t i = a_slow_repair(&cluster, &sender);
+    struct node *node = cluster.nodes[i];
+    uint64_t transfer = node->snapshots.in.transfer;
+    uint32_t asked_count = node->replica->repair.asked_count;
+    make_old(node);
+    assert_false(snapshots_is_coming(node->replica));
+    snapshots_tick(node->replica, env_now_ms(cluster.env)); /* S7 */
+    assert_true(snapshots_is_coming(node->replica));
+    struct checkpoint_wait wait = {&cluster, 0, env_now_ms(cluster.env) + 2 * REPAIR_ASK_MS, false};
+    assert_true(turn_until(&cluster, is_past, &wait));
+    assert_int_equal(node->snapshots.in.transfer, transfer);
+    assert_int_equal(node->replica->repair.asked_count, asked_count);
+    /* Its chunks come, but no answer goes back: that is as good as nobody. */
+    make_old(node);
+    assert_int_equal(net_peer_set(node->net, sender + 1, "127.0.0.1:1"), OK);
+    assert_true(net_bulk_comes_from(node->net, sender + 1));
+    snapshots_tick(node->replica, env_now_ms(cluster.env));
+    assert_false(snapshots_is_coming(node->replica));
+    cluster_deinit(&cluster);
+}
+
 /* ---- the log ---- */
 
 /* The name of the oldest or newest segment. */
@@ -401,6 +458,7 @@ int main(void)
         cmocka_unit_test(a_store_that_is_marked_is_not_believed_though_it_is_whole),
         cmocka_unit_test(a_repair_that_is_interrupted_goes_on_at_the_next_start),
         cmocka_unit_test(a_log_that_ends_before_the_state_is_reset_to_it),
+        cmocka_unit_test(a_sender_that_pauses_is_waited_for_as_long_as_it_is_there),
         cmocka_unit_test(a_damaged_log_is_begun_anew_with_its_term_and_vote),
         cmocka_unit_test(a_node_that_has_lost_its_vote_hears_everybody_first),
         cmocka_unit_test(log_and_store_may_be_lost_together),
