@@ -253,7 +253,7 @@ static void who_has_joined_knows_its_peers_although_it_has_lost_their_addresses(
     cluster_deinit(&cluster);
 }
 
-/* ---- senders that are slow ---- */
+/* ---- senders that are slow, and that go ---- */
 
 /* A node in repair, to which one of the others sends its state so slowly that the next chunk is
  * long in coming. Returns it; `out_sender` is who sends. */
@@ -284,6 +284,12 @@ static void make_old(struct node *node)
     node->snapshots.in.seen_ms = node->snapshots.in.heard_ms;
 }
 
+static bool is_connection_gone(void *ctx)
+{
+    const struct wait *wait = ctx;
+    return !net_bulk_comes_from(wait->cluster->nodes[wait->node]->net, wait->least);
+}
+
 static void a_sender_that_pauses_is_waited_for_as_long_as_it_is_there(void **state)
 {
     (void)state;
@@ -307,6 +313,51 @@ static void a_sender_that_pauses_is_waited_for_as_long_as_it_is_there(void **sta
     assert_true(net_bulk_comes_from(node->net, sender + 1));
     snapshots_tick(node->replica, env_now_ms(cluster.env));
     assert_false(snapshots_is_coming(node->replica));
+    cluster_deinit(&cluster);
+}
+
+/* Simulator, network 1196013166 and disk 2163635584: it waited for a minute. */
+static void a_sender_that_is_gone_is_not_waited_for_long(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    uint32_t sender = 0;
+    uint32_t i = a_slow_repair(&cluster, &sender);
+    uint32_t third = 3 - i - sender;
+    struct node *node = cluster.nodes[i];
+    cluster.nodes[third]->pace.bytes_per_second = 0;
+    stop_node(&cluster, sender);
+    struct wait gone = {&cluster, i, sender + 1};
+    assert_true(turn_until(&cluster, is_connection_gone, &gone));
+    assert_true(snapshots_is_coming(node->replica)); /* it may come back, and go on */
+    assert_int_equal(node->snapshots.in.from, sender + 1);
+    make_old(node);
+    assert_false(snapshots_is_coming(node->replica));
+    assert_true(turn_until(&cluster, is_repaired, node));
+    assert_int_equal(node->snapshots.received.value, 1);
+    start_node(&cluster, sender);
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+/* Likewise, with a sender that lives and has given up its transfer. */
+static void a_sender_that_gives_up_is_not_waited_for_long(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    uint32_t sender = 0;
+    uint32_t i = a_slow_repair(&cluster, &sender);
+    uint32_t third = 3 - i - sender;
+    struct node *node = cluster.nodes[i];
+    cluster.nodes[third]->pace.bytes_per_second = 0;
+    snapshots_deinit_out(&cluster.nodes[sender]->snapshots);
+    net_bulk_close(cluster.nodes[sender]->net, i + 1);
+    struct wait gone = {&cluster, i, sender + 1};
+    assert_true(turn_until(&cluster, is_connection_gone, &gone));
+    make_old(node);
+    cluster.nodes[sender]->pace = (struct pace){.bytes_per_second = 0};
+    assert_true(turn_until(&cluster, is_repaired, node));
+    assert_all_equal(&cluster);
     cluster_deinit(&cluster);
 }
 
@@ -459,6 +510,8 @@ int main(void)
         cmocka_unit_test(a_repair_that_is_interrupted_goes_on_at_the_next_start),
         cmocka_unit_test(a_log_that_ends_before_the_state_is_reset_to_it),
         cmocka_unit_test(a_sender_that_pauses_is_waited_for_as_long_as_it_is_there),
+        cmocka_unit_test(a_sender_that_is_gone_is_not_waited_for_long),
+        cmocka_unit_test(a_sender_that_gives_up_is_not_waited_for_long),
         cmocka_unit_test(a_damaged_log_is_begun_anew_with_its_term_and_vote),
         cmocka_unit_test(a_node_that_has_lost_its_vote_hears_everybody_first),
         cmocka_unit_test(log_and_store_may_be_lost_together),
