@@ -8,6 +8,9 @@
 #include "base/assert.h"
 #include "env/address.h"
 
+/* So many are named in a refusal: it has to fit into ADMIN_WHY_SIZE. */
+#define ABSENT_NAMED_MAX 2u
+
 static PRINTF_LIKE(3, 4) err refuse(struct admin_plan *plan, err e, const char *format, ...)
 {
     va_list args;
@@ -79,11 +82,32 @@ static err check_address(const struct admin_spec *spec, struct admin_plan *plan)
     return OK;
 }
 
+/* Who cannot vote now, as part of a sentence. */
+static void name_absent(const struct admin_view *view, const struct id_set *absent,
+                        char text[ADMIN_WHY_SIZE])
+{
+    size_t size = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < absent->count && i < ABSENT_NAMED_MAX; i++) {
+        node_id id = absent->ids[i];
+        size += (size_t)snprintf(
+            text + size, ADMIN_WHY_SIZE - size, "%smember %" PRIu64 " %s", i == 0 ? "" : ", ", id,
+            contact_is_mending(view->contact, id) ? "is mending its data" : "is not heard");
+    }
+    if (absent->count > ABSENT_NAMED_MAX) {
+        (void)snprintf(text + size, ADMIN_WHY_SIZE - size, " and %" PRIu32 " more",
+                       absent->count - ABSENT_NAMED_MAX);
+    } else if (absent->count == 0) {
+        (void)snprintf(text, ADMIN_WHY_SIZE, "who is new does not count yet");
+    }
+}
+
 /* A3, of the voters that are there, without `gone` (0: nobody), with `comes` more. */
 static err check_quorum(const struct admin_view *view, const struct admin_spec *spec, node_id gone,
                         uint32_t comes, struct admin_plan *plan)
 {
     const struct id_set *voters = &view->membership->conf.voters;
+    struct id_set absent = {.count = 0};
     uint32_t total = comes;
     uint32_t present = 0;
     for (uint32_t i = 0; i < voters->count; i++) {
@@ -92,18 +116,25 @@ static err check_quorum(const struct admin_view *view, const struct admin_spec *
             continue;
         }
         total++;
-        bool is_here =
-            id == view->self || !contact_is_lost(view->contact, id, view->now_ms, view->window_ms);
-        present += is_here ? 1 : 0;
+        if (id == view->self ||
+            !contact_is_lost(view->contact, id, view->now_ms, view->window_ms)) {
+            present++;
+        } else {
+            absent.ids[absent.count++] = id;
+        }
     }
     if (total == 0) {
         return refuse(plan, ERR_CONFLICT, "it is the last voter: add another one first");
     }
     if (!spec->is_forced && present <= total / 2) {
+        char who[ADMIN_WHY_SIZE];
+        name_absent(view, &absent, who);
+        plan->lacks_quorum = true;
         return refuse(plan, ERR_CONFLICT,
                       "of the %" PRIu32 " voters that there would be only %" PRIu32
-                      " are in contact: that is no majority; bring one back first, or force it",
-                      total, present);
+                      " can vote now: %s; that is no majority: %s, or force it",
+                      total, present, who,
+                      absent.count == 0 ? "add it first" : "wait until one is back");
     }
     return OK;
 }

@@ -19,7 +19,7 @@ struct admin_view {
     const struct membership *membership; /* as applied */
     const struct contact *contact;
     uint64_t now_ms;
-    uint64_t window_ms; /* who was heard within it is in contact */
+    uint64_t window_ms; /* whose core was heard within it can vote */
     /* Of a learner: whether it has nearly all of the log. Called with `ctx`. */
     bool (*has_caught_up)(void *ctx, node_id id);
     /* Whether a data directory was met under this id. */
@@ -29,6 +29,7 @@ struct admin_view {
 
 struct admin_plan {
     bool is_done;              /* nothing is left to be done */
+    bool lacks_quorum;         /* ERR_CONFLICT: for those that cannot vote now */
     node_id id;                /* of whom it is about */
     struct conf_change change; /* else */
     uint32_t member_count;     /* whom it adds or moves */

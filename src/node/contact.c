@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 
-static struct contact_peer *find(struct contact *contact, node_id peer)
+static const struct contact_peer *get(const struct contact *contact, node_id peer)
 {
     for (uint32_t i = 0; i < contact->count; i++) {
         if (contact->peers[i].id == peer) {
@@ -12,18 +12,46 @@ static struct contact_peer *find(struct contact *contact, node_id peer)
     return NULL;
 }
 
-void contact_heard(struct contact *contact, node_id peer, uint64_t now_ms)
+static struct contact_peer *find(struct contact *contact, node_id peer)
+{
+    const struct contact_peer *known = get(contact, peer);
+    return known == NULL ? NULL : &contact->peers[known - contact->peers];
+}
+
+/* NULL: there is no place for it. */
+static struct contact_peer *find_or_add(struct contact *contact, node_id peer)
 {
     ASSERT(peer != 0);
     struct contact_peer *known = find(contact, peer);
     if (known == NULL && contact->count < MEMBERS_MAX) {
         known = &contact->peers[contact->count];
         contact->count++;
-        known->id = peer;
+        *known = (struct contact_peer){.id = peer};
     }
+    return known;
+}
+
+void contact_heard(struct contact *contact, node_id peer, uint64_t now_ms)
+{
+    struct contact_peer *known = find_or_add(contact, peer);
     if (known != NULL) {
         known->heard_ms = now_ms;
+        known->is_mending = false;
     }
+}
+
+void contact_mends(struct contact *contact, node_id peer)
+{
+    struct contact_peer *known = find_or_add(contact, peer);
+    if (known != NULL) {
+        known->is_mending = true;
+    }
+}
+
+bool contact_is_mending(const struct contact *contact, node_id peer)
+{
+    const struct contact_peer *known = get(contact, peer);
+    return known != NULL && known->is_mending;
 }
 
 void contact_lost(struct contact *contact, node_id peer)
@@ -35,14 +63,15 @@ void contact_lost(struct contact *contact, node_id peer)
     }
 }
 
+static bool was_heard(const struct contact_peer *known, uint64_t oldest_ms)
+{
+    return known->heard_ms != 0 && known->heard_ms >= oldest_ms;
+}
+
 static bool is_in_contact(const struct contact *contact, node_id peer, uint64_t oldest_ms)
 {
-    for (uint32_t i = 0; i < contact->count; i++) {
-        if (contact->peers[i].id == peer) {
-            return contact->peers[i].heard_ms >= oldest_ms;
-        }
-    }
-    return false;
+    const struct contact_peer *known = get(contact, peer);
+    return known != NULL && was_heard(known, oldest_ms) && !known->is_mending;
 }
 
 /* What was heard from then on was heard within the window. */
@@ -61,7 +90,7 @@ bool contact_is_quiet(const struct contact *contact, uint64_t now_ms, uint64_t w
 {
     uint64_t oldest_ms = oldest(now_ms, window_ms);
     for (uint32_t i = 0; i < contact->count; i++) {
-        if (contact->peers[i].heard_ms >= oldest_ms) {
+        if (was_heard(&contact->peers[i], oldest_ms)) {
             return false;
         }
     }

@@ -186,6 +186,8 @@ static void ask_for_state(struct replica *replica)
     }
 }
 
+/* Also when it knows how far it has to come: whoever hears this takes it for a node without a core
+ * (contact.h). */
 static void ask_everybody(struct replica *replica)
 {
     const struct identity *identity = &replica->node->identity;
@@ -198,15 +200,13 @@ static void ask_everybody(struct replica *replica)
 void repair_tick(struct replica *replica, uint64_t now_ms)
 {
     struct repair *repair = &replica->repair;
-    if (!repair->is_waiting || repair->is_installing || snapshots_is_coming(replica) ||
-        now_ms - repair->asked_ms < REPAIR_ASK_MS) {
+    if (!repair->is_waiting || now_ms - repair->asked_ms < REPAIR_ASK_MS) {
         return;
     }
     repair->asked_ms = now_ms;
-    if (repair->has_index_min) {
+    ask_everybody(replica);
+    if (repair->has_index_min && !repair->is_installing && !snapshots_is_coming(replica)) {
         ask_for_state(replica);
-    } else {
-        ask_everybody(replica);
     }
 }
 
@@ -398,9 +398,11 @@ void repair_heard(struct replica *replica, node_id from, struct slice payload)
     }
     switch (frame.kind) {
     case FRAME_REPAIR_SEND:
+        contact_mends(&replica->contact, from);
         send_state(replica, from, frame.index);
         break;
     case FRAME_REPAIR_QUESTION:
+        contact_mends(&replica->contact, from);
         answer(replica, from);
         break;
     case FRAME_REPAIR_ANSWER:

@@ -8,7 +8,8 @@
  * had acknowledged is not known any more, and perhaps neither is its vote.
  *
  * G1  Until it is whole a replica has no core: it neither votes nor acknowledges, applies, serves
- *     or is read from. To the others it is down.
+ *     or is read from. To the others it is down, and it tells all of them so, again and again: for
+ *     its connection alone it might be taken for one that can vote (admin_requests.h, A3).
  * G2  Any member that has a core is asked for its state, in turn, not the leader alone: two of
  *     three may be in repair, then there is none. What it sends is applied there, so it is
  *     committed.
@@ -42,7 +43,7 @@
 struct node;
 struct replica;
 
-#define REPAIR_ASK_MS 1000u /* between two questions: each goes to the next peer */
+#define REPAIR_ASK_MS 1000u /* between two questions to all, and two for a state to one */
 
 /* What a peer has said of itself. */
 struct repair_heard {

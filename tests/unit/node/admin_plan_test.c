@@ -166,7 +166,11 @@ static void what_could_cost_the_quorum_is_refused_unless_it_is_forced(void **sta
     expect_single(&plan, 1, CONF_CHANGE_REMOVE, 2);
     contact_lost(&setup.contact, 3);
     assert_int_equal(admin_plan(&setup.view, &remove, &plan), ERR_CONFLICT);
-    assert_non_null(strstr(plan.why, "of the 2 voters that there would be only 1 are in contact"));
+    assert_true(plan.lacks_quorum);
+    assert_string_equal(plan.why,
+                        "of the 2 voters that there would be only 1 can vote now: member 3 "
+                        "is not heard; that is no majority: wait until one is back, or "
+                        "force it");
     assert_int_equal(admin_plan(&setup.view, &replace, &plan), ERR_CONFLICT);
     remove.id = 3; /* the dead one itself */
     assert_int_equal(admin_plan(&setup.view, &remove, &plan), OK);
@@ -182,6 +186,60 @@ static void what_could_cost_the_quorum_is_refused_unless_it_is_forced(void **sta
     remove.id = 1;
     assert_int_equal(admin_plan(&setup.view, &remove, &plan), ERR_CONFLICT);
     assert_non_null(strstr(plan.why, "last voter"));
+}
+
+/* A3: it is connected, and its core was heard not long ago. */
+static void a_member_in_repair_does_not_count_and_is_named(void **state)
+{
+    (void)state;
+    struct setup setup;
+    struct admin_plan plan;
+    setup_init(&setup);
+    struct admin_spec remove = spec_of(ADMIN_REMOVE, 2, 0, "");
+    struct admin_spec replace = spec_of(ADMIN_REPLACE, 0, 2, "host:9");
+    contact_mends(&setup.contact, 3);
+    assert_int_equal(admin_plan(&setup.view, &remove, &plan), ERR_CONFLICT);
+    assert_true(plan.lacks_quorum);
+    assert_non_null(strstr(plan.why,
+                           "only 1 can vote now: member 3 is mending its data; that is no "
+                           "majority"));
+    assert_int_equal(admin_plan(&setup.view, &replace, &plan), ERR_CONFLICT);
+    assert_non_null(strstr(plan.why, "member 3 is mending its data"));
+    remove.id = 3; /* itself can go */
+    assert_int_equal(admin_plan(&setup.view, &remove, &plan), OK);
+    remove.id = 2;
+    remove.is_forced = true;
+    assert_int_equal(admin_plan(&setup.view, &remove, &plan), OK);
+    assert_false(plan.lacks_quorum);
+    remove.is_forced = false;
+    contact_heard(&setup.contact, 3, 1100);
+    assert_int_equal(admin_plan(&setup.view, &remove, &plan), OK);
+}
+
+static void the_refusal_names_as_many_as_fit(void **state)
+{
+    (void)state;
+    struct setup setup;
+    struct admin_plan plan;
+    setup_init(&setup);
+    for (node_id id = 10; id < 40 && setup.membership.member_count < MEMBERS_MAX; id++) {
+        struct member member = {.id = UINT64_MAX - id};
+        assert_true(membership_put(&setup.membership, &member));
+        assert_true(id_set_add(&setup.membership.conf.voters, member.id));
+        contact_mends(&setup.contact, member.id);
+    }
+    struct admin_spec remove = spec_of(ADMIN_REMOVE, 2, 0, "");
+    assert_int_equal(admin_plan(&setup.view, &remove, &plan), ERR_CONFLICT);
+    assert_non_null(strstr(plan.why, "of the 30 voters"));
+    assert_non_null(strstr(plan.why, "is mending its data and 26 more; that is no majority"));
+    /* Who was alone and goes: there is nobody to be named but who is new. */
+    setup_init(&setup);
+    id_set_remove(&setup.membership.conf.voters, 2);
+    id_set_remove(&setup.membership.conf.voters, 3);
+    struct admin_spec replace = spec_of(ADMIN_REPLACE, 0, 1, "host:9");
+    assert_int_equal(admin_plan(&setup.view, &replace, &plan), ERR_CONFLICT);
+    assert_non_null(strstr(plan.why, "who is new does not count yet"));
+    assert_non_null(strstr(plan.why, "add it first, or force it"));
 }
 
 static void a_learner_is_promoted_once_it_has_caught_up(void **state)
@@ -230,6 +288,8 @@ int main(void)
         cmocka_unit_test(who_comes_is_a_learner_with_an_id_that_nobody_had),
         cmocka_unit_test(who_asks_again_finds_it_done),
         cmocka_unit_test(what_could_cost_the_quorum_is_refused_unless_it_is_forced),
+        cmocka_unit_test(a_member_in_repair_does_not_count_and_is_named),
+        cmocka_unit_test(the_refusal_names_as_many_as_fit),
         cmocka_unit_test(a_learner_is_promoted_once_it_has_caught_up),
         cmocka_unit_test(who_was_alone_gets_an_address_with_the_first_who_comes),
     };

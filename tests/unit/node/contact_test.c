@@ -77,6 +77,29 @@ static void who_was_heard_within_the_window_is_not_lost(void **state)
     assert_true(contact_is_quiet(&contact, 1101, 200));
 }
 
+static void who_is_in_repair_is_not_in_contact_until_its_core_speaks(void **state)
+{
+    (void)state;
+    struct contact contact = {.count = 0};
+    struct conf_state conf = voters(1, 2, 3);
+    contact_heard(&contact, 2, 1000);
+    assert_false(contact_is_mending(&contact, 2));
+    contact_mends(&contact, 2); /* what it said before it died came in a moment ago */
+    assert_true(contact_is_mending(&contact, 2));
+    assert_true(contact_is_lost(&contact, 2, 1000, 200));
+    assert_false(contact_has_quorum(&contact, &conf, 1, 1000, 200));
+    contact_heard(&contact, 2, 1001);
+    assert_false(contact_is_mending(&contact, 2));
+    assert_true(contact_has_quorum(&contact, &conf, 1, 1001, 200));
+    /* One that never was heard otherwise, and whose connection ends. Before the window's length has
+     * passed on this clock, too. */
+    contact_mends(&contact, 3);
+    assert_true(contact_is_lost(&contact, 3, 100, 200));
+    assert_true(contact_is_mending(&contact, 3));
+    contact_lost(&contact, 3);
+    assert_false(contact_is_mending(&contact, 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -85,6 +108,7 @@ int main(void)
         cmocka_unit_test(a_joint_configuration_needs_both_halves),
         cmocka_unit_test(a_node_alone_is_its_own_quorum),
         cmocka_unit_test(who_was_heard_within_the_window_is_not_lost),
+        cmocka_unit_test(who_is_in_repair_is_not_in_contact_until_its_core_speaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
