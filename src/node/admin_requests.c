@@ -115,6 +115,10 @@ static void change_members(struct replica *replica, struct node_admin *request)
     };
     struct admin_plan plan;
     err e = admin_plan(&view, &request->spec, &plan);
+    if (plan.lacks_quorum && !replica_has_listened(replica)) {
+        put_off(request, ERR_BUSY);
+        return;
+    }
     if (e != OK) {
         refuse(request, e, plan.why);
         return;
@@ -129,6 +133,7 @@ static void change_members(struct replica *replica, struct node_admin *request)
         .change = plan.change,
         .members = plan.members,
         .member_count = plan.member_count,
+        .is_forced = request->spec.is_forced,
         .deadline_ms = request->deadline_ms,
         .done = change_done,
     };

@@ -7,7 +7,10 @@
  * A2  Every operation may be carried out twice without harm: what was sent to a leader that is not
  *     heard of any more is asked again of the next (`is_again`), and finds that it is done.
  * A3  A change that could leave the region without a quorum is refused, unless it is forced: of the
- *     voters that there will be, a majority has to be in contact now. Who is new counts as absent.
+ *     voters that there will be, a majority has to be able to vote now: their cores were heard
+ *     (contact.h). Who is new counts as absent, and so does a member in repair. A leader that
+ *     cannot know yet who is away (replica_has_listened) waits before it refuses. Of what happens
+ *     to a member once the change is proposed this knows nothing.
  * A4  Ids are never given twice: the leader gives new ones, above all that ever were.
  */
 #ifndef NODE_ADMIN_REQUESTS_H

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "env/address.h"
 #include "node/node_int.h"
+#include "raft/conf_change.h"
 
 /* A learner that is so few entries behind has caught up: they are on their way to it. */
 #define PROMOTION_LAG_MAX 256u
@@ -101,6 +102,27 @@ static err check(const struct replica *replica, const struct node_change *change
         }
     }
     return e == OK ? check_book(&book) : e;
+}
+
+/* C4. What does not fit at all, the core refuses. */
+static bool leaves_a_quorum(const struct replica *replica, const struct conf_change *change)
+{
+    const struct conf_state *present = &replica->membership.conf;
+    struct raft_conf_plan plan;
+    if (change->count == 0 || raft_conf_apply(present, change, &plan) != RAFT_CONF_OK) {
+        return true;
+    }
+    const struct node *node = replica->node;
+    const struct id_set *voters = &plan.conf.voters;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < voters->count; i++) {
+        bool can_vote = voters->ids[i] == node->identity.node ||
+                        !conf_state_has(present, voters->ids[i]) ||
+                        !contact_is_lost(&replica->contact, voters->ids[i], env_now_ms(node->env),
+                                         node->options.election_timeout_ms);
+        count += can_vote ? 1 : 0;
+    }
+    return count > voters->count / 2;
 }
 
 /* ---- proposing ---- */
@@ -208,6 +230,9 @@ void changes_begin(struct replica *replica, struct node_change *change)
     err e = admit(replica);
     if (e == OK) {
         e = check(replica, change);
+    }
+    if (e == OK && !change->is_forced && !leaves_a_quorum(replica, &change->change)) {
+        e = replica_has_listened(replica) ? ERR_CONFLICT : ERR_BUSY;
     }
     if (e == OK) {
         e = hand_over_first(replica, &change->change);

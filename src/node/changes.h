@@ -10,6 +10,11 @@
  *     committed. A configuration is in force where it is applied: until then those that stay may
  *     still need the votes of those that go, who are about to be switched off. So an entry after it
  *     (the seal) is committed first: it carries the commit index with it.
+ * C4  Unless it is forced, a change is refused if the voters that it would leave could not agree
+ *     without a member that cannot vote now (contact.h): one in repair may wait for a leader, which
+ *     then waits for it. Who is new is counted on: whoever brings it knows (A3 of admin_requests.h
+ *     asks for more). It is decided when the change is proposed: what happens to a member after
+ *     that, nobody can prevent.
  */
 #ifndef NODE_CHANGES_H
 #define NODE_CHANGES_H

@@ -201,6 +201,7 @@ struct node_change {
     const struct member *members; /* whom it adds, and whose address it changes (of them, the change
                                      is an UPDATE); borrowed until node_change_membership returns */
     uint32_t member_count;
+    bool is_forced;       /* also if members whose votes it needs cannot vote now */
     uint64_t deadline_ms; /* env_now_ms at which it is answered at the latest */
     void (*done)(struct node_change *change, err e);
     /* Out: */
@@ -219,10 +220,12 @@ struct node_change {
  * left unless that is EXPLICIT, and a quorum of the new members durably knows it: who was removed
  * may be switched off), or, for sure not applied: ERR_NOT_LEADER (another node leads: `leader`),
  * ERR_NO_LEADER, ERR_BUSY (an earlier change or a transfer of leadership is under way; also if the
- * change takes this leader's own vote: then it has begun to hand over), ERR_CONFLICT (it does not
- * fit the configuration, or two members would have one address), ERR_ADDRESS (a member, this one
- * included, has none that peers could dial), ERR_BAD_REQUEST (a member that the change does not
- * mention, or the id 0), ERR_OVERLOADED, ERR_DRAINING. Else ERR_OUTCOME_UNKNOWN.
+ * change takes this leader's own vote: then it has begun to hand over; or it leads for too short a
+ * time to know who is away), ERR_CONFLICT (it does not fit the configuration, two members would
+ * have one address, or, unless it is forced, too many of the voters that it would leave are away or
+ * in repair: who is new is counted on), ERR_ADDRESS (a member, this one included, has none that
+ * peers could dial), ERR_BAD_REQUEST (a member that the change does not mention, or the id 0),
+ * ERR_OVERLOADED, ERR_DRAINING. Else ERR_OUTCOME_UNKNOWN.
  */
 void node_change_membership(struct node *node, struct node_change *change);
 

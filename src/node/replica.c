@@ -262,6 +262,19 @@ bool replica_stays(const struct replica *replica)
     return id_set_has(&replica->membership.conf.voters, replica->node->identity.node);
 }
 
+/* So long without a tick, and what peers have sent meanwhile may still be waiting. */
+static bool is_held_up(const struct replica *replica, uint64_t now_ms)
+{
+    return now_ms - replica->ticked_ms > replica->node->options.election_timeout_ms / 2;
+}
+
+bool replica_has_listened(const struct replica *replica)
+{
+    uint64_t now_ms = env_now_ms(replica->node->env);
+    return !is_held_up(replica, now_ms) &&
+           now_ms >= replica->listens_from_ms + replica->node->options.election_timeout_ms;
+}
+
 bool replica_reaches_quorum(const struct replica *replica)
 {
     if (replica->role == RAFT_LEADER) {
@@ -295,6 +308,10 @@ static void repeat_questions(struct replica *replica, uint64_t now_ms)
 void replica_tick(struct replica *replica)
 {
     uint64_t now_ms = env_now_ms(replica->node->env);
+    if (is_held_up(replica, now_ms)) {
+        replica->listens_from_ms = now_ms;
+    }
+    replica->ticked_ms = now_ms;
     replica->ticks++;
     if (replica->raft != NULL) {
         stall_tick(replica);
@@ -497,6 +514,9 @@ static void note_role(struct replica *replica, const struct raft_ready *ready)
                  LOG_U64("leader", ready->leader));
     } else if (ready->leader == 0 && replica->leader != 0) {
         LOG_WARN(log, "no leader", LOG_U64("region", replica->region), LOG_U64("term", term));
+    }
+    if (ready->role == RAFT_LEADER && (replica->role != RAFT_LEADER || term != replica->term)) {
+        replica->listens_from_ms = env_now_ms(replica->node->env);
     }
     replica->role = ready->role;
     replica->leader = ready->leader;

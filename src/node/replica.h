@@ -46,6 +46,8 @@ struct replica {
     uint64_t applied;
     uint64_t last_ticket; /* of what the core gave to persist */
     uint64_t ticks;
+    uint64_t ticked_ms;           /* the last one */
+    uint64_t listens_from_ms;     /* since it leads, or was held up (replica_has_listened) */
     struct membership membership; /* as applied */
     struct members members;
     struct changes changes;
@@ -140,6 +142,11 @@ bool replica_has_quorum(const struct replica *replica);
  * else's, and those that stay may still need its vote, which it could not give them then.
  */
 bool replica_stays(const struct replica *replica);
+/*
+ * Of a leader: whether all that are there have had the time to be heard by it. It leads for an
+ * election timeout, and was not held up meanwhile: who is not in contact is away.
+ */
+bool replica_has_listened(const struct replica *replica);
 /* It has a quorum, or reaches the leader, who may. */
 bool replica_reaches_quorum(const struct replica *replica);
 

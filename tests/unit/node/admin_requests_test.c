@@ -1,4 +1,5 @@
 /* What an operator asks, of whole nodes: of any of them, whoever leads. */
+#include "damage_testing.h"
 #include "node/node_int.h"
 #include "node_testing.h"
 
@@ -151,6 +152,96 @@ static void one_member_takes_the_place_of_another(void **state)
     cluster_deinit(&cluster);
 }
 
+/* A3: it has hardly been elected, and nobody else may have had the time to answer it. */
+static void a_new_leader_refuses_nothing_for_want_of_who_may_be_there(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    uint32_t stopped = leader_of(&cluster);
+    stop_node(&cluster, stopped);
+    assert_true(turn_until(&cluster, has_leader, &cluster));
+    uint32_t leader = find_leader(&cluster);
+    struct admin_spec spec = {.op = ADMIN_REMOVE, .id = 3 - leader - stopped + 1};
+    begin(&cluster, leader, &asking, &spec, 15000);
+    assert_int_equal(asking.answers, 0);
+    assert_true(turn_until(&cluster, is_answered, &asking));
+    assert_int_equal(asking.e, ERR_CONFLICT);
+    assert_non_null(strstr(asking.text, "is not heard"));
+    cluster_deinit(&cluster);
+}
+
+struct mending {
+    struct cluster *cluster;
+    uint32_t node;
+};
+
+/* By what it says itself. */
+static bool is_known_to_mend(void *ctx)
+{
+    const struct mending *mending = ctx;
+    uint32_t leader = find_leader(mending->cluster);
+    return leader < NODES_MAX &&
+           contact_is_mending(&mending->cluster->nodes[leader]->replica->contact,
+                              mending->node + 1);
+}
+
+static bool has_met_everybody(void *ctx)
+{
+    const struct mending *mending = ctx;
+    return mending->cluster->nodes[mending->node]->identity.peer_count == 4;
+}
+
+static bool has_mended(void *ctx)
+{
+    const struct mending *mending = ctx;
+    return mending->cluster->nodes[mending->node]->replica->raft != NULL;
+}
+
+/* One that runs, votes, and does not lead. */
+static uint32_t follower_but_for(struct cluster *cluster, uint32_t a, uint32_t b)
+{
+    uint32_t leader = leader_of(cluster);
+    uint32_t i = 0;
+    while (i == leader || i == a || i == b) {
+        i++;
+    }
+    return i;
+}
+
+/* A3. Of five one is stopped, and one waits for it to mend its own data: three serve. */
+static void a_member_in_repair_is_not_counted_on(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 5);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    put_at_least_once(&cluster, 0, "a", "1");
+    uint32_t stopped = (leader_of(&cluster) + 1) % 5;
+    struct mending mending = {&cluster, (stopped + 1) % 5};
+    assert_true(turn_until(&cluster, has_met_everybody, &mending));
+    stop_node(&cluster, mending.node);
+    stop_node(&cluster, stopped);
+    spoil_log(&cluster, mending.node, true, 100); /* with its vote */
+    start_node(&cluster, mending.node);
+    assert_true(turn_until(&cluster, is_known_to_mend, &mending));
+    uint32_t follower = follower_but_for(&cluster, mending.node, stopped);
+    struct admin_spec spec = {.op = ADMIN_REMOVE, .id = follower + 1};
+    assert_int_equal(ask(&cluster, follower, &asking, &spec), ERR_CONFLICT);
+    char who[64];
+    snprintf(who, sizeof(who), "member %u is mending its data", mending.node + 1);
+    assert_non_null(strstr(asking.text, "only 2 can vote now: "));
+    assert_non_null(strstr(asking.text, who));
+    start_node(&cluster, stopped);
+    assert_true(turn_until(&cluster, has_mended, &mending));
+    assert_int_equal(ask(&cluster, follower, &asking, &spec), OK);
+    put_at_least_once(&cluster, mending.node, "b", "2");
+    cluster_deinit(&cluster);
+}
+
 static void without_a_leader_it_waits_and_is_then_refused(void **state)
 {
     (void)state;
@@ -208,6 +299,8 @@ int main(void)
         cmocka_unit_test(any_node_takes_it_and_the_leader_may_remove_itself),
         cmocka_unit_test(leadership_goes_to_whom_it_is_given),
         cmocka_unit_test(one_member_takes_the_place_of_another),
+        cmocka_unit_test(a_new_leader_refuses_nothing_for_want_of_who_may_be_there),
+        cmocka_unit_test(a_member_in_repair_is_not_counted_on),
         cmocka_unit_test(without_a_leader_it_waits_and_is_then_refused),
         cmocka_unit_test(a_node_alone_takes_in_its_first_peer),
     };

@@ -95,6 +95,104 @@ static void without_a_quorum_a_change_is_refused_and_one_under_way_stays_open(vo
     cluster_deinit(&cluster);
 }
 
+static void begin_forced(struct cluster *cluster, uint32_t i, struct changing *changing,
+                         const struct conf_change *change)
+{
+    *changing = (struct changing){.answers = 0};
+    changing->change.change = *change;
+    changing->change.is_forced = true;
+    changing->change.deadline_ms = env_now_ms(cluster->env) + 10000;
+    changing->change.done = change_done;
+    node_change_membership(cluster->nodes[i], &changing->change);
+}
+
+/* By whoever leads; the node is stopped. */
+static bool is_missed(void *ctx)
+{
+    const struct wait *wait = ctx;
+    uint32_t leader = find_leader(wait->cluster);
+    return leader < NODES_MAX &&
+           contact_is_lost(&wait->cluster->nodes[leader]->replica->contact, wait->node + 1,
+                           env_now_ms(wait->cluster->env), ELECTION_TIMEOUT_MS);
+}
+
+/* Of three one is stopped: what the removal of the other follower is answered, once the leader can
+ * know that. */
+static err remove_the_other(struct cluster *cluster, uint32_t stopped)
+{
+    struct changing changing = {.e = ERR_BUSY};
+    struct wait wait = {cluster, stopped, 0};
+    assert_true(turn_until(cluster, is_missed, &wait));
+    while (is_to_be_tried_again(changing.e) || changing.e == ERR_NOT_LEADER) {
+        uint32_t leader = leader_of(cluster);
+        struct conf_change remove = change_of(CONF_CHANGE_REMOVE, 3 - leader - stopped + 1);
+        begin_change(cluster, leader, &changing, &remove, NULL, 0);
+        assert_true(turn_until(cluster, is_changed, &changing));
+        env_uv_run_once(cluster->env, false);
+    }
+    return changing.e;
+}
+
+/* C4 */
+static void a_change_that_leaves_no_quorum_is_refused_unless_it_is_forced(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct changing changing = {.e = ERR_BUSY, .answers = 1};
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t stopped = (leader_of(&cluster) + 1) % 3;
+    stop_node(&cluster, stopped);
+    assert_int_equal(remove_the_other(&cluster, stopped), ERR_CONFLICT);
+    put_at_least_once(&cluster, leader_of(&cluster), "a", "1");
+    /* One that was held up cannot know who is away. */
+    uint32_t held_up = leader_of(&cluster);
+    struct conf_change of_other = change_of(CONF_CHANGE_REMOVE, 3 - held_up - stopped + 1);
+    cluster.nodes[held_up]->replica->ticked_ms -= ELECTION_TIMEOUT_MS;
+    begin_change(&cluster, held_up, &changing, &of_other, NULL, 0);
+    assert_int_equal(changing.answers, 1);
+    assert_true(is_to_be_tried_again(changing.e));
+    while (changing.answers > 0) {
+        assert_true(is_to_be_tried_again(changing.e) || changing.e == ERR_NOT_LEADER);
+        env_uv_run_once(cluster.env, false);
+        uint32_t leader = leader_of(&cluster);
+        struct conf_change remove = change_of(CONF_CHANGE_REMOVE, 3 - leader - stopped + 1);
+        begin_forced(&cluster, leader, &changing, &remove);
+    }
+    start_node(&cluster, stopped); /* who forces it brings it back */
+    assert_true(turn_until(&cluster, is_changed, &changing));
+    assert_true(changing.e == OK || changing.e == ERR_OUTCOME_UNKNOWN);
+    put_at_least_once(&cluster, stopped, "b", "2");
+    cluster_deinit(&cluster);
+}
+
+/* The two that stay, and who comes in place of the third: one is stopped, one is new. */
+static void who_is_new_is_counted_on(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct changing changing = {.e = ERR_BUSY, .answers = 1};
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t stopped = (leader_of(&cluster) + 1) % 3;
+    stop_node(&cluster, stopped);
+    assert_int_equal(remove_the_other(&cluster, stopped), ERR_CONFLICT);
+    while (changing.answers > 0) {
+        assert_true(is_to_be_tried_again(changing.e) || changing.e == ERR_NOT_LEADER);
+        env_uv_run_once(cluster.env, false);
+        uint32_t leader = leader_of(&cluster);
+        struct conf_change conf = {
+            .count = 2,
+            .changes = {{CONF_CHANGE_ADD_VOTER, 4}, {CONF_CHANGE_REMOVE, 3 - leader - stopped + 1}},
+        };
+        begin_change(&cluster, leader, &changing, &conf, &cluster.members[3], 1);
+    }
+    start_node(&cluster, stopped);
+    assert_true(turn_until(&cluster, is_changed, &changing));
+    assert_true(changing.e == OK || changing.e == ERR_OUTCOME_UNKNOWN);
+    cluster_deinit(&cluster);
+}
+
 static void leadership_goes_to_whom_it_is_handed(void **state)
 {
     (void)state;
@@ -188,9 +286,12 @@ static void a_change_is_answered_when_a_quorum_knows_that_it_is_committed(void *
     assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
     uint32_t leader = leader_of(&cluster);
     struct conf_change conf = change_of(CONF_CHANGE_REMOVE, (leader + 1) % 3 + 1);
-    struct changing changing;
-    begin_change(&cluster, leader, &changing, &conf, NULL, 0);
-    assert_true(turn_until(&cluster, is_changed, &changing));
+    struct changing changing = {.e = ERR_BUSY};
+    while (is_to_be_tried_again(changing.e)) {
+        begin_change(&cluster, leader, &changing, &conf, NULL, 0);
+        assert_true(turn_until(&cluster, is_changed, &changing));
+        env_uv_run_once(cluster.env, false);
+    }
     assert_int_equal(changing.e, OK);
     struct node_status status;
     node_status(cluster.nodes[leader], &status);
@@ -206,6 +307,8 @@ int main(void)
         cmocka_unit_test(one_change_at_a_time),
         cmocka_unit_test(what_does_not_fit_is_refused_before_it_is_proposed),
         cmocka_unit_test(without_a_quorum_a_change_is_refused_and_one_under_way_stays_open),
+        cmocka_unit_test(a_change_that_leaves_no_quorum_is_refused_unless_it_is_forced),
+        cmocka_unit_test(who_is_new_is_counted_on),
         cmocka_unit_test(leadership_goes_to_whom_it_is_handed),
         cmocka_unit_test(who_forgets_its_leader_can_be_made_to_lead),
         cmocka_unit_test(a_change_is_answered_by_what_is_applied_at_its_place),

@@ -480,6 +480,12 @@ static inline void begin_change(struct cluster *cluster, uint32_t i, struct chan
     node_change_membership(cluster->nodes[i], &changing->change);
 }
 
+/* The leader has not known for long enough who is there, or not at all. */
+static inline bool is_to_be_tried_again(err e)
+{
+    return e == ERR_BUSY || e == ERR_NO_LEADER;
+}
+
 static inline struct conf_change change_of(enum conf_change_type type, node_id id)
 {
     return (struct conf_change){.count = 1, .changes = {{type, id}}};
