@@ -2,7 +2,7 @@
 #ifndef PROTO_ENTRY_H
 #define PROTO_ENTRY_H
 
-#include "base/buf.h"
+#include "base/codec.h"
 
 typedef uint64_t node_id;   /* positive; 0 is "none" */
 typedef uint64_t region_id; /* positive; 0 is "the node itself" */
@@ -31,6 +31,14 @@ static inline size_t entry_size(const struct entry *entry)
 {
     return entry->data == NULL ? 0 : entry->data->size;
 }
+
+/* The least that an encoded entry takes: term, index, type, size. */
+#define ENTRY_ENCODED_MIN 21u
+
+/* Appends it as it travels in a frame (README.md). */
+void entry_encode(const struct entry *entry, struct writer *out);
+/* Reads one; its data is the caller's. False: it is malformed, and nothing was filled. */
+MUST_USE bool entry_decode(struct reader *in, struct entry *out_entry);
 
 struct hard_state {
     uint64_t term;

@@ -66,37 +66,11 @@ static bool has_valid_entries(const struct message *message)
 #define FLAG_TRANSFER 2u
 #define FLAGS_KNOWN (FLAG_REJECT | FLAG_TRANSFER)
 
-/* The least that an entry takes: term, index, type, size. */
-#define ENTRY_ENCODED_MIN 21u
-
-static void entry_encode(const struct entry *entry, struct writer *out)
-{
-    ASSERT(entry->type <= ENTRY_BOOTSTRAP);
-    ASSERT(entry_size(entry) <= ENTRY_SIZE_MAX);
-    writer_u64(out, entry->pos.term);
-    writer_u64(out, entry->pos.index);
-    writer_u8(out, (uint8_t)entry->type);
-    writer_sized(out, buf_slice(entry->data));
-}
-
-/* A buf with what is read next, or NULL for nothing: an entry's or a snapshot's data. */
+/* A buf with what is read next, or NULL for nothing. */
 static struct buf *data_decode(struct reader *in)
 {
     struct slice data = reader_sized(in, ENTRY_SIZE_MAX);
     return data.size == 0 ? NULL : buf_copy(data);
-}
-
-static bool entry_decode(struct reader *in, struct entry *entry)
-{
-    entry->pos.term = reader_u64(in);
-    entry->pos.index = reader_u64(in);
-    uint8_t type = reader_u8(in);
-    if (type > ENTRY_BOOTSTRAP) {
-        return false;
-    }
-    entry->type = (enum entry_type)type;
-    entry->data = data_decode(in);
-    return reader_ok(in);
 }
 
 static void snapshot_encode(const struct snapshot *snapshot, struct writer *out)
