@@ -216,15 +216,12 @@ void wal_tick(struct wal *wal)
 
 /* ---- open and close ---- */
 
-static err set_options(struct wal *wal, const struct wal_options *options, struct err_note *note)
+static void set_options(struct wal *wal, const struct wal_options *options)
 {
     ASSERT(options->persisted != NULL);
     ASSERT(options->segment_size_bytes <= SEGMENT_SIZE_MAX);
     wal->options = *options;
     wal->options.directory = mem_strdup(options->directory);
-    if (strlen(options->directory) > WAL_DIRECTORY_SIZE_MAX) {
-        return err_note_set(note, ERR_NO_FILE, "%s: the name is too long", options->directory);
-    }
     uint64_t segment_size = options->segment_size_bytes;
     segment_size = segment_size == 0 ? SEGMENT_SIZE_DEFAULT : segment_size;
     segment_size = segment_size < SEGMENT_SIZE_MIN ? SEGMENT_SIZE_MIN : segment_size;
@@ -235,7 +232,6 @@ static err set_options(struct wal *wal, const struct wal_options *options, struc
     if (options->spare_segments_max == 0) {
         wal->options.spare_segments_max = SPARE_SEGMENTS_DEFAULT;
     }
-    return OK;
 }
 
 static void init_parts(struct wal *wal)
@@ -259,13 +255,18 @@ static void init_parts(struct wal *wal)
     };
 }
 
-/* Frees all; the worker is closed or never ran. */
-static void free_wal(struct wal *wal)
+/* What recovery has filled goes; the worker is closed or never ran. */
+static void deinit_parts(struct wal *wal)
 {
     wal_marks_deinit(&wal->marks);
     wal_spares_deinit(&wal->spares);
     wal_index_deinit(&wal->index);
     wal_segments_deinit(&wal->segments);
+}
+
+static void free_wal(struct wal *wal)
+{
+    deinit_parts(wal);
     wal_batch_deinit(&wal->gathering);
     wal_batch_deinit(&wal->writing);
     mem_free((char *)(uintptr_t)wal->options.directory);
@@ -275,6 +276,9 @@ static void free_wal(struct wal *wal)
 static err open_log(struct wal *wal, struct err_note *note)
 {
     const struct wal_options *options = &wal->options;
+    if (strlen(options->directory) > WAL_DIRECTORY_SIZE_MAX) {
+        return err_note_set(note, ERR_NO_FILE, "%s: the name is too long", options->directory);
+    }
     err e = env_dir_create(options->env, options->directory, note);
     if (e == OK) {
         e = wal_recover(wal, note);
@@ -286,16 +290,21 @@ static err open_log(struct wal *wal, struct err_note *note)
     return e == OK ? OK : err_note_set(note, e, "cannot start the log's thread");
 }
 
-err wal_open(struct wal **out_wal, const struct wal_options *options, struct err_note *note)
+struct wal *wal_new(const struct wal_options *options)
 {
     struct wal *wal = mem_calloc(1, sizeof(*wal));
-    err e = set_options(wal, options, note);
-    if (e == OK) {
-        init_parts(wal);
-        e = open_log(wal, note);
-    }
+    set_options(wal, options);
+    init_parts(wal);
+    return wal;
+}
+
+err wal_start(struct wal *wal, struct err_note *note)
+{
+    ASSERT(wal->worker == NULL);
+    err e = open_log(wal, note);
     if (e != OK) {
-        free_wal(wal);
+        deinit_parts(wal);
+        init_parts(wal);
         return e;
     }
     wal->spares.worker = wal->worker;
@@ -307,6 +316,17 @@ err wal_open(struct wal **out_wal, const struct wal_options *options, struct err
     wal->is_copy_due = true;
     wal_reclaim(wal);
     make_ahead(wal);
+    return OK;
+}
+
+err wal_open(struct wal **out_wal, const struct wal_options *options, struct err_note *note)
+{
+    struct wal *wal = wal_new(options);
+    err e = wal_start(wal, note);
+    if (e != OK) {
+        wal_close(wal);
+        return e;
+    }
     *out_wal = wal;
     return OK;
 }
@@ -314,6 +334,10 @@ err wal_open(struct wal **out_wal, const struct wal_options *options, struct err
 void wal_close(struct wal *wal)
 {
     if (wal == NULL) {
+        return;
+    }
+    if (wal->worker == NULL) { /* not started */
+        free_wal(wal);
         return;
     }
     wal->is_closing = true;

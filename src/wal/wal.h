@@ -51,6 +51,15 @@ struct wal_options {
 MUST_USE err wal_open(struct wal **out_wal, const struct wal_options *options,
                       struct err_note *note);
 
+/*
+ * The two halves of wal_open, for who has something to do before the log can be opened. In between
+ * it knows no region, and nothing may be appended or compacted. wal_start: errors as of wal_open;
+ * then it is as before, to be started again or closed.
+ */
+struct wal *wal_new(const struct wal_options *options);
+/* As above. */
+MUST_USE err wal_start(struct wal *wal, struct err_note *note);
+
 /* Makes durable what was appended, reports it, stops the worker. NULL: no-op. */
 void wal_close(struct wal *wal);
 

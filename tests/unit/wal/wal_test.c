@@ -286,6 +286,30 @@ static void a_log_of_another_node_or_cluster_is_refused(void **state)
     fixture_open(fixture);
 }
 
+static void a_log_may_be_started_later_and_again(void **state)
+{
+    struct fixture *fixture = *state;
+    append_wait(fixture, 1, (struct raft_pos){1, 1}, 5, 100);
+    fixture_close(fixture);
+    fixture->wal = wal_new(&fixture->options);
+    expect_bounds(fixture, 1, 0, 0);
+    wal_flush(fixture->wal);
+    wal_close(fixture->wal); /* it was not started */
+    fixture->options.node = NODE + 1;
+    fixture->wal = wal_new(&fixture->options);
+    fixture->options.node = NODE;
+    assert_int_equal(wal_start(fixture->wal, &fixture->note), ERR_IDENTITY);
+    assert_int_equal(wal_start(fixture->wal, &fixture->note), ERR_IDENTITY);
+    wal_close(fixture->wal);
+    fixture->wal = wal_new(&fixture->options);
+    const struct wal_stats *stats = wal_stats(fixture->wal);
+    assert_int_equal(wal_start(fixture->wal, &fixture->note), OK);
+    expect_bounds(fixture, 1, 0, 5);
+    fixture->persisted = 0;
+    append_wait(fixture, 1, (struct raft_pos){1, 6}, 1, 100);
+    assert_ptr_equal(wal_stats(fixture->wal), stats);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +336,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_of_another_history_drops_what_follows_it, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_log_may_be_started_later_and_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_log_of_another_node_or_cluster_is_refused, setup,
                                         teardown),
     };
