@@ -22,14 +22,13 @@ static struct slice rest(const struct wal_scan *scan, uint64_t offset)
     return (struct slice){scan->image.data + offset, scan->image.size - offset};
 }
 
-/* What keeps `record` from standing where it does in the batch; NULL: nothing. */
-static const char *misfit(const struct wal_record *record, const struct wal_scan *scan,
-                          bool is_first, uint32_t previous_crc)
+const char *wal_scan_misfit(const struct wal_scan *scan, const struct wal_record *record,
+                            bool is_first)
 {
     if (record->batch != scan->batch) {
         return "a record has another batch's number";
     }
-    if (record->previous_crc != previous_crc) {
+    if (record->previous_crc != scan->previous_crc) {
         return "a record does not continue the chain";
     }
     if (is_first != ((record->flags & WAL_FLAG_FIRST) != 0)) {
@@ -42,28 +41,26 @@ bool wal_scan_batch(const struct wal_scan *scan, struct wal_scan *out_next,
                     struct wal_fault *out_fault)
 {
     ASSERT(scan->offset % WAL_SECTOR_SIZE == 0);
-    uint64_t offset = scan->offset;
-    uint32_t previous_crc = scan->previous_crc;
+    struct wal_scan at = *scan; /* the next record */
     for (;;) {
         struct wal_record record;
         const char *what = "no valid record";
-        if (wal_record_decode(rest(scan, offset), scan->header_crc, offset, &record) == OK) {
-            what = misfit(&record, scan, offset == scan->offset, previous_crc);
+        if (wal_record_decode(rest(scan, at.offset), at.header_crc, at.offset, &record) == OK) {
+            what = wal_scan_misfit(&at, &record, at.offset == scan->offset);
         }
         if (what != NULL) {
-            *out_fault = (struct wal_fault){.offset = offset, .what = what};
+            *out_fault = (struct wal_fault){.offset = at.offset, .what = what};
             return false;
         }
-        offset += wal_record_size(&record);
-        previous_crc = record.crc;
+        at.offset += wal_record_size(&record);
+        at.previous_crc = record.crc;
         if ((record.flags & WAL_FLAG_LAST) != 0) {
             break;
         }
     }
-    *out_next = *scan;
-    out_next->offset = wal_sector_round(offset);
-    out_next->batch = scan->batch + 1;
-    out_next->previous_crc = previous_crc;
+    *out_next = at;
+    out_next->offset = wal_sector_round(at.offset);
+    out_next->batch++;
     return true;
 }
 

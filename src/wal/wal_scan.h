@@ -29,6 +29,11 @@ struct wal_fault {
 /* A scan at the begin of a segment. Borrows `image`. */
 struct wal_scan wal_scan_begin(struct slice image, const struct wal_header *header);
 
+/* What keeps a record that has verified at scan->offset from being the next one of the scan's
+ * batch, or its first; NULL: nothing. Static storage. */
+const char *wal_scan_misfit(const struct wal_scan *scan, const struct wal_record *record,
+                            bool is_first);
+
 /* What a record at `offset` of the segment means; an error ends the walk. Borrows `record`. */
 typedef err wal_scan_record_fn(void *ctx, const struct wal_record *record, uint64_t offset);
 

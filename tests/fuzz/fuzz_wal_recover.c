@@ -3,7 +3,8 @@
  * Starts a log from a segment whose bytes behind the header are the input. The first byte of the
  * input says whether the records are sealed again before (bit 0: mutations get past the CRCs) and
  * whether the file `synced` says that all of it had been durable (bit 1). A log that opens must be
- * whole: every entry can be read, it takes another one, and opens again.
+ * whole: every entry can be read, it takes another one, and opens again. One that is damaged may be
+ * looked through for holes, and entries offered for them: that has to end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "fuzz.h"
 #include "wal/wal.h"
 #include "wal/wal_format.h"
+#include "wal/wal_mend.h"
 
 #define SEGMENT_SIZE_MAX (1u << 16)
 #define CLUSTER 7u
@@ -153,9 +155,9 @@ static void on_persisted(void *ctx, uint64_t ticket)
     (void)ticket;
 }
 
-static err open_log(struct wal **out_wal)
+static struct wal_options options_of_log(void)
 {
-    const struct wal_options options = {
+    return (struct wal_options){
         .env = environment,
         .directory = directory,
         .cluster_id = CLUSTER,
@@ -164,6 +166,11 @@ static err open_log(struct wal **out_wal)
         .cache_bytes_max = 1, /* what can be read back is read back */
         .persisted = on_persisted,
     };
+}
+
+static err open_log(struct wal **out_wal)
+{
+    const struct wal_options options = options_of_log();
     struct err_note note;
     return wal_open(out_wal, &options, &note);
 }
@@ -207,6 +214,33 @@ static void check_log(struct wal *wal)
     wal_close(wal);
 }
 
+/* Of a damaged log: what peers may do about it. */
+static void mend(void)
+{
+    const struct wal_options options = options_of_log();
+    const region_id region = load_u64(image + WAL_SECTOR_SIZE + 16);
+    struct wal_mend *mend;
+    struct err_note note;
+    if (wal_mend_open(&mend, &options, region, &note) != OK) {
+        return;
+    }
+    struct wal_mend_gap gap = {.number = 0};
+    while (wal_mend_next(mend, gap.number, &gap)) {
+        ASSERT(gap.high >= gap.low);
+        for (uint64_t i = gap.low; i < gap.high; i++) {
+            struct entry entry = {.pos = {.term = 1, .index = i}};
+            (void)wal_mend_offer(mend, gap.number, &entry, 1);
+        }
+        gap.number++;
+    }
+    const struct wal_range range = {.region = region, .low = 1, .high = 9, .size_max = 1};
+    struct entry found[8];
+    for (uint32_t count = wal_mend_read(mend, &range, found); count > 0; count--) {
+        buf_unref(found[count - 1].data);
+    }
+    wal_mend_close(mend);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (environment == NULL) {
@@ -222,6 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_log(wal);
     } else {
         ASSERT(e == ERR_DAMAGED || e == ERR_VERSION);
+        mend();
     }
     env_uv_run_once(environment, false);
     return 0;
