@@ -78,6 +78,7 @@ static struct json_object *repair_part(const struct node_status *status)
     api_document_add_bool(repair, "is_under_way", status->is_repairing);
     api_document_add_u64(repair, "stores", status->store_repairs);
     api_document_add_u64(repair, "logs", status->log_repairs);
+    api_document_add_u64(repair, "log_mends", status->log_mends);
     return repair;
 }
 

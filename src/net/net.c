@@ -251,6 +251,8 @@ bool net_carries(enum frame_type type)
     case FRAME_RECORD_ASK:
     case FRAME_RECORD:
     case FRAME_SPACE:
+    case FRAME_LOG_ASK:
+    case FRAME_LOG_ENTRIES:
         return true;
     case FRAME_HELLO:
     case FRAME_HELLO_BULK:

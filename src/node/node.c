@@ -173,11 +173,10 @@ static err open_store(struct node *node, struct err_note *note)
     return e == OK ? OK : err_note_wrap(note, e, "store");
 }
 
-static err open_wal(struct node *node, struct err_note *note)
+struct wal_options node_log_options(struct node *node, char path[NODE_PATH_SIZE])
 {
-    char path[PATH_SIZE];
-    (void)snprintf(path, sizeof(path), "%s/wal", node->options.data_directory);
-    struct wal_options options = {
+    (void)snprintf(path, NODE_PATH_SIZE, "%s/wal", node->options.data_directory);
+    return (struct wal_options){
         .env = node->env,
         .log = node->log,
         .directory = path,
@@ -188,7 +187,23 @@ static err open_wal(struct node *node, struct err_note *note)
         .persisted = on_persisted,
         .ctx = node,
     };
-    err e = wal_open(&node->wal, &options, note);
+}
+
+/* A damaged log is mended, if it can be, or set aside (repair.h). */
+static err open_wal(struct node *node, bool is_store_open, struct err_note *note)
+{
+    char path[NODE_PATH_SIZE];
+    const struct wal_options options = node_log_options(node, path);
+    node->wal = wal_new(&options);
+    err e = repair_drop_log(node, note);
+    e = e == OK ? wal_start(node->wal, note) : e;
+    if (e == ERR_DAMAGED && is_store_open && log_mend_begin(node, note)) {
+        e = node->log_mend.mend != NULL ? OK : wal_start(node->wal, note);
+    }
+    if (e == ERR_DAMAGED) {
+        e = repair_set_log_aside(node, note);
+        e = e == OK ? wal_start(node->wal, note) : e;
+    }
     return e == OK ? OK : err_note_wrap(note, e, "log");
 }
 
@@ -200,12 +215,7 @@ static err open_storage(struct node *node, struct err_note *note)
     if (e != OK && e != ERR_DAMAGED) {
         return e;
     }
-    err log_e = repair_drop_log(node, &log_note);
-    log_e = log_e == OK ? open_wal(node, &log_note) : log_e;
-    if (log_e == ERR_DAMAGED) {
-        log_e = repair_set_log_aside(node, &log_note);
-        log_e = log_e == OK ? open_wal(node, &log_note) : log_e;
-    }
+    err log_e = open_wal(node, e == OK, &log_note);
     if (log_e != OK) {
         bool is_worse = e == OK || log_e != ERR_DAMAGED; /* with both damaged, it is the store */
         *note = is_worse ? log_note : *note;
@@ -416,7 +426,9 @@ static err open_all(struct node *node, struct err_note *note)
         e = replica_new(&node->replica, node, REGION_FIRST, has_joined ? &nobody : &told, note);
     }
     if (e == OK) {
-        startup_opened(node);
+        if (node->log_mend.mend == NULL) {
+            startup_opened(node);
+        }
         router_add(&node->router, SLICE_EMPTY, node->replica);
         listen = peer_listen_address(node, &told);
         e = listen == NULL ? OK : open_net(node, listen, note);
@@ -489,6 +501,7 @@ void node_close(struct node *node)
     net_close(node->net);
     snapshots_deinit(&node->snapshots);
     backups_close(node);
+    log_mend_close(node);
     wal_close(node->wal);
     store_close(node->store);
     outbox_deinit(&node->outbox);

@@ -365,6 +365,7 @@ struct node_status {
     bool is_repairing;       /* takes no part until what its disk has lost is rebuilt */
     uint64_t store_repairs;  /* since it was started */
     uint64_t log_repairs;    /* likewise */
+    uint64_t log_mends;      /* places of the log that were mended, likewise */
     bool is_joint;           /* a change of several members is half done */
     bool is_trusted;         /* nothing speaks against its state: it serves (divergence.h) */
     const char *divergence;  /* "none", "disputed", "diverged" */

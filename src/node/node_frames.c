@@ -109,6 +109,12 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
     case FRAME_RECORD:
         mends_answered(replica, from, payload);
         break;
+    case FRAME_LOG_ASK:
+        log_mend_asked(replica, from, payload);
+        break;
+    case FRAME_LOG_ENTRIES:
+        log_mend_answered(replica, from, payload);
+        break;
     case FRAME_HELLO:
     case FRAME_HELLO_BULK:
     case FRAME_WELCOME:

@@ -7,6 +7,7 @@
 #include "node/drain.h"
 #include "node/finish.h"
 #include "node/identity.h"
+#include "node/log_mend.h"
 #include "node/node.h"
 #include "node/outbox.h"
 #include "node/pace.h"
@@ -36,13 +37,19 @@ struct node {
     struct env_timer tick;
     struct env_turn turn;
     struct drain drain;
-    bool is_store_from_log; /* it was damaged, and the log alone made it anew (repair.h) */
+    struct log_mend log_mend; /* while `wal` is not open yet, for damage */
+    bool is_store_from_log;   /* it was damaged, and the log alone made it anew (repair.h) */
     struct finish finish;
     struct startup startup;
     uint32_t forwarded_count; /* writes that peers gave and that are not answered yet */
 };
 
 /* ---- node.c ---- */
+
+#define NODE_PATH_SIZE 4096
+
+/* Those of this node's log. They borrow the node and `path`, which is filled. */
+struct wal_options node_log_options(struct node *node, char path[NODE_PATH_SIZE]);
 
 /* Makes node->identity durable; ends the process if it cannot. */
 void node_save_identity(struct node *node);

@@ -407,6 +407,9 @@ void node_register_metrics(struct node *node)
     metrics_add_counter(metrics, METRIC("log_repairs_total"),
                         "Times a new log was begun in place of a damaged one.", NULL,
                         &replica->repair.logs);
+    metrics_add_counter(metrics, METRIC("log_mends_total"),
+                        "Damaged places of the log that were mended.", NULL,
+                        &node->log_mend.records);
     metrics_add_read(metrics, METRIC("repairing"), "1 while what was lost is rebuilt.", false,
                      read_repairing, node);
     register_backups(node);

@@ -130,6 +130,7 @@ void node_status(const struct node *node, struct node_status *out_status)
         .is_repairing = replica->repair.is_waiting,
         .store_repairs = replica->repair.stores.value,
         .log_repairs = replica->repair.logs.value,
+        .log_mends = node->log_mend.records.value,
         .is_joint = replica->membership.conf.voters_outgoing.count > 0,
         .term = replica->hard_state.term,
         .commit_index = replica->hard_state.commit,

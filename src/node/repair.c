@@ -8,11 +8,9 @@
 #include "store/distrust.h"
 #include "wal/wal_salvage.h"
 
-#define PATH_SIZE 4096
-
-static void path_of(const struct node *node, const char *part, char path[PATH_SIZE])
+static void path_of(const struct node *node, const char *part, char path[NODE_PATH_SIZE])
 {
-    (void)snprintf(path, PATH_SIZE, "%s/%s", node->options.data_directory, part);
+    (void)snprintf(path, NODE_PATH_SIZE, "%s/%s", node->options.data_directory, part);
 }
 
 static bool is_log_set_aside(const struct node *node)
@@ -20,8 +18,7 @@ static bool is_log_set_aside(const struct node *node)
     return node->identity.lost_region == REGION_FIRST;
 }
 
-/* Somebody else is there, or was. */
-static bool has_peers(const struct node *node)
+bool repair_has_peers(const struct node *node)
 {
     return node->options.member_count > 1 || node->options.is_joining ||
            node->identity.peer_count > 0;
@@ -44,10 +41,10 @@ static bool is_log_whole(const struct node *node)
 
 err repair_set_store_aside(struct node *node, struct err_note *note)
 {
-    char path[PATH_SIZE];
+    char path[NODE_PATH_SIZE];
     path_of(node, "store", path);
     bool is_from_log = is_log_whole(node) && !is_log_set_aside(node);
-    bool is_from_peers = has_peers(node) && (!is_log_empty(node) || is_log_set_aside(node));
+    bool is_from_peers = repair_has_peers(node) && (!is_log_empty(node) || is_log_set_aside(node));
     if (!is_from_log && !is_from_peers) {
         return ERR_DAMAGED; /* G5 */
     }
@@ -62,19 +59,13 @@ err repair_set_store_aside(struct node *node, struct err_note *note)
 
 err repair_set_log_aside(struct node *node, struct err_note *note)
 {
-    char path[PATH_SIZE];
+    char path[NODE_PATH_SIZE];
     struct identity *identity = &node->identity;
     struct wal_salvage salvage;
-    path_of(node, "wal", path);
-    if (!has_peers(node) || !identity->is_founded) {
+    if (!repair_has_peers(node) || !identity->is_founded) {
         return ERR_DAMAGED; /* G5 */
     }
-    const struct wal_options options = {
-        .env = node->env,
-        .directory = path,
-        .cluster_id = identity->cluster_id,
-        .node = identity->node,
-    };
+    const struct wal_options options = node_log_options(node, path);
     struct err_note what = *note;
     err e = wal_salvage(&options, REGION_FIRST, &salvage, note);
     if (e != ERR_DAMAGED) {
@@ -94,7 +85,7 @@ err repair_set_log_aside(struct node *node, struct err_note *note)
 
 err repair_drop_log(struct node *node, struct err_note *note)
 {
-    char path[PATH_SIZE];
+    char path[NODE_PATH_SIZE];
     path_of(node, "wal", path);
     return is_log_set_aside(node) ? wal_set_aside(node->env, path, false, note) : OK;
 }
@@ -107,7 +98,7 @@ bool repair_is_needed(const struct replica *replica, struct raft_pos applied)
         return !repair->has_index_min || applied.index < repair->index_min;
     }
     return applied.index < wal_bounds(node->wal, replica->region).compacted.index &&
-           has_peers(node);
+           repair_has_peers(node);
 }
 
 bool repair_reset_log(struct replica *replica, struct raft_pos applied)
@@ -158,7 +149,46 @@ void repair_begin(struct replica *replica, const struct membership *told)
              LOG_TEXT("lost", repair->is_log_lost ? "log" : "state"));
 }
 
+void repair_await_log(struct replica *replica, const struct membership *told)
+{
+    struct node *node = replica->node;
+    struct repair *repair = &replica->repair;
+    const struct store_region *state = store_region(node->store, replica->region);
+    ASSERT(node->log_mend.mend != NULL);
+    ASSERT(replica->raft == NULL);
+    repair->is_waiting = true;
+    repair->begun_ms = env_now_ms(node->env);
+    replica->membership = state != NULL ? state->membership : *told;
+    replica->members.replayed_index = UINT64_MAX; /* members.h, M7: not before it is whole */
+}
+
+void repair_log_opened(struct replica *replica)
+{
+    struct node *node = replica->node;
+    struct membership told = replica->membership;
+    struct err_note note = {.text = ""};
+    ASSERT(replica->repair.is_waiting);
+    ASSERT(node->log_mend.mend == NULL);
+    replica->repair.is_waiting = false;
+    if (replica_recover(replica, &told, &note) != OK) {
+        fatal(0, "%s", note.text);
+    }
+    if (replica->raft != NULL) {
+        struct membership now = replica->membership;
+        replica->membership = told;
+        members_adopt(replica, &now, replica->applied);
+    }
+    startup_opened(node);
+    env_turn_wake(node->env);
+}
+
 /* ---- while it waits ---- */
+
+/* A log that is being mended comes first: until it is open nothing is known. */
+static bool is_log_awaited(const struct replica *replica)
+{
+    return replica->node->log_mend.mend != NULL;
+}
 
 static bool tell(struct replica *replica, node_id peer, const struct frame_repair *frame)
 {
@@ -200,6 +230,7 @@ static void ask_everybody(struct replica *replica)
 void repair_tick(struct replica *replica, uint64_t now_ms)
 {
     struct repair *repair = &replica->repair;
+    log_mend_tick(replica, now_ms);
     if (!repair->is_waiting || now_ms - repair->asked_ms < REPAIR_ASK_MS) {
         return;
     }
@@ -328,7 +359,7 @@ static void find_index_min(struct replica *replica)
 static void take_answer(struct replica *replica, node_id from, const struct frame_repair *frame)
 {
     struct repair *repair = &replica->repair;
-    if (!repair->is_waiting || repair->has_index_min ||
+    if (!repair->is_waiting || repair->has_index_min || is_log_awaited(replica) ||
         identity_instance_of(&replica->node->identity, from) == 0) {
         return; /* to an earlier question */
     }
@@ -369,7 +400,8 @@ static void answer(struct replica *replica, node_id to)
         frame.term = status.hard_state.term;
         frame.index = status.last_index;
         frame.leads = status.role == RAFT_LEADER;
-    } else if (replica->repair.is_log_lost || replica->bootstrap_ticket != 0) {
+    } else if (replica->repair.is_log_lost || replica->bootstrap_ticket != 0 ||
+               is_log_awaited(replica)) {
         return; /* it does not know itself */
     }
     (void)tell(replica, to, &frame);
@@ -415,8 +447,8 @@ void repair_heard(struct replica *replica, node_id from, struct slice payload)
 
 err node_repair_store(struct node *node, const char *why)
 {
-    char path[PATH_SIZE];
-    if (!has_peers(node)) {
+    char path[NODE_PATH_SIZE];
+    if (!repair_has_peers(node)) {
         return ERR_UNAVAILABLE;
     }
     path_of(node, "store", path);

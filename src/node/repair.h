@@ -4,8 +4,9 @@
  *
  * Either a part of the applied state is not there: the checkpoint is damaged, marked as not to be
  * trusted (store/distrust.h), or gone, and the log does not reach back to where it would have to
- * begin. Then nothing that this node has promised is forgotten. Or the log is damaged: then what it
- * had acknowledged is not known any more, and perhaps neither is its vote.
+ * begin. Then nothing that this node has promised is forgotten. Or the log is damaged, and cannot
+ * be mended in place (log_mend.h): then what it had acknowledged is not known any more, and perhaps
+ * neither is its vote.
  *
  * G1  Until it is whole a replica has no core: it neither votes nor acknowledges, applies, serves
  *     or is read from. To the others it is down, and it tells all of them so, again and again: for
@@ -83,6 +84,8 @@ MUST_USE err repair_set_store_aside(struct node *node, struct err_note *note);
  * so that it can be made anew. ERR_DAMAGED: nobody has what is lost (G5). Other errors with a note.
  */
 MUST_USE err repair_set_log_aside(struct node *node, struct err_note *note);
+/* Somebody else is there, or was. */
+bool repair_has_peers(const struct node *node);
 /* An earlier start has begun that: what there is of a log is not the node's. */
 MUST_USE err repair_drop_log(struct node *node, struct err_note *note);
 
@@ -100,6 +103,11 @@ bool repair_reset_log(struct replica *replica, struct raft_pos applied);
 void repair_log_persisted(struct replica *replica);
 /* Begins to wait for a state. `told` are the members to ask, as far as this node was told. */
 void repair_begin(struct replica *replica, const struct membership *told);
+
+/* Begins to wait until the log is mended (log_mend.h): it is not open. `told` as above. */
+void repair_await_log(struct replica *replica, const struct membership *told);
+/* It is open now: goes on as a start does, perhaps with waiting for a state. */
+void repair_log_opened(struct replica *replica);
 
 /* ---- while it waits ---- */
 

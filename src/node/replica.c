@@ -149,6 +149,10 @@ err replica_recover(struct replica *replica, const struct membership *founders,
                     struct err_note *note)
 {
     struct node *node = replica->node;
+    if (node->log_mend.mend != NULL) {
+        repair_await_log(replica, founders);
+        return OK;
+    }
     const struct store_region *state = store_region(node->store, replica->region);
     bool is_set_aside = node->identity.lost_region == replica->region;
     if (state == NULL && is_log_empty(replica) && !is_set_aside) {

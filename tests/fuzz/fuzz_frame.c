@@ -12,6 +12,7 @@
 #include "fuzz.h"
 #include "proto/admin.h"
 #include "proto/frame.h"
+#include "proto/log_frame.h"
 
 #define PREFIX_SIZE 2u
 
@@ -63,6 +64,23 @@ static void try_states(const struct frame_header *header, struct slice payload)
     writer_deinit(&out);
 }
 
+static void try_log(const struct frame_header *header, struct slice payload)
+{
+    struct log_frame_ask ask;
+    struct log_frame_answer answer;
+    struct writer out = {0};
+    if (header->type == FRAME_LOG_ASK && log_frame_ask_decode(payload, &ask) == OK) {
+        log_frame_ask_encode(&ask, &out);
+        ASSERT(slice_equal(writer_slice(&out), payload));
+    }
+    if (header->type == FRAME_LOG_ENTRIES && log_frame_answer_decode(payload, &answer) == OK) {
+        log_frame_answer_encode(&answer, &out);
+        ASSERT(slice_equal(writer_slice(&out), payload));
+        log_frame_answer_deinit(&answer);
+    }
+    writer_deinit(&out);
+}
+
 static void try_handshake(const struct frame_header *header, struct slice payload)
 {
     struct frame_hello hello;
@@ -87,6 +105,7 @@ static err on_frame(void *ctx, const struct frame_header *header, struct slice p
     try_snapshot(header, payload);
     try_admin(header, payload);
     try_states(header, payload);
+    try_log(header, payload);
     struct buf *frame = frame_build(header, payload);
     writer_bytes(frames, buf_slice(frame));
     buf_unref(frame);

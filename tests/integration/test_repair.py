@@ -3,6 +3,8 @@
 serves. No wrong answer, and everything that was acknowledged is there."""
 
 import os
+import re
+import subprocess
 import time
 
 import harness
@@ -70,6 +72,15 @@ def lose_both(node, random):
 
 DAMAGES = (flip_in_log, flip_in_log, flip_in_log, flip_at_end_of_log, flip_in_mark, lose_a_segment,
            cut_store, spoil_meta_page, lose_store, lose_both)
+
+
+def entries(node):
+    """Where the stopped node's log has each entry: (index, segment, offset)."""
+    dump = subprocess.run([harness.PROGRAM, "log", "dump", node.data], check=True, timeout=60,
+                          capture_output=True, text=True).stdout
+    found = re.findall(r"(?m)^([0-9a-f]{16}\.seg):(\d+) region=1 entry index=(\d+) ", dump)
+    return [(int(index), node.data / "wal" / segment, int(offset))
+            for segment, offset, index in found]
 
 
 class Repair(harness.TestCase):
@@ -164,6 +175,61 @@ class Repair(harness.TestCase):
                                f"node {node.id} is whole")
             for key, response in node.read_many(keys, query=""):
                 self.assertEqual((response.status, response.body), (200, b"value" * 100), key)
+
+    def test_the_same_record_damaged_on_no_two_nodes(self):
+        """Of each entry one node of three has no whole record, and no node has a whole log: they
+        mend each other's, without a leader, and each log is what it was."""
+        cluster = self.cluster(3, segment_size="64KiB")
+        keys = {b"key-%d" % number: b"value %d " % number * 20 for number in range(300)}
+        for key, value in keys.items():
+            self.assertEqual(cluster[0].put(harness.quote(key), value).status, 201)
+        cluster.settle()
+        cluster.kill()
+        before = [{path: path.read_bytes() for path in segments(node)} for node in cluster]
+        counts = []
+        for number, node in enumerate(cluster):
+            mine = [place for place in entries(node) if place[0] % 3 == number]
+            for index, path, offset in mine:
+                flip(path, offset + index % 49, harness.rng(f"helical-{index}"))
+            counts.append(len(mine))
+        self.assertGreater(min(counts), 95)
+        for node in cluster:
+            node.start()
+        for node, count in zip(cluster, counts):
+            harness.wait_until(lambda node=node: self.is_mended(node), REPAIR_SECONDS,
+                               f"node {node.id} has mended its log")
+            found = node.stats()["repair"]
+            self.assertEqual((found["logs"], found["stores"]), (0, 0), found)
+            self.assertGreaterEqual(found["log_mends"], count)
+        stats = cluster.settle()
+        self.assertEqual(len({found["state_hash"] for found in stats}), 1, stats)
+        for node in cluster:
+            for key, response in node.read_many(sorted(keys), query=""):
+                self.assertEqual((response.status, response.body), (200, keys[key]), key)
+        for node, files in zip(cluster, before):
+            for path, data in files.items():
+                end = used(data)
+                self.assertEqual(path.read_bytes()[:end], data[:end], path)
+
+    def test_two_damaged_logs_of_three(self):
+        """A majority has no whole log: the third one's records mend both."""
+        cluster = self.cluster(3, segment_size="64KiB")
+        keys = [b"key-%d" % number for number in range(100)]
+        for key in keys:
+            self.assertEqual(cluster[0].put(harness.quote(key), b"value" * 20).status, 201)
+        cluster.settle()
+        cluster.kill()
+        for node in (cluster[0], cluster[2]):
+            index, path, offset = entries(node)[-20]
+            flip(path, offset + 60, harness.rng(f"two-{index}"))
+        for node in cluster:
+            node.start()
+        for node in cluster:
+            harness.wait_until(lambda node=node: self.is_mended(node), REPAIR_SECONDS,
+                               f"node {node.id} is whole")
+            for key, response in node.read_many(keys, query=""):
+                self.assertEqual((response.status, response.body), (200, b"value" * 20), key)
+        self.assertEqual([node.stats()["repair"]["log_mends"] for node in cluster], [1, 0, 1])
 
 
 if __name__ == "__main__":

@@ -380,7 +380,7 @@ static void a_damaged_log_is_begun_anew_with_its_term_and_vote(void **state)
     write_much(&cluster, leader, 600);
     stop_node(&cluster, i);
     put_at_least_once(&cluster, leader, "meanwhile", "1");
-    spoil_log(&cluster, i, false, 700); /* and hard states behind it */
+    spoil_log(&cluster, i, false, 100); /* a header: and hard states behind it */
     start_node(&cluster, i);
     struct node *node = cluster.nodes[i];
     assert_null(node->replica->raft);
