@@ -89,7 +89,7 @@ static bool is_lost(const struct host *host)
     /* Rot shows as "corrupt" answers, or at the next start: whoever sees it replaces the node,
      * unless it mends itself. */
     return host->state == HOST_GONE || host->state == HOST_REFUSES ||
-           (host->is_rotten && !mends_its_log(host));
+           (host->is_rotten && !host->is_holed && !mends_its_log(host));
 }
 
 /* A member whose data is lost; NULL: there is none. */

@@ -8,6 +8,7 @@
 #include "sim/admin.h"
 #include "sim/checker.h"
 #include "sim/clients.h"
+#include "sim/helix.h"
 #include "sim/network.h"
 #include "sim/node_env.h"
 
@@ -133,12 +134,26 @@ static bool is_of_identity(const char *words)
     return strstr(words, "/identity: cannot be written: No space") != NULL;
 }
 
+/* A damaged log was set aside while the node ran, and there is no room for a new one: as a start
+ * does then, it ends, and the next one tries again. */
+static bool is_of_new_log(const char *words)
+{
+    return strstr(words, ".new: cannot fill ") != NULL && strstr(words, ": No space") != NULL;
+}
+
 bool faults_excuse_fatal(struct faults *faults, struct host *host)
 {
     (void)faults;
     bool is_excused = host->has_sync_failed ||
                       (host->is_rotten && is_of_damage(host->last_words)) ||
-                      (host->was_refused && is_of_identity(host->last_words));
+                      (host->was_refused &&
+                       (is_of_identity(host->last_words) || is_of_new_log(host->last_words)));
+    if (host->has_sync_failed && host->is_rotten) {
+        /* What it had mended looks whole now, and the next power cut may bring the rot back: it is
+         * replaced as soon as the others can do that. */
+        host->is_log_rotten = false;
+        host->is_holed = false;
+    }
     host->has_sync_failed = false;
     return is_excused;
 }
@@ -569,6 +584,35 @@ static void rot(struct faults *faults)
     }
 }
 
+/* F4: all three members, and each of them in its turn. */
+static void rot_helix(struct faults *faults)
+{
+    const struct sim *sim = faults->sim;
+    const struct host *leader = checker_leader(sim->checker);
+    struct host *hosts[HELIX_HOSTS];
+    if (leader == NULL || !admin_may_lose(sim->admin, leader)) {
+        return;
+    }
+    const struct conf_state *conf = &host_replica(leader)->membership.conf;
+    if (conf->voters.count != HELIX_HOSTS || conf->learners.count > 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < HELIX_HOSTS; i++) {
+        hosts[i] = sim->hosts[conf->voters.ids[i]];
+    }
+    for (uint32_t i = 0; i < HELIX_HOSTS; i++) {
+        host_crash(hosts[i], DISK_CRASH_PROCESS);
+    }
+    uint32_t count = helix_rot(hosts, &faults->chance);
+    for (uint32_t i = 0; count > 0 && i < HELIX_HOSTS; i++) {
+        hosts[i]->is_rotten = true;
+        hosts[i]->is_log_rotten = true;
+        hosts[i]->is_holed = true;
+    }
+    sim_count(faults->sim, SIM_ROT_HELIX, count);
+    world_trace(sim->world, "rot helix", 0, count, 0);
+}
+
 /* ---- what comes next ---- */
 
 static void wipe(struct faults *faults)
@@ -614,6 +658,7 @@ static void begin_one(struct faults *faults)
         {weights->sync_error, fail_a_sync},
         {weights->disk_full, fill_disk},
         {weights->rot, rot},
+        {weights->helix, rot_helix},
         {weights->clock_jump, jump_clock},
         {weights->wipe, wipe},
         {weights->membership, change_membership},

@@ -355,6 +355,20 @@ void host_stop(struct host *host)
     }
 }
 
+/* A log that was opened, and was mended, is whole; so is one whose holes were all in a torn end. */
+static void look_at_log(struct host *host, const struct replica *replica)
+{
+    bool is_open = replica != NULL && replica->raft != NULL;
+    bool is_mended = is_open && host->node->log_mend.records.value > 0;
+    if (host->is_log_rotten && !host->is_mending && is_open && (is_mended || host->is_holed)) {
+        host->is_rotten = false;
+        host->is_log_rotten = false;
+        host->is_holed = false;
+        sim_count(host->sim, SIM_LOG_MENDED, is_mended ? 1 : 0);
+        world_trace(host->sim->world, "mended", host->number, replica->applied, 0);
+    }
+}
+
 void host_look_at_repair(struct host *host)
 {
     const struct replica *replica = host_replica(host);
@@ -367,12 +381,14 @@ void host_look_at_repair(struct host *host)
         host->is_mending = true;
         host->mends_from = UINT64_MAX; /* nobody may be spoilt meanwhile */
     }
+    look_at_log(host, replica);
     if (host->is_mending && replica != NULL && replica->raft != NULL &&
         host->node->identity.lost_region == 0) {
         host->is_mending = false;
         if (host->is_log_rotten && replica->repair.logs.value > 0) {
             host->is_rotten = false;
             host->is_log_rotten = false;
+            host->is_holed = false;
             sim_count(host->sim, SIM_LOG_REPAIRED, 1);
         }
         sim_count(host->sim, SIM_REPAIRED, 1);

@@ -63,6 +63,7 @@ struct host {
     bool was_refused;    /* in this life: a write, for want of space; it may fail to start */
     bool is_rotten;      /* bits were flipped on it: it may refuse to start, or stop */
     bool is_log_rotten;  /* is_rotten, and only for its log */
+    bool is_holed;       /* is_log_rotten, and others have all that was spoilt */
     bool is_mending;     /* its checkpoint was spoilt: it has to rebuild that from the others */
     uint64_t mends_from; /* then: where its log begins, so what the others have to have */
 

@@ -218,4 +218,8 @@ void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
     lean_to(plan);
     draw_snapshots(plan, prng);
     plan->quota_bytes = draw_bool(prng) ? 0 : chance_log(prng, 200, 64 << 10);
+    if (profile != PLAN_QUIET) {
+        plan->weights.helix = weight(prng, 2);
+        plan->weights.helix += profile == PLAN_DISK ? 2 : 0;
+    }
 }

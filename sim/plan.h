@@ -44,6 +44,7 @@ struct plan_weights {
     uint32_t sync_error;
     uint32_t disk_full;
     uint32_t rot;
+    uint32_t helix; /* rot of all logs at once */
     uint32_t wipe;
     uint32_t clock_jump;
     uint32_t membership;

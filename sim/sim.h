@@ -57,6 +57,8 @@ struct admin;
     X(ROT_STORE, "checkpoints spoilt as a whole")                                                  \
     X(REPAIRED, "nodes that repaired themselves")                                                  \
     X(LOG_REPAIRED, "logs begun anew in place of rotten ones")                                     \
+    X(ROT_HELIX, "records damaged, each on one of all three members")                              \
+    X(LOG_MENDED, "rotten logs mended in place")                                                   \
     X(WIPE, "disks wiped")                                                                         \
     X(CLOCK_SKEWED, "skewed clocks")                                                               \
     X(CLOCK_JUMP, "clock jumps")                                                                   \

@@ -335,6 +335,24 @@ STORE = [
         becomes="            repair->index_min = 1;",
         profile="disk",
     ),
+    Mutant(
+        name="who-mends-gives-nothing",
+        bug="A node that is mending its log does not tell what is whole of it.",
+        seen="adr 28; etcd: a quorum that is damaged at different places is lost",
+        file="node/log_mend.c",
+        text="    answer->count = wal_mend_read(mend, &range, answer->entries);",
+        becomes="    (void)mend;\n    (void)range;\n    answer->count = 0;",
+        profile="disk",
+    ),
+    Mutant(
+        name="mended-log-not-synced",
+        bug="What was put back into a damaged log is not synced before the log is opened.",
+        seen="adr 28; adr 3",
+        file="wal/wal_mend.c",
+        text="            sync_all(mend);",
+        becomes="            (void)sync_all;",
+        profile="disk",
+    ),
 ]
 
 STORAGE = [*LOG, *STORE]
