@@ -32,6 +32,7 @@ struct errand {
     struct node_change change;
     struct member members[MEMBERS_MAX];
     struct node_admin request; /* in place of `change`, if it is asked as operators do */
+    bool may_force;            /* `change`: nodes that are away or slow are no reason against it */
     enum sim_count counted;    /* what it counts as if it is done */
 };
 
@@ -226,8 +227,20 @@ static void change_done(struct node_change *change, err e)
     errand_free(errand);
 }
 
+/* A new log waits for a leader, and who mends it is no voter until then. */
+static bool is_any_mending(const struct admin *admin)
+{
+    for (uint32_t i = 1; i <= admin->sim->host_count; i++) {
+        if (admin->sim->hosts[i]->is_mending || admin->sim->hosts[i]->is_rotten) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void run_change(struct errand *errand)
 {
+    errand->change.is_forced = errand->may_force && !is_any_mending(errand->admin); /* O4 */
     errand->change.members = errand->members;
     errand->change.deadline_ms = env_now_ms(errand->host->env) + PATIENCE_MS;
     errand->change.done = change_done;
@@ -240,6 +253,7 @@ static struct errand *change_new(struct admin *admin, struct host *host, enum si
     struct errand *errand = errand_new(admin, host, run_change);
     ASSERT(admin->change_count < CHANGES_MAX);
     errand->counted = counted;
+    errand->may_force = admin->sim->plan.is_admin_hasty && prng_below(&admin->chance, 2) == 0;
     admin->changes[admin->change_count++] = errand;
     return errand;
 }
@@ -286,7 +300,8 @@ static bool is_unused(const struct admin *admin, const struct host *host)
             return false;
         }
     }
-    return host->is_joining && !is_lost(host) && !is_being_changed(admin, host->number);
+    return host->is_joining && !host->is_mending && !is_lost(host) &&
+           !is_being_changed(admin, host->number);
 }
 
 /* One that was refused, or has been removed and kept its data; NULL: there is none. */
@@ -556,21 +571,10 @@ static struct host *whom_to_ask(struct admin *admin)
     return believes ? host : checker_leader(sim->checker);
 }
 
-/* One that waits for a leader to begin its log anew is no voter until then. */
-static bool is_any_mending(const struct admin *admin)
-{
-    for (uint32_t i = 1; i <= admin->sim->host_count; i++) {
-        if (admin->sim->hosts[i]->is_mending || admin->sim->hosts[i]->is_rotten) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void ask(struct admin *admin, struct host *asked)
 {
     bool is_hasty = admin->sim->plan.is_admin_hasty;
-    if (asked == NULL || lost_member(admin) != NULL || is_any_mending(admin)) {
+    if (asked == NULL || lost_member(admin) != NULL) {
         return; /* O1 */
     }
     uint64_t count = is_hasty ? chance_between(&admin->chance, 1, BURST_MAX) : 1;
@@ -595,13 +599,24 @@ void admin_change(struct admin *admin)
     ask(admin, whom_to_ask(admin));
 }
 
-void admin_elected(struct admin *admin, struct host *host)
+static bool asks_at_once(struct admin *admin)
 {
     const struct plan *plan = &admin->sim->plan;
-    bool is_asked = plan->is_admin_hasty && plan->weights.membership > 0 && !admin->sim->is_calm &&
-                    chance_hits(&admin->chance, plan->change_at_once);
-    if (is_asked) {
+    return plan->is_admin_hasty && plan->weights.membership > 0 && !admin->sim->is_calm &&
+           chance_hits(&admin->chance, plan->change_at_once);
+}
+
+void admin_elected(struct admin *admin, struct host *host)
+{
+    if (asks_at_once(admin)) {
         ask(admin, host);
+    }
+}
+
+void admin_mending(struct admin *admin)
+{
+    if (asks_at_once(admin)) {
+        ask(admin, checker_leader(admin->sim->checker));
     }
 }
 

@@ -377,9 +377,13 @@ void host_look_at_repair(struct host *host)
                  host->number, replica->repair.index_min + 1);
     }
     if (replica != NULL && replica->repair.is_log_lost) {
-        sim_count(host->sim, SIM_ROT_FOUND, host->is_mending ? 0 : 1);
+        bool is_news = !host->is_mending;
+        sim_count(host->sim, SIM_ROT_FOUND, is_news ? 1 : 0);
         host->is_mending = true;
         host->mends_from = UINT64_MAX; /* nobody may be spoilt meanwhile */
+        if (is_news) {
+            admin_mending(host->sim->admin);
+        }
     }
     look_at_log(host, replica);
     if (host->is_mending && replica != NULL && replica->raft != NULL &&
