@@ -8,8 +8,8 @@
  *     applied what their logs do not have any more. That is the last good copy, and stays one: no
  *     other is lost, wiped or left to rot before all have mended themselves.
  * F2  A disk that lies (a sync that returns and did not) is not drawn: no protocol survives it.
- * F4  The logs of all members rot at once where each record is still whole on another one: they mend
- *     each other's (docs/adr/0028). While they do, nothing else is lost, wiped or left to rot.
+ * F4  The logs of all members rot at once where each record is still whole on another one: they
+ *     mend each other's (docs/adr/0028). While they do, nothing else is lost, wiped or left to rot.
  */
 #ifndef SIM_FAULTS_H
 #define SIM_FAULTS_H

@@ -56,7 +56,7 @@ struct replica;
 
 _Static_assert(
     SNAPSHOT_SILENCE_MS >=
-        (SNAPSHOTS_OUT_MAX + 1) * STORE_SNAPSHOT_CHUNK_MAX / (PACE_RATE_LEAST / 1000),
+        (SNAPSHOTS_OUT_MAX + UINT64_C(1)) * STORE_SNAPSHOT_CHUNK_MAX / (PACE_RATE_LEAST / 1000),
     "the longest pause at the least pace, beside the others and a backup, is no silence");
 
 struct snapshot_out {

@@ -92,7 +92,7 @@ static void bound(struct wal_hole *hole, uint64_t next)
         hole->high = next;
     } else if (next >= hole->low) {
         hole->high = next - hole->low > most ? hole->low + most : next;
-    } else { /* either truncates: the hole goes on from what is before it, or `next` from the hole */
+    } else { /* either truncates: the hole what is before it, or `next` what is in the hole */
         hole->low = next > most / 2 ? next - most / 2 : 1;
         hole->high = hole->low + most;
     }
@@ -345,6 +345,7 @@ static err walk_image(struct walk *walk)
 static err walk_segment(struct walk *walk, size_t i)
 {
     const struct wal_replay *replay = &walk->mend->replay;
+    ASSERT(replay->segments != NULL);
     const struct wal_header *header = &replay->segments[i].header;
     walk->segment = i;
     walk->following = i + 1 < replay->count ? &replay->segments[i + 1].header : NULL;
