@@ -253,6 +253,19 @@ static void what_is_not_found_is_confirmed_by_one_that_has_none(void **state)
     remove_both(&pair);
 }
 
+static void where_nothing_was_applied_nothing_is_hidden(void **state)
+{
+    (void)state;
+    struct pair pair = {.damaged.checkpointed = 0};
+    place_make(&pair.damaged.place);
+    world_open(&pair.damaged); /* without the region */
+    world_make(&pair.whole);
+    world_put(&pair.whole, KEY, VALUE);
+    is_not_proven(&pair.damaged);
+    assert_int_equal(confirm(&pair, pair.whole.index), OK);
+    remove_both(&pair);
+}
+
 static void what_damage_hides_is_a_conflict(void **state)
 {
     (void)state;
@@ -277,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_record_that_the_head_here_contradicts_is_a_conflict),
         cmocka_unit_test(a_damaged_one_is_neither_given_nor_taken),
         cmocka_unit_test(what_is_not_found_is_confirmed_by_one_that_has_none),
+        cmocka_unit_test(where_nothing_was_applied_nothing_is_hidden),
         cmocka_unit_test(what_damage_hides_is_a_conflict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
