@@ -450,8 +450,7 @@ static void a_long_frame_coming_in_is_answered_on_the_way(void **state)
     static const uint8_t zeros[100000];
     struct buf *frame = raw_build(FRAME_RAFT, 2, (struct slice){zeros, sizeof(zeros)});
     raw_bytes(&raw, (struct slice){frame->data, frame->size / 2});
-    AWAIT(env, raw_has(&raw, FRAME_PONG));
-    assert_int_equal(load_u64(raw.payload.data), 0);
+    AWAIT(env, raw.unasked_pongs > 0);
     assert_int_equal(one.frames, 0);
     raw_bytes(&raw, (struct slice){frame->data + frame->size / 2, frame->size - frame->size / 2});
     AWAIT(env, one.frames == 1);

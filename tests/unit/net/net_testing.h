@@ -265,7 +265,8 @@ struct raw {
     bool is_connected;
     bool is_ended;
     struct frame_parser parser;
-    unsigned frames;
+    unsigned frames; /* but for those PONGs that nobody asked for: they come any time */
+    unsigned unasked_pongs;
     struct frame_header header; /* of the last frame */
     struct writer payload;
 };
@@ -281,6 +282,10 @@ static inline void raw_connected(void *ctx, struct env_stream *stream, err e)
 static inline err raw_frame(void *ctx, const struct frame_header *header, struct slice payload)
 {
     struct raw *raw = ctx;
+    if (header->type == FRAME_PONG && payload.size == 8 && load_u64(payload.data) == 0) {
+        raw->unasked_pongs++;
+        return OK;
+    }
     raw->frames++;
     raw->header = *header;
     writer_reset(&raw->payload);
