@@ -346,11 +346,12 @@ STORE = [
     ),
     Mutant(
         name="mended-log-not-synced",
-        bug="What was put back into a damaged log is not synced before the log is opened.",
+        bug="What was put back into a damaged log is not written and synced again when the log is "
+            "opened.",
         seen="adr 28; adr 3",
-        file="wal/wal_mend.c",
-        text="            sync_all(mend);",
-        becomes="            (void)sync_all;",
+        file="wal/wal.c",
+        text="        e = wal_redo(options->env, options->directory, note);",
+        becomes="        (void)wal_redo;",
         profile="disk",
     ),
 ]

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "wal/wal_int.h"
 #include "wal/wal_recover.h"
+#include "wal/wal_redo.h"
 
 #define SEGMENT_SIZE_DEFAULT (UINT64_C(64) << 20)
 #define SEGMENT_SIZE_MIN UINT64_C(2048)
@@ -280,6 +281,9 @@ static err open_log(struct wal *wal, struct err_note *note)
         return err_note_set(note, ERR_NO_FILE, "%s: the name is too long", options->directory);
     }
     err e = env_dir_create(options->env, options->directory, note);
+    if (e == OK) {
+        e = wal_redo(options->env, options->directory, note);
+    }
     if (e == OK) {
         e = wal_recover(wal, note);
     }

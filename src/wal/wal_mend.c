@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "wal/wal_hole.h"
+#include "wal/wal_redo.h"
 #include "wal/wal_replay.h"
 
 struct item {
@@ -438,14 +439,22 @@ static void forget_told(struct item *item)
     item->told = NULL;
 }
 
-/* Makes what was written durable: the log is whole. */
-static void sync_all(const struct wal_mend *mend)
+/* Before anything is written (wal_redo.h). */
+static err note_holes(const struct wal_mend *mend, struct err_note *note)
 {
-    for (size_t i = 0; i < mend->replay.count; i++) {
-        char path[WAL_PATH_SIZE];
-        name_segment(mend, i, path);
-        wal_must(env_file_sync(mend->replay.segments[i].file), "sync", path);
+    struct wal_redo_place *places = mem_calloc(mend->count, sizeof(*places));
+    for (uint32_t i = 0; i < mend->count; i++) {
+        const struct item *item = &mend->items[i];
+        places[i] = (struct wal_redo_place){
+            .segment = mend->replay.segments[item->segment].sequence,
+            .offset = item->hole.offset,
+            .size = item->hole.end - item->hole.offset,
+        };
     }
+    const struct wal_options *options = &mend->wal.options;
+    err e = wal_redo_note(options->env, options->directory, places, mend->count, note);
+    mem_free(places);
+    return e;
 }
 
 /* N1. Whether it is filled. */
@@ -464,9 +473,6 @@ static bool try_to_fill(struct wal_mend *mend, struct item *item)
         note_entries(mend, item, writer_slice(&bytes));
         forget_told(item);
         mend->left--;
-        if (mend->left == 0) {
-            sync_all(mend);
-        }
     }
     writer_deinit(&bytes);
     return item->is_filled;
@@ -502,6 +508,9 @@ err wal_mend_open(struct wal_mend **out_mend, const struct wal_options *options,
         .open_flags = ENV_OPEN_READ | ENV_OPEN_WRITE,
     };
     err e = find_holes(mend, note);
+    if (e == OK) {
+        e = note_holes(mend, note);
+    }
     if (e == OK) {
         e = fill_alone(mend, note);
     }

@@ -9,7 +9,8 @@
  *     file, a hole that spans batches, a record that is whole in the wrong place, a hole that no
  *     entry can fill, too many of them. Then it says so, and the log is as damaged as before.
  * N3  What may be torn is no hole: recovery cuts it, as ever.
- * N4  A failed write or sync ends the process (W2).
+ * N4  A failed write ends the process (W2). What is written here is durable only once the log is
+ *     opened: wal_start writes it again and syncs it (wal_redo.h), also after a crash in between.
  *
  * All calls block; nobody has the log open.
  */
@@ -53,7 +54,7 @@ bool wal_mend_next(const struct wal_mend *mend, uint32_t number, struct wal_mend
 /*
  * Somebody has `entries`, in any order, for hole `number`. Shares their data as long as they may be
  * of use, in place of what was told before of the same indexes. Whether the hole is filled now;
- * with the last one the log is whole, and durable.
+ * with the last one the log is whole (N4).
  */
 bool wal_mend_offer(struct wal_mend *mend, uint32_t number, const struct entry *entries,
                     uint32_t count);

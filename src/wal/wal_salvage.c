@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "wal/wal_inspect.h"
+#include "wal/wal_redo.h"
 
 #define ASIDE_ENDING ".damaged"
 #define MARK_NAME "synced"
@@ -97,7 +98,8 @@ static err settle(struct env *env, const char *directory, const char *name, bool
         return env_rename(env, path, target);
     }
     bool is_old = is_first && ends_with(name, ASIDE_ENDING);
-    return is_old || strcmp(name, MARK_NAME) == 0 ? env_unlink(env, path) : OK;
+    bool is_of_log = strcmp(name, MARK_NAME) == 0 || strcmp(name, WAL_REDO_NAME) == 0;
+    return is_old || is_of_log ? env_unlink(env, path) : OK;
 }
 
 err wal_set_aside(struct env *env, const char *directory, bool is_first, struct err_note *note)
