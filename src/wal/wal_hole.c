@@ -109,10 +109,14 @@ static bool try_entries(const struct wal_hole *hole, const struct entry *entries
 static bool try_all(const struct wal_hole *hole, const struct entry *entries, struct writer *out)
 {
     uint64_t count = hole->high - hole->low;
-    if (try_entries(hole, entries, 0, 0, out)) {
-        return true;
+    bool is_any_known = false;
+    for (uint64_t i = 0; i < count && !is_any_known; i++) {
+        is_any_known = entries[i].pos.index != 0;
     }
-    for (uint64_t first = 0; first < count; first++) {
+    if (!is_any_known) { /* with some there is nothing new about a hard state alone */
+        return try_entries(hole, entries, 0, 0, out);
+    }
+    for (uint64_t first = 0; first < (hole->begins_at_low ? 1 : count); first++) {
         uint64_t size = 0;
         for (uint64_t i = first; i < count && entries[i].pos.index != 0; i++) {
             ASSERT(entries[i].pos.index == hole->low + i);

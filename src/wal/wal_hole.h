@@ -21,7 +21,7 @@
 #include "wal/wal_format.h"
 
 #define WAL_HOLE_ENTRIES_MAX 64u   /* of a hole's range */
-#define WAL_HOLE_COMMITS_MAX 8192u /* commit indexes that are tried (C3) */
+#define WAL_HOLE_COMMITS_MAX 4096u /* commit indexes that are tried (C3) */
 
 struct wal_hole {
     uint32_t header_crc; /* of its segment */
@@ -36,6 +36,7 @@ struct wal_hole {
     /* Entries [low, high) may be missing: not more than WAL_HOLE_ENTRIES_MAX. */
     uint64_t low;
     uint64_t high;
+    bool begins_at_low; /* its first entry, if it has one, is `low`: else it may be any of them */
     struct hard_state before; /* the last one before it; all zero: none */
     struct hard_state after;  /* the first one behind it, if there is one */
     bool has_after;
@@ -43,8 +44,9 @@ struct wal_hole {
 
 /*
  * Looks for the filling of `hole` (C1, C2) among `entries`: high - low of them, the one of index
- * low + i at i; where pos.index is 0 it is not known. If it is found, fills `out`, which is empty,
- * with the bytes from hole->offset to hole->end and returns true; else leaves it empty.
+ * low + i at i; where pos.index is 0 it is not known. A hard state alone is looked for only if none
+ * is known. If there is one, fills `out`, which is empty, with the bytes from hole->offset to
+ * hole->end and returns true; else leaves it empty.
  */
 bool wal_hole_fill(const struct wal_hole *hole, const struct entry *entries, struct writer *out);
 

@@ -91,11 +91,12 @@ static void bound(struct wal_hole *hole, uint64_t next)
     if (hole->low == 0) { /* none is before it */
         hole->low = next > most ? next - most : 1;
         hole->high = next;
-    } else if (next >= hole->low) {
+    } else if (next > hole->low) {
         hole->high = next - hole->low > most ? hole->low + most : next;
-    } else { /* either truncates: the hole what is before it, or `next` what is in the hole */
+    } else { /* no entry, or one that replaces others; or `next` does */
         hole->low = next > most / 2 ? next - most / 2 : 1;
         hole->high = hole->low + most;
+        hole->begins_at_low = false;
     }
 }
 
@@ -175,6 +176,7 @@ static err add_hole(struct walk *walk, uint64_t end, bool is_last, uint32_t crc)
         mend->capacity = mend->capacity * 2 + 16;
         mend->items = mem_realloc(mend->items, mend->capacity, sizeof(*mend->items));
     }
+    bool is_alone = mend->count == 0 || mend->items[mend->count - 1].has_next;
     mend->items[mend->count] = (struct item){
         .hole =
             {
@@ -188,6 +190,7 @@ static err add_hole(struct walk *walk, uint64_t end, bool is_last, uint32_t crc)
                 .crc = crc,
                 .region = mend->region,
                 .low = walk->last_index > 0 ? walk->last_index + 1 : 0,
+                .begins_at_low = walk->last_index > 0 && is_alone,
                 .before = walk->hard_state,
             },
         .segment = walk->segment,
@@ -483,12 +486,15 @@ static err fill_alone(struct wal_mend *mend, struct err_note *note)
 {
     for (uint32_t i = 0; i < mend->count; i++) {
         struct item *item = &mend->items[i];
-        if (!try_to_fill(mend, item) && item->hole.low == item->hole.high) {
+        const struct wal_hole *hole = &item->hole;
+        bool is_possible =
+            hole->low < hole->high && hole->end - hole->offset >= WAL_ENTRY_RECORD_SIZE(0);
+        if (!try_to_fill(mend, item) && !is_possible) {
             char path[WAL_PATH_SIZE];
             name_segment(mend, item->segment, path);
             return err_note_set(note, ERR_UNAVAILABLE,
                                 "%s: at offset %" PRIu64 ": it is not known what was there", path,
-                                item->hole.offset);
+                                hole->offset);
         }
     }
     return OK;

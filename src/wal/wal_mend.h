@@ -29,7 +29,7 @@ struct wal_mend_gap {
     uint64_t segment;
     uint64_t offset;
     uint64_t low;
-    uint64_t high; /* low + WAL_HOLE_ENTRIES_MAX at most; may equal low */
+    uint64_t high; /* above low, by WAL_HOLE_ENTRIES_MAX at most */
 };
 
 /*

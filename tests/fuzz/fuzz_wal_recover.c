@@ -1,10 +1,11 @@
 /* links: wal proto env */
 /*
  * Starts a log from a segment whose bytes behind the header are the input. The first byte of the
- * input says whether the records are sealed again before (bit 0: mutations get past the CRCs) and
- * whether the file `synced` says that all of it had been durable (bit 1). A log that opens must be
- * whole: every entry can be read, it takes another one, and opens again. One that is damaged may be
- * looked through for holes, and entries offered for them: that has to end.
+ * input says whether the records are sealed again before (bit 0: mutations get past the CRCs),
+ * whether the file `synced` says that all of it had been durable (bit 1), and whether a byte is
+ * damaged after that (bit 2; the input's last two bytes say which). A log that opens must be whole:
+ * every entry can be read, it takes another one, and opens again. One that is damaged is looked
+ * through for holes, which are offered the entries that had been there, and others.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "fuzz.h"
 #include "wal/wal.h"
 #include "wal/wal_format.h"
+#include "wal/wal_hole.h"
 #include "wal/wal_mend.h"
 
 #define SEGMENT_SIZE_MAX (1u << 16)
@@ -28,6 +30,7 @@
 enum {
     MODE_SEAL = 1,
     MODE_MARK = 2,
+    MODE_DAMAGE = 4,
 };
 
 /* One environment and directory for all inputs: the process is the test. */
@@ -116,8 +119,9 @@ static struct wal_mark seal_records(size_t size, uint32_t header_crc)
     return mark;
 }
 
-/* Writes the directory that the input stands for. */
-static void put_input(uint8_t mode, const uint8_t *data, size_t size)
+/* Writes the directory that the input stands for. Returns the segment's size; `image` has what was
+ * there before the damage. */
+static size_t put_input(uint8_t mode, const uint8_t *data, size_t size)
 {
     size_t size_max = SEGMENT_SIZE_MAX - 2 * WAL_SECTOR_SIZE;
     size = size < size_max ? size : size_max;
@@ -135,6 +139,7 @@ static void put_input(uint8_t mode, const uint8_t *data, size_t size)
     if (size > 0) {
         memcpy(image + WAL_SECTOR_SIZE, data, size);
     }
+    size_t spoilt = size < 2 ? 0 : load_u16(data + size - 2) % file_size;
     clear();
     if ((mode & MODE_SEAL) != 0) {
         struct wal_mark mark = seal_records(file_size, header.crc);
@@ -144,7 +149,11 @@ static void put_input(uint8_t mode, const uint8_t *data, size_t size)
             put_file("synced", marks, sizeof(marks));
         }
     }
+    uint8_t mask = (mode & MODE_DAMAGE) != 0 && spoilt >= WAL_SECTOR_SIZE ? 0x5a : 0;
+    image[spoilt] ^= mask;
     put_file("0000000000000001.seg", image, file_size);
+    image[spoilt] ^= mask;
+    return file_size;
 }
 
 /* ---- what must hold of a log that opens ---- */
@@ -214,8 +223,31 @@ static void check_log(struct wal *wal)
     wal_close(wal);
 }
 
+/* What had been there, or nearly. */
+static void offer(struct wal_mend *mend, const struct wal_mend_gap *gap, size_t size)
+{
+    const struct slice rest = {image + gap->offset, size - gap->offset};
+    struct wal_record record;
+    struct entry entry;
+    struct slice data;
+    struct entry empty[WAL_HOLE_ENTRIES_MAX];
+    for (uint64_t i = gap->low; i < gap->high; i++) {
+        empty[i - gap->low] = (struct entry){.pos = {.term = 1, .index = i}};
+    }
+    (void)wal_mend_offer(mend, gap->number, empty, (uint32_t)(gap->high - gap->low));
+    if (rest.size > WAL_RECORD_HEAD_SIZE && load_u64(rest.data + 8) != 0 &&
+        load_u32(rest.data + 24) <= rest.size - WAL_RECORD_HEAD_SIZE) {
+        record = wal_record_view(rest);
+        if (wal_entry_decode(record.payload, &entry, &data) == OK) {
+            entry.data = data.size > 0 ? buf_copy(data) : NULL;
+            (void)wal_mend_offer(mend, gap->number, &entry, 1);
+            buf_unref(entry.data);
+        }
+    }
+}
+
 /* Of a damaged log: what peers may do about it. */
-static void mend(void)
+static void mend(size_t size)
 {
     const struct wal_options options = options_of_log();
     const region_id region = load_u64(image + WAL_SECTOR_SIZE + 16);
@@ -227,10 +259,8 @@ static void mend(void)
     struct wal_mend_gap gap = {.number = 0};
     while (wal_mend_next(mend, gap.number, &gap)) {
         ASSERT(gap.high >= gap.low);
-        for (uint64_t i = gap.low; i < gap.high; i++) {
-            struct entry entry = {.pos = {.term = 1, .index = i}};
-            (void)wal_mend_offer(mend, gap.number, &entry, 1);
-        }
+        ASSERT(gap.high - gap.low <= WAL_HOLE_ENTRIES_MAX);
+        offer(mend, &gap, size);
         gap.number++;
     }
     const struct wal_range range = {.region = region, .low = 1, .high = 9, .size_max = 1};
@@ -249,14 +279,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    put_input(data[0], data + 1, size - 1);
+    size_t file_size = put_input(data[0], data + 1, size - 1);
     struct wal *wal;
     err e = open_log(&wal);
     if (e == OK) {
         check_log(wal);
     } else {
         ASSERT(e == ERR_DAMAGED || e == ERR_VERSION);
-        mend();
+        mend(file_size);
     }
     env_uv_run_once(environment, false);
     return 0;

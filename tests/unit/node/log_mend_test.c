@@ -20,6 +20,7 @@ struct choice {
     uint64_t high;
     uint64_t modulus;
     uint64_t rest;
+    uint32_t most; /* so many of them; 0: all */
     uint32_t count;
     struct {
         uint64_t segment;
@@ -62,6 +63,7 @@ static uint32_t damage(const struct cluster *cluster, uint32_t i, struct choice 
     struct wal_inspect *inspect = NULL;
     assert_int_equal(wal_inspect_open(&inspect, &options, &handler, &choice), OK);
     wal_inspect_close(inspect);
+    choice.count = choice.most > 0 && choice.count > choice.most ? choice.most : choice.count;
     for (uint32_t k = 0; k < choice.count; k++) {
         flip(cluster, i, choice.places[k].segment, choice.places[k].offset + 45);
     }
@@ -206,7 +208,8 @@ static void what_a_leader_does_not_have_ends_in_a_new_log(void **state)
             first = first_index(&cluster, k) < first ? first_index(&cluster, k) : first;
         }
         stop_node(&cluster, i);
-        damaged = damage(&cluster, i, entries_from(1, first));
+        struct choice choice = {.low = 1, .high = first, .modulus = 1, .most = 1};
+        damaged = damage(&cluster, i, choice);
         start_node(&cluster, i);
     }
     assert_non_null(cluster.nodes[i]->log_mend.mend);

@@ -173,7 +173,7 @@ static void each_flipped_byte_of_a_record_is_mended(void **state)
     struct world *world = *state;
     struct fixture *fixture = &world->fixture;
     uint32_t mended = 0;
-    uint32_t refused = 0;
+    uint32_t left = 0;
     for (uint32_t sequence = 1; sequence <= SEGMENT_COUNT; sequence++) {
         struct file_image *file = segment_of(world, sequence);
         for (size_t at = WAL_SECTOR_SIZE; at < used(file); at++) {
@@ -184,18 +184,21 @@ static void each_flipped_byte_of_a_record_is_mended(void **state)
                 fixture_close(fixture);
             } else if (try_to_mend(world) == OK) {
                 offer_all(world);
-                assert_int_equal(wal_mend_left(world->mend), 0);
-                expect_whole(world, file, at, 0x10);
-                mended++;
+                if (wal_mend_left(world->mend) == 0) {
+                    expect_whole(world, file, at, 0x10);
+                    mended++;
+                } else {
+                    left++;
+                }
             } else {
-                refused++;
+                fail_msg("%zu: %s", at, world->note.text);
             }
             file->data[at] ^= 0x10;
         }
     }
     assert_true(mended > 4000);
     /* The compaction mark at the end of each segment's first batch but the first's. */
-    assert_int_equal(refused, (SEGMENT_COUNT - 1) * (WAL_RECORD_HEAD_SIZE + WAL_POS_PAYLOAD_SIZE));
+    assert_int_equal(left, (SEGMENT_COUNT - 1) * (WAL_RECORD_HEAD_SIZE + WAL_POS_PAYLOAD_SIZE));
 }
 
 static void what_was_mended_is_opened_as_if_nothing_had_been(void **state)
@@ -288,13 +291,13 @@ static void a_truncation_is_mended_as_well(void **state)
 {
     struct world *world = *state;
     struct fixture *fixture = &world->fixture;
-    const struct raft_pos cases[] = {{3, 46}, {4, 43}};
+    const struct raft_pos cases[] = {{3, 46}, {4, 43}, {4, 46}};
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         directory_clear(fixture->directory);
         fixture_open(fixture);
         append_wait(fixture, 1, (struct raft_pos){3, 1}, 42, 0);
         append_wait(fixture, 1, (struct raft_pos){3, 43}, 4, ENTRY_SIZE);
-        append_wait(fixture, 1, (struct raft_pos){4, 43}, 2, ENTRY_SIZE);
+        append_wait(fixture, 1, (struct raft_pos){4, i < 2 ? 43 : 46}, 2, ENTRY_SIZE);
         image_deinit(&world->image);
         fixture_crash(fixture, &world->image);
         struct wal_place place = find_record(world, cases[i]);
