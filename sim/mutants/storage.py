@@ -354,6 +354,17 @@ STORE = [
         becomes="        (void)wal_redo;",
         profile="disk",
     ),
+    Mutant(
+        name="mending-given-up-for-the-disk",
+        bug="A full disk or a failed sync, while it is noted what is to be mended, counts as damage "
+            "that cannot be mended: the log is set aside, on all members.",
+        seen="adr 28",
+        file="node/log_mend.c",
+        text="    if (e == ERR_UNAVAILABLE) {",
+        becomes="    if (e != OK) {",
+        profile="disk",
+        slow="27 hours",
+    ),
 ]
 
 STORAGE = [*LOG, *STORE]

@@ -10,21 +10,25 @@
 
 _Static_assert(WAL_HOLE_ENTRIES_MAX <= LOG_FRAME_ENTRIES_MAX, "a hole's range is one question");
 
-bool log_mend_begin(struct node *node, struct err_note *note)
+err log_mend_begin(struct node *node, struct err_note *note)
 {
     struct log_mend *state = &node->log_mend;
     struct wal_mend *mend = NULL;
-    struct err_note why_not = {.text = ""};
+    struct err_note why = {.text = ""};
     char path[NODE_PATH_SIZE];
     if (!repair_has_peers(node) || !node->identity.is_founded) {
-        return false;
+        return ERR_DAMAGED;
     }
     const struct wal_options options = node_log_options(node, path);
-    err e = wal_mend_open(&mend, &options, REGION_FIRST, &why_not);
-    if (e != OK) {
+    err e = wal_mend_open(&mend, &options, REGION_FIRST, &why);
+    if (e == ERR_UNAVAILABLE) {
         LOG_INFO(node->log, "the damaged log cannot be mended record by record",
-                 LOG_TEXT("why", why_not.text));
-        return false;
+                 LOG_TEXT("why", why.text));
+        return ERR_DAMAGED;
+    }
+    if (e != OK) {
+        *note = why;
+        return e;
     }
     uint32_t left = wal_mend_left(mend);
     LOG_WARN(node->log,
@@ -35,13 +39,13 @@ bool log_mend_begin(struct node *node, struct err_note *note)
     counter_add(&state->records, wal_mend_count(mend) - left);
     if (left == 0) {
         wal_mend_close(mend);
-        return true;
+        return OK;
     }
     state->mend = mend;
     state->next_number = env_random(node->env);
     state->begun_ms = env_now_ms(node->env);
     state->told_ms = state->begun_ms;
-    return true;
+    return OK;
 }
 
 void log_mend_close(struct node *node)

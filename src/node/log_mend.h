@@ -48,11 +48,12 @@ struct log_mend {
 };
 
 /*
- * At a start: the log is damaged, as `note` says. True: it can be mended so; node->log_mend.mend is
- * not NULL if peers have to be asked, else it is whole already. False: it cannot, or nobody else is
- * there; the note is as it was.
+ * At a start: the log is damaged, as `note` says. OK: it can be mended so; node->log_mend.mend is
+ * not NULL if peers have to be asked, else it is whole already. ERR_DAMAGED: it cannot, or nobody
+ * else is there; the note is as it was. Other errors are no matter of damage (a full disk, a failed
+ * sync), with a note: then nothing may be given up.
  */
-bool log_mend_begin(struct node *node, struct err_note *note);
+MUST_USE err log_mend_begin(struct node *node, struct err_note *note);
 /* Asks where it is time. Every tick. */
 void log_mend_tick(struct replica *replica, uint64_t now_ms);
 /* FRAME_LOG_ASK: answers it, out of a log that is open or being mended. */

@@ -197,8 +197,9 @@ static err open_wal(struct node *node, bool is_store_open, struct err_note *note
     node->wal = wal_new(&options);
     err e = repair_drop_log(node, note);
     e = e == OK ? wal_start(node->wal, note) : e;
-    if (e == ERR_DAMAGED && is_store_open && log_mend_begin(node, note)) {
-        e = node->log_mend.mend != NULL ? OK : wal_start(node->wal, note);
+    if (e == ERR_DAMAGED && is_store_open) {
+        e = log_mend_begin(node, note);
+        e = e == OK && node->log_mend.mend == NULL ? wal_start(node->wal, note) : e;
     }
     if (e == ERR_DAMAGED) {
         e = repair_set_log_aside(node, note);
