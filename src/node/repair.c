@@ -136,7 +136,9 @@ void repair_begin(struct replica *replica, const struct membership *told)
     repair->is_waiting = true;
     repair->is_log_lost = is_log_set_aside(node);
     repair->has_index_min = !repair->is_log_lost;
-    repair->index_min = wal_bounds(node->wal, replica->region).compacted.index;
+    const struct raft_pos compacted = wal_bounds(node->wal, replica->region).compacted;
+    repair->index_min = compacted.index;
+    repair->index_min_term = repair->is_log_lost ? 0 : compacted.term;
     repair->begun_ms = env_now_ms(node->env);
     replica->hard_state =
         repair->is_log_lost ? node->identity.lost : wal_hard_state(node->wal, replica->region);
@@ -206,7 +208,11 @@ static void ask_for_state(struct replica *replica)
 {
     struct repair *repair = &replica->repair;
     const struct identity *identity = &replica->node->identity;
-    const struct frame_repair frame = {.kind = FRAME_REPAIR_SEND, .index = repair->index_min};
+    const struct frame_repair frame = {
+        .kind = FRAME_REPAIR_SEND,
+        .term = repair->index_min_term,
+        .index = repair->index_min,
+    };
     for (uint32_t i = 0; i < identity->peer_count; i++) {
         uint32_t next = (repair->asked_count + i) % identity->peer_count;
         if (tell(replica, identity->peers[next].id, &frame)) {
@@ -431,6 +437,9 @@ void repair_heard(struct replica *replica, node_id from, struct slice payload)
     switch (frame.kind) {
     case FRAME_REPAIR_SEND:
         contact_mends(&replica->contact, from);
+        if (replica->raft != NULL && frame.term != 0) { /* G2 */
+            raft_learn_committed(replica->raft, (struct raft_pos){frame.term, frame.index});
+        }
         send_state(replica, from, frame.index);
         break;
     case FRAME_REPAIR_QUESTION:

@@ -13,7 +13,8 @@
  *     its connection alone it might be taken for one that can vote (admin_requests.h, A3).
  * G2  Any member that has a core is asked for its state, in turn, not the leader alone: two of
  *     three may be in repair, then there is none. What it sends is applied there, so it is
- *     committed.
+ *     committed. The question tells up to where this node knows it to be (it has cut its log
+ *     there): who has that entry, and could not commit it without this node's vote, now can.
  * G3  What is taken stands at `index_min` at least, where this node's log begins: with less there
  *     would be a gap. If the log has that very entry, it stays, and is replayed from there. Else it
  *     is reset to the state's position, as with any snapshot: then what it had acknowledged is
@@ -60,7 +61,8 @@ struct repair {
     bool is_installing; /* it has come, and is being taken in */
     bool is_log_lost;   /* it was set aside; the next two are found out first */
     bool has_index_min;
-    uint64_t index_min; /* G3, G6 */
+    uint64_t index_min;      /* G3, G6 */
+    uint64_t index_min_term; /* of the entry there, if it is known to be committed; 0: it is not */
     uint64_t begun_ms;
     uint64_t asked_ms;
     uint32_t asked_count;

@@ -227,6 +227,14 @@ MUST_USE err raft_read_index(struct raft *raft, struct read_ctx ctx);
  */
 void raft_stand_back(struct raft *raft, bool stands_back);
 
+/*
+ * Somebody knows that the log is committed up to `pos`: that is a fact, whatever their terms and
+ * roles. Nothing if it is no news, if this log does not have that entry, if this core leads, or
+ * without commit_hints. Like all that commits, it may bring a change of members that has to be
+ * applied before this node may win an election.
+ */
+void raft_learn_committed(struct raft *raft, struct raft_pos pos);
+
 /* Starts an election; OK and nothing to do for a leader. ERR_FORBIDDEN: not promotable now. */
 MUST_USE err raft_campaign(struct raft *raft);
 

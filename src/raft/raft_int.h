@@ -114,12 +114,6 @@ enum raft_campaign {
 MUST_USE err raft_start_election(struct raft *raft, enum raft_campaign campaign);
 void raft_handle_vote_request(struct raft *raft, const struct message *message);
 void raft_handle_vote_response(struct raft *raft, const struct message *message);
-/*
- * Somebody knows that the log is committed up to `pos`: that is a fact, whatever their terms and
- * roles. Nothing if it is no news, or if this log does not have that entry. Like all that commits,
- * it may bring a change of members that has to be applied before this node may win an election.
- */
-void raft_learn_committed(struct raft *raft, struct raft_pos pos);
 void raft_tick_election(struct raft *raft);
 void raft_tick_leader(struct raft *raft);
 

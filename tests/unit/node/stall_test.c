@@ -159,12 +159,77 @@ static void where_every_disk_is_slow_nobody_is_replaced(void **state)
     cluster_deinit(&cluster);
 }
 
+struct follower {
+    struct cluster *cluster;
+    uint32_t node;
+    uint64_t last_index;
+    uint64_t commit;
+};
+
+static void look_at(struct follower *follower)
+{
+    struct raft_status status;
+    raft_status(follower->cluster->nodes[follower->node]->replica->raft, &status);
+    follower->last_index = status.last_index;
+    follower->commit = status.hard_state.commit;
+}
+
+static bool has_more_than_is_committed(void *ctx)
+{
+    struct follower *follower = ctx;
+    look_at(follower);
+    return follower->last_index > follower->commit;
+}
+
+static void hear_of(struct follower *follower, struct raft_pos pos)
+{
+    struct node *node = follower->cluster->nodes[follower->node];
+    const struct frame_repair frame = {
+        .kind = FRAME_REPAIR_SEND, .term = pos.term, .index = pos.index};
+    struct writer payload = {0};
+    frame_repair_encode(&frame, &payload);
+    repair_heard(node->replica, 1 + (follower->node + 1) % 2, writer_slice(&payload));
+    writer_deinit(&payload);
+    look_at(follower);
+}
+
+/* A leader whose disk does not answer stands for one in repair that was the other half of a quorum
+ * (repair.h, G2): who is left has the entry, and cannot commit it alone. */
+static void what_one_in_repair_knows_to_be_committed_is_committed(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct writing caught;
+    cluster_init(&cluster, 2);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    put_at_least_once(&cluster, leader, "a", "1");
+    assert_true(turn_until(&cluster, is_all_durable, &cluster));
+    stall(cluster.directories[leader]);
+    begin_put(&cluster, leader, &caught, "b", "2", PATIENCE_MS);
+    struct follower follower = {&cluster, (leader + 1) % 2, 0, 0};
+    assert_true(turn_until(&cluster, has_more_than_is_committed, &follower));
+    uint64_t term = cluster.nodes[leader]->replica->term;
+    uint64_t last_index = follower.last_index;
+    uint64_t commit = follower.commit;
+    hear_of(&follower, (struct raft_pos){0, last_index}); /* it is not known to be */
+    assert_int_equal(follower.commit, commit);
+    hear_of(&follower, (struct raft_pos){term + 1, last_index}); /* another entry */
+    assert_int_equal(follower.commit, commit);
+    hear_of(&follower, (struct raft_pos){term, last_index});
+    assert_int_equal(follower.commit, last_index);
+    stall("");
+    assert_true(turn_until(&cluster, is_written, &caught));
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_leader_whose_disk_does_not_answer_hands_over),
         cmocka_unit_test(a_pause_of_the_process_is_no_stall),
         cmocka_unit_test(where_every_disk_is_slow_nobody_is_replaced),
+        cmocka_unit_test(what_one_in_repair_knows_to_be_committed_is_committed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
