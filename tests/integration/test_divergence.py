@@ -246,7 +246,7 @@ class Divergence(harness.TestCase):
         size = File(victim).used()
         random = harness.rng("anywhere")
         outcomes = {}
-        for _ in range(harness.pick(25, 2000)):
+        for _ in range(harness.pick(12, 2000)):
             outcome = self.try_flip(victim, random.randrange(size), 1 << random.randrange(8))
             outcomes[outcome] = outcomes.get(outcome, 0) + 1
         harness.say(f"{outcomes}")
