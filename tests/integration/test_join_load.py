@@ -71,6 +71,7 @@ class JoinUnderLoad(Much):
             self.assertEqual(response.status, 204, response)
             gone.end(0)
             cluster.nodes.remove(gone)
+            load.wait_moved_on()  # a retry is for one node that is gone, not for two at once
             dead = cluster.others(cluster.leader(), fourth)[0]
             dead.kill()
             address = f"127.0.0.1:{harness.ports.take()}"

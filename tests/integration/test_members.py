@@ -64,6 +64,13 @@ class Load:
         except Exception as problem:
             self.failures.append(problem)
 
+    def wait_moved_on(self):
+        """Each client has written since: what it had met on the way, it has behind it."""
+        before = [len(written) for written in self.written]
+        wait_until(lambda: self.failures or
+                   all(len(written) > count for written, count in zip(self.written, before)),
+                   30, "every client goes on")
+
     def check(self, node):
         """Everything that was acknowledged is there."""
         for written in self.written:
