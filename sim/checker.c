@@ -404,6 +404,7 @@ void checker_after_turn(struct checker *checker, const struct host *host)
     life->is_recovered = true;
     life->last = raft_log_last_index(&raft->log);
     life->transfer_target = raft->transfer_target;
+    life->transfer_ticks = raft->election_elapsed;
 }
 
 /* ---- K6, K7 ---- */

@@ -42,6 +42,7 @@ struct life {
     uint64_t applied;
     uint64_t last;           /* index in its log */
     node_id transfer_target; /* of a leader; 0: it is not handing over */
+    uint32_t transfer_ticks; /* how much of its time that has taken */
     struct conf_state conf;  /* of a leader */
     uint64_t batch;          /* which its log's disk has, or is to take; 0: none */
     uint64_t batch_tick;     /* the node's tick when that began */

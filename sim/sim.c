@@ -182,8 +182,8 @@ static void settle(struct sim *sim, uint64_t length_ns)
              (double)length_ns / 1e9);
 }
 
-/* A small tail may be full for a moment: that is told as "overloaded", and asked again. One that has
- * ended by then need not answer: what it may end for the checker knows, and settle asks for it. */
+/* A small tail may be full for a moment: that is told as "overloaded", and asked again. Who has
+ * ended by then need not answer: what it may end for the checker knows, and settle asks. */
 static void ask_everything(struct sim *sim, struct host *host)
 {
     uint64_t until_ns = world_now_ns(sim->world) + liveness_ns(sim);

@@ -19,6 +19,7 @@ static void hands_over(struct sim *sim, node_id target, uint64_t last)
 {
     struct raft *raft = &node_of(sim, 1)->raft;
     raft->transfer_target = target;
+    raft->election_elapsed++;
     for (uint64_t index = 4; index <= last; index++) {
         node_of(sim, 1)->terms[index] = 2;
     }
@@ -34,6 +35,17 @@ static void proposes_while_it_hands_over(struct sim *sim)
     hands_over(sim, 3, 5);
 }
 
+static void hands_over_once_more(struct sim *sim)
+{
+    leads(sim, 1, 2);
+    hands_over(sim, 3, 4);
+    node_of(sim, 1)->raft.election_elapsed = 0;
+    hands_over(sim, 3, 4);
+    hands_over(sim, 3, 4);
+    node_of(sim, 1)->raft.election_elapsed = 0; /* begun anew, after what was proposed */
+    hands_over(sim, 3, 5);
+}
+
 static void a_leader_that_must_not_lead_or_propose_is_found(void **state)
 {
     (void)state;
@@ -41,6 +53,7 @@ static void a_leader_that_must_not_lead_or_propose_is_found(void **state)
     assert_fails(three_nodes(), leads_removed, "node 1 leads term 2 and is no voter");
     assert_fails(three_nodes(), proposes_while_it_hands_over,
                  "node 1 hands term 2 over to node 3 and goes on proposing, up to index 5");
+    hands_over_once_more(three_nodes());
 }
 
 /* Node 1 leads term 2, and has a change of term 1 at index 3 in its log. */
