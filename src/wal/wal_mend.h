@@ -37,8 +37,8 @@ struct wal_mend_gap {
  * `region`, and fills those that take no entry. Caller closes. Afterwards wal_mend_left tells how
  * many need entries; with 0 the log is whole already.
  *
- * Errors, with a note: ERR_UNAVAILABLE: it cannot be mended so (N2); or what wal_open would say of
- * it that is not a matter of damage.
+ * Errors, with a note: ERR_UNAVAILABLE: it cannot be mended so (N2); what wal_open would say of it
+ * that is not a matter of damage; those of wal_redo_note.
  */
 MUST_USE err wal_mend_open(struct wal_mend **out_mend, const struct wal_options *options,
                            region_id region, struct err_note *note);
