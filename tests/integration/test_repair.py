@@ -108,6 +108,16 @@ class Repair(harness.TestCase):
             for key, response in node.read_many(sorted(ledger.refused)):
                 self.assertEqual(response.status, 404, key)
 
+    def start_and_read(self, cluster, keys, value):
+        """All nodes mend themselves, and each has everything."""
+        for node in cluster:
+            node.start()
+        for node in cluster:
+            harness.wait_until(lambda node=node: self.is_mended(node), REPAIR_SECONDS,
+                               f"node {node.id} is whole")
+            for key, response in node.read_many(keys, query=""):
+                self.assertEqual((response.status, response.body), (200, value), key)
+
     def test_damage_under_load(self):
         cluster = self.cluster(3, **FLAGS)
         ledger = Ledger()
@@ -173,13 +183,7 @@ class Repair(harness.TestCase):
             node.stop()
         spoil_meta_page(cluster[0], random)
         lose_store(cluster[2], random)
-        for node in cluster:
-            node.start()
-        for node in cluster:
-            harness.wait_until(lambda node=node: self.is_mended(node), REPAIR_SECONDS,
-                               f"node {node.id} is whole")
-            for key, response in node.read_many(keys, query=""):
-                self.assertEqual((response.status, response.body), (200, b"value" * 100), key)
+        self.start_and_read(cluster, keys, b"value" * 100)
 
     def test_the_same_record_damaged_on_no_two_nodes(self):
         """Of each entry one node of three has no whole record, and no node has a whole log: they
@@ -227,13 +231,7 @@ class Repair(harness.TestCase):
         for node in (cluster[0], cluster[2]):
             index, path, offset = entries(node)[-20]
             flip(path, offset + 60, harness.rng(f"two-{index}"))
-        for node in cluster:
-            node.start()
-        for node in cluster:
-            harness.wait_until(lambda node=node: self.is_mended(node), REPAIR_SECONDS,
-                               f"node {node.id} is whole")
-            for key, response in node.read_many(keys, query=""):
-                self.assertEqual((response.status, response.body), (200, b"value" * 20), key)
+        self.start_and_read(cluster, keys, b"value" * 20)
         self.assertEqual([node.stats()["repair"]["log_mends"] for node in cluster], [1, 0, 1])
 
 
