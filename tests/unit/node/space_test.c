@@ -49,6 +49,19 @@ static err put_large(struct cluster *cluster, uint32_t i, uint32_t number)
     return e;
 }
 
+/* S4: the disk has room; whoever leads may still believe otherwise, until its log asks again. */
+static void put_until_taken(struct cluster *cluster, uint32_t i, const char *key, const char *value)
+{
+    uint64_t deadline_ms = env_now_ms(cluster->env) + PATIENCE_MS;
+    err e = put(cluster, i, key, value).e;
+    while (e != OK && env_now_ms(cluster->env) < deadline_ms) {
+        assert_true(e == ERR_NO_SPACE || e == ERR_NO_LEADER || e == ERR_OUTCOME_UNKNOWN);
+        env_uv_run_once(cluster->env, true);
+        e = put(cluster, i, key, value).e;
+    }
+    assert_int_equal(e, OK);
+}
+
 static err erase(struct cluster *cluster, uint32_t i, const char *key)
 {
     struct writing writing = {.answers = 0};
@@ -112,7 +125,7 @@ static void when_all_disks_are_full_puts_are_refused_and_deletes_are_not(void **
     }
     assert_true(refused >= 4);
     assert_true(turn_until(&cluster, is_nobody_known_to_be_full, &cluster));
-    put_at_least_once(&cluster, 0, "kept", "2");
+    put_until_taken(&cluster, 0, "kept", "2");
     cluster_deinit(&cluster);
 }
 
@@ -138,7 +151,7 @@ static void a_full_leader_holds_up_nobody(void **state)
     fill("");
     assert_true(turn_until(&cluster, has_room_again, &wait));
     assert_true(turn_until(&cluster, is_nobody_known_to_be_full, &cluster));
-    put_at_least_once(&cluster, wait.node, "end", "1");
+    put_until_taken(&cluster, wait.node, "end", "1");
     assert_value(&cluster, wait.node, "end", "1");
     cluster_deinit(&cluster);
 }
