@@ -112,7 +112,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
     crash_text(&out, number == SIGBUS ? " has been cut or cannot be read (SIGBUS): "
                                       : " is damaged (SIGSEGV in LMDB): ");
     crash_text(&out, is_marked ? "the next start rebuilds it from a peer, where there is one\n"
-                               : "it cannot be marked as such: replace the node\n");
+                               : "it cannot be marked as such: see to the disk and start it again; "
+                                 "if it ends so once more, replace the node\n");
     crash_flush(&out);
     _exit(EXIT_FAILURE);
 }

@@ -47,8 +47,10 @@ void store_end_damaged(struct env *env, const char *directory, const char *what)
 {
     err e = store_distrust(env, directory, what);
     fatal(0, "%s is damaged (%s): %s", directory, what,
-          e == OK ? "the next start rebuilds it from a peer, where there is one"
-                  : "and it cannot be marked as such: replace the node");
+          e == OK
+              ? "the next start rebuilds it from a peer, where there is one"
+              : "and it cannot be marked as such: see to the disk and start it again; if it ends "
+                "so once more, replace the node");
 }
 
 err store_check_trust(struct env *env, const char *directory, struct err_note *note)
