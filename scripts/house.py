@@ -145,7 +145,7 @@ NO_UNIT_TEST = {
 }
 
 NO_UNIT_TEST.update(dict.fromkeys(
-    """node/forward.c node/node_frames.c node/node_metrics.c node/node_status.c node/replica.c
+    """node/node_frames.c node/node_metrics.c node/node_status.c node/replica.c
     node/replica_apply.c node/replica_log.c""".split(),
     "a part of a running node, without one of its own: unit/node/node_test.c runs whole ones"))
 

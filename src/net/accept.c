@@ -55,6 +55,24 @@ void net_accept_close(struct net_inbound *inbound)
     env_turn_wake(net->options.env);
 }
 
+static void tell_unheard(struct net *net, const struct net_peer *peer)
+{
+    if (net->handler->unheard != NULL) {
+        net->handler->unheard(net->ctx, peer->id);
+    }
+}
+
+/* Closes it, and tells the owner if it was a peer's for messages. */
+static void lose(struct net_inbound *inbound)
+{
+    struct net *net = inbound->link.net;
+    const struct net_peer *peer = inbound->is_bulk ? NULL : inbound->peer;
+    net_accept_close(inbound);
+    if (peer != NULL) {
+        tell_unheard(net, peer);
+    }
+}
+
 /* For the log. */
 static const char *purpose_of(const struct net_inbound *inbound)
 {
@@ -96,7 +114,8 @@ static void welcome(struct net_inbound *inbound, struct net_peer *peer,
     stop_waiting(inbound);
     inbound->peer = peer;
     struct net_inbound **place = place_of(inbound);
-    if (*place != NULL) {
+    bool is_replacing = *place != NULL;
+    if (is_replacing) {
         net_accept_close(*place);
     }
     *place = inbound;
@@ -110,6 +129,9 @@ static void welcome(struct net_inbound *inbound, struct net_peer *peer,
              LOG_TEXT("version", peer->info.version), LOG_TEXT("for", purpose_of(inbound)));
     if (!inbound->is_bulk) {
         net_dial_hint(peer);
+    }
+    if (!inbound->is_bulk && is_replacing) {
+        tell_unheard(inbound->link.net, peer);
     }
 }
 
@@ -173,7 +195,7 @@ static err on_hello(struct net_inbound *inbound, const struct frame_header *head
                   "not come back under its old id");
     }
     welcome(inbound, peer, &hello);
-    return OK;
+    return inbound->state == NET_INBOUND_CLOSED ? ERR_CLOSED : OK;
 }
 
 /* ---- a welcomed peer's frames ---- */
@@ -255,7 +277,7 @@ static void on_received(void *ctx, struct env_stream *stream, struct slice bytes
     LOG_WARN(log_of(inbound), "malformed frame, closing",
              LOG_U64("peer", inbound->peer == NULL ? 0 : inbound->peer->id),
              LOG_TEXT("remote", env_stream_peer(stream)), LOG_ERR(e));
-    net_accept_close(inbound);
+    lose(inbound);
 }
 
 static void on_ended(void *ctx, struct env_stream *stream)
@@ -266,7 +288,7 @@ static void on_ended(void *ctx, struct env_stream *stream)
         LOG_INFO(log_of(inbound), "connection from peer ended", LOG_U64("peer", inbound->peer->id),
                  LOG_TEXT("remote", env_stream_peer(stream)), LOG_TEXT("for", purpose_of(inbound)));
     }
-    net_accept_close(inbound);
+    lose(inbound);
 }
 
 static const struct env_stream_handler stream_handler = {
@@ -307,7 +329,7 @@ void net_accept_tick(struct net_inbound *inbound)
         LOG_INFO(log_of(inbound), "connection from peer is silent, closing",
                  LOG_U64("peer", inbound->peer->id),
                  LOG_TEXT("remote", env_stream_peer(inbound->link.stream)));
-        net_accept_close(inbound);
+        lose(inbound);
         return;
     }
     if (was_heard && !inbound->is_answered) {

@@ -294,6 +294,12 @@ bool net_is_up(const struct net *net, node_id id)
     return peer != NULL && peer->state == NET_DIAL_UP;
 }
 
+bool net_is_heard(const struct net *net, node_id id)
+{
+    const struct net_peer *peer = net_peer_find(net, id);
+    return peer != NULL && peer->inbound != NULL;
+}
+
 bool net_peer_info(const struct net *net, node_id id, struct net_peer_info *out_info)
 {
     const struct net_peer *peer = net_peer_find(net, id);

@@ -8,7 +8,8 @@
  * N2  What is delivered was sent by the peer whose id the handshake settled, for this cluster,
  *     whole, at most once, and in the order of sending on one connection: frames are numbered, and
  *     this holds whatever is between the nodes. Some may be missing in between, with the connection
- *     still up: nobody tells the sender. What is lost at its end, handler->down announces.
+ *     still up: nobody tells the sender. That frames are lost at a connection's end is told to both
+ *     sides: handler->down, handler->unheard.
  * N3  Nothing queues without a bound: an outgoing queue has queue_bytes_max, connections that have
  *     not said HELLO yet are few and timed out.
  * N4  Silence is counted in our own ticks, not read off a clock: a node that was stopped for a
@@ -34,6 +35,9 @@ struct net_handler {
     void (*up)(void *ctx, node_id peer);
     /* It is lost: frames sent since `up` may not have arrived. */
     void (*down)(void *ctx, node_id peer);
+    /* The peer's connection to us has ended, or another one has replaced it: frames that it sent
+     * over that may not have arrived, the answers to ours among them. May be NULL. */
+    void (*unheard)(void *ctx, node_id peer);
     /* The connection for bulk is welcomed: net_bulk_send works. May be NULL, as the next. */
     void (*bulk_up)(void *ctx, node_id peer);
     /* It is lost, or there could be none; it is not dialled again unless that is asked for. */
@@ -124,6 +128,8 @@ MUST_USE err net_send(struct net *net, node_id peer, enum frame_type type, regio
 
 /* Whether our connection to `peer` is welcomed. */
 bool net_is_up(const struct net *net, node_id peer);
+/* Whether it has one to us: over that its answers come. */
+bool net_is_heard(const struct net *net, node_id peer);
 
 /* ---- bulk: FRAME_SNAPSHOT ---- */
 

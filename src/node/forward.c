@@ -5,6 +5,8 @@
  * F1  A forwarded write has a number that no earlier life of this node can have used (writes.h).
  * F2  The leader gets a little less time than the client gave: its definite answer should arrive
  *     before the forwarder has to say "unknown".
+ * F3  The answer comes over the leader's own connection to the forwarder. Without it nothing is
+ *     sent; at its end, as at the end of the other one, what was sent has an unknown outcome.
  */
 #include "base/assert.h"
 #include "base/mem.h"
@@ -46,7 +48,7 @@ static void answer(struct node *node, node_id to, region_id region, uint64_t id,
         e = net_send(node->net, to, FRAME_WRITE_RESULT, region, writer_slice(&node->scratch));
     }
     if (e != OK) {
-        /* The forwarder says "unknown" at its deadline, which is true of what it knows. */
+        /* The forwarder says "unknown" once it sees that (F3), which is true of what it knows. */
         LOG_DEBUG(node->log, "the answer to a forwarded write was not sent", LOG_U64("to", to),
                   LOG_ERR(e));
     }

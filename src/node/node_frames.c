@@ -138,6 +138,12 @@ static void on_down(void *ctx, node_id peer)
     replica_peer_down(node->replica, peer);
 }
 
+static void on_unheard(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    replica_peer_unheard(node->replica, peer);
+}
+
 static void on_bulk_up(void *ctx, node_id peer)
 {
     struct node *node = ctx;
@@ -183,6 +189,7 @@ const struct net_handler node_net_handler = {
     .frame = on_frame,
     .up = on_up,
     .down = on_down,
+    .unheard = on_unheard,
     .bulk_up = on_bulk_up,
     .bulk_down = on_bulk_down,
     .gone = on_gone,

@@ -360,10 +360,15 @@ void replica_peer_unreachable(struct replica *replica, node_id peer)
 void replica_peer_down(struct replica *replica, node_id peer)
 {
     contact_lost(&replica->contact, peer);
-    writes_peer_lost(&replica->writes, peer);
-    admin_requests_peer_lost(replica, peer);
+    replica_peer_unheard(replica, peer);
     snapshots_peer_down(replica, peer);
     replica_peer_unreachable(replica, peer);
+}
+
+void replica_peer_unheard(struct replica *replica, node_id peer)
+{
+    writes_peer_lost(&replica->writes, peer);
+    admin_requests_peer_lost(replica, peer);
 }
 
 void replica_peer_gone(struct replica *replica, node_id peer)
@@ -609,7 +614,8 @@ static bool forward_queued(struct replica *replica)
     bool has_moved = false;
     while (replica->leader != 0 && replica->node->net != NULL &&
            replica->writes.forwarded_bytes < FORWARDED_BYTES_MAX &&
-           net_is_up(replica->node->net, replica->leader)) {
+           net_is_up(replica->node->net, replica->leader) &&
+           net_is_heard(replica->node->net, replica->leader)) {
         struct node_write *write = writes_next(&replica->writes);
         if (write == NULL) {
             break;
@@ -626,6 +632,12 @@ static bool forward_queued(struct replica *replica)
 
 static bool move_writes(struct replica *replica)
 {
+    if (replica->members.is_removed) {
+        /* What was applied up to the removal has been answered. */
+        writes_part(&replica->writes);
+        reads_close(&replica->reads, ERR_NO_LEADER);
+        return false;
+    }
     if (replica->role != RAFT_LEADER) {
         return forward_queued(replica);
     }

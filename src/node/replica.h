@@ -113,6 +113,8 @@ void replica_turn(struct replica *replica);
 void replica_peer_unreachable(struct replica *replica, node_id peer);
 /* The connection to `peer` is lost. */
 void replica_peer_down(struct replica *replica, node_id peer);
+/* The one from `peer` is: what it has answered may be lost. */
+void replica_peer_unheard(struct replica *replica, node_id peer);
 
 /* Its process is gone, as far as can be seen. */
 void replica_peer_gone(struct replica *replica, node_id peer);

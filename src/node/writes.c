@@ -272,12 +272,22 @@ static void close_list(struct writes *writes, struct list *list, err e)
     }
 }
 
-void writes_close(struct writes *writes, err refusal)
+static void close_unforwarded(struct writes *writes, err refusal)
 {
     close_list(writes, &writes->queued, refusal);
     close_list(writes, &writes->deferred, refusal);
     close_list(writes, &writes->proposed, ERR_OUTCOME_UNKNOWN);
     close_list(writes, &writes->orphaned, ERR_OUTCOME_UNKNOWN);
+}
+
+void writes_part(struct writes *writes)
+{
+    close_unforwarded(writes, ERR_NO_LEADER);
+}
+
+void writes_close(struct writes *writes, err refusal)
+{
+    close_unforwarded(writes, refusal);
     close_list(writes, &writes->forwarded, ERR_OUTCOME_UNKNOWN);
     ASSERT(writes->count == 0 && writes->bytes == 0);
 }

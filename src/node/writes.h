@@ -77,8 +77,15 @@ void writes_orphan(struct writes *writes);
 /* The leader's answer to a forwarded write; an unknown id is ignored (it was answered by then). */
 void writes_forward_answer(struct writes *writes, node_id from, uint64_t forward_id,
                            const struct command_result *result);
-/* The connection to `peer` is lost: what was forwarded to it has an unknown outcome. */
+/* A connection to or from `peer` is lost: what was forwarded to it has an unknown outcome. */
 void writes_peer_lost(struct writes *writes, node_id peer);
+
+/*
+ * This node is no member any more, and hears nothing more of the log: what was proposed and is not
+ * committed has an unknown outcome, what is queued is refused. What was forwarded may still be
+ * answered.
+ */
+void writes_part(struct writes *writes);
 
 /* There is another leader: DEFERRED need not wait for the next tick. */
 void writes_resume(struct writes *writes);

@@ -85,7 +85,7 @@ class JoinUnderLoad(Much):
             load.check(node)
         self.assert_alike(cluster)
         harness.say(f"{sum(map(len, load.written))} writes while {DATA_BYTES >> 20} MiB moved "
-                    f"twice, the longest took {max(load.gaps) * 1000:.0f} ms")
+                    f"twice, the longest took {load.longest * 1000:.0f} ms: {load.slowest}")
 
 
 # ---- a network that breaks ---------------------------------------------------------------------

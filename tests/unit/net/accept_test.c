@@ -188,11 +188,15 @@ static void a_new_connection_of_the_same_instance_replaces_the_old_one(void **st
     raw_join(&old, &one, 9);
     raw_join(&new, &one, 9);
     AWAIT(env, old.is_ended);
+    assert_int_equal(one.losses, 1);
     raw_send(&new, raw_header(FRAME_RAFT, 2), SLICE_LITERAL("new"));
     AWAIT(env, one.frames == 1);
     raw_close(&old);
+    assert_true(net_is_heard(one.net, 2));
     raw_close(&new);
     AWAIT(env, !node_info(&one, 2).is_heard);
+    assert_false(net_is_heard(one.net, 2));
+    assert_int_equal(one.losses, 2);
     assert_int_equal(one.meetings, 1);
     assert_int_equal(one.met_peer, 2);
     assert_int_equal(one.met_instance, 9);
@@ -263,6 +267,7 @@ static void a_corrupted_byte_closes_the_connection_and_nothing_wrong_is_delivere
         assert_true(slice_equal(writer_slice(&one.payloads), SLICE_LITERAL("good")));
         assert_true(node_has_logged(&one, "malformed frame"));
         assert_true(node_has_logged(&one, "peer=2"));
+        assert_int_equal(one.losses, 1);
         buf_unref(bad);
         raw_close(&raw);
         node_close(&one);
@@ -546,6 +551,7 @@ static void a_welcomed_connection_that_falls_silent_is_closed(void **state)
     AWAIT(env, raw.is_ended);
     assert_false(node_info(&one, 2).is_heard);
     assert_true(node_has_logged(&one, "silent"));
+    assert_int_equal(one.losses, 1);
     raw_close(&raw);
     node_close(&one);
 }

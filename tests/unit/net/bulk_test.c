@@ -133,6 +133,7 @@ static void closing_it_calls_nobody_and_the_other_side_lets_go(void **state)
     assert_false(net_bulk_is_up(one.net, 2));
     AWAIT(env, !net_bulk_comes_from(two.net, 1));
     assert_int_equal(one.bulk_downs, 0);
+    assert_int_equal(two.losses, 0);
     assert_true(node_info(&two, 1).is_heard);
     node_close(&one);
     node_close(&two);

@@ -149,6 +149,8 @@ static void a_removed_peer_is_dropped_and_refused(void **state)
     assert_false(net_is_up(one.net, 2));
     assert_int_equal(one.downs, 0);
     AWAIT(env, two.downs == 1 && node_has_logged(&two, "refused by peer"));
+    assert_int_equal(one.losses, 0);
+    assert_int_equal(two.losses, 1);
     assert_true(node_has_logged(&one, "reason=unknown"));
     assert_false(net_is_up(two.net, 1));
     node_close(&one);
@@ -181,6 +183,20 @@ static void a_callback_may_remove_the_peer_that_it_is_about(void **state)
     assert_false(net_is_up(one.net, 2));
     node_close(&one);
     node_close(&two);
+}
+
+static void so_it_may_when_the_peer_is_not_heard_any_more(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    struct node two = {0};
+    pair_open(env, &one, &two);
+    AWAIT(env, net_is_heard(one.net, 2));
+    one.on_unheard = remove_peer;
+    node_close(&two);
+    AWAIT(env, one.losses == 1);
+    assert_false(net_is_heard(one.net, 2));
+    node_close(&one);
 }
 
 static void a_peer_address_must_fit_and_members_are_bounded(void **state)
@@ -268,6 +284,7 @@ int main(void)
         NET_TEST(the_largest_frame_passes_an_empty_queue_whatever_its_bound),
         NET_TEST(a_removed_peer_is_dropped_and_refused),
         NET_TEST(a_callback_may_remove_the_peer_that_it_is_about),
+        NET_TEST(so_it_may_when_the_peer_is_not_heard_any_more),
         NET_TEST(a_peer_address_must_fit_and_members_are_bounded),
         NET_TEST(an_address_in_use_is_told_with_its_reason),
         NET_TEST(three_nodes_reach_each_other_both_ways),

@@ -43,6 +43,7 @@ struct node {
     struct writer lines; /* all of the log, NUL-terminated by node_has_logged */
     unsigned ups;
     unsigned downs;
+    unsigned losses; /* handler->unheard */
     unsigned bulk_ups;
     unsigned bulk_downs;
     unsigned goings; /* handler->gone */
@@ -56,6 +57,7 @@ struct node {
     void (*on_frame)(struct node *node, node_id from);
     void (*on_up)(struct node *node, node_id peer);
     void (*on_down)(struct node *node, node_id peer);
+    void (*on_unheard)(struct node *node, node_id peer);
     void (*on_bulk_up)(struct node *node, node_id peer);
     int meetings; /* handler->met: how often, and the last one */
     node_id met_peer;
@@ -99,6 +101,15 @@ static inline void node_down(void *ctx, node_id peer)
     node->downs++;
     if (node->on_down != NULL) {
         node->on_down(node, peer);
+    }
+}
+
+static inline void node_unheard(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    node->losses++;
+    if (node->on_unheard != NULL) {
+        node->on_unheard(node, peer);
     }
 }
 
@@ -175,6 +186,7 @@ static inline const struct net_handler *node_handler(void)
     static const struct net_handler handler = {.frame = node_frame,
                                                .up = node_up,
                                                .down = node_down,
+                                               .unheard = node_unheard,
                                                .bulk_up = node_bulk_up,
                                                .bulk_down = node_bulk_down,
                                                .gone = node_gone,

@@ -229,6 +229,28 @@ static void a_refusal_from_before_its_own_time_tells_a_member_nothing(void **sta
     cluster_deinit(&cluster);
 }
 
+static void whoever_waits_for_a_node_that_is_removed_is_told_at_once(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct writing writing;
+    struct reading reading;
+    a_cluster_of(&cluster, 3);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t follower = (leader + 1) % 3;
+    stop_node(&cluster, leader);
+    stop_node(&cluster, (leader + 2) % 3);
+    begin_put(&cluster, follower, &writing, "a", "2", 10 * (uint64_t)PATIENCE_MS);
+    begin_get(&cluster, follower, &reading, "a", READ_LINEARIZABLE, 10 * (uint64_t)PATIENCE_MS);
+    struct replica *replica = cluster.nodes[follower]->replica;
+    members_told_of_removal(replica, replica->applied);
+    assert_true(turn_until(&cluster, is_read, &reading));
+    assert_int_equal(reading.e, ERR_NO_LEADER);
+    assert_true(turn_until(&cluster, is_written, &writing));
+    assert_true(writing.result.e == ERR_NO_LEADER || writing.result.e == ERR_OUTCOME_UNKNOWN);
+    cluster_deinit(&cluster);
+}
+
 static void read_identity(struct cluster *cluster, uint32_t i, char text[1024])
 {
     char path[128];
@@ -385,6 +407,7 @@ int main(void)
         cmocka_unit_test(a_leader_removes_itself_and_another_one_leads),
         cmocka_unit_test(a_member_that_was_removed_while_it_was_away_is_told_and_disturbs_nobody),
         cmocka_unit_test(a_refusal_from_before_its_own_time_tells_a_member_nothing),
+        cmocka_unit_test(whoever_waits_for_a_node_that_is_removed_is_told_at_once),
         cmocka_unit_test(a_member_that_lost_its_data_is_not_taken_by_who_replays_how_it_was_added),
         cmocka_unit_test(who_is_back_within_a_snapshot_serves_again),
         cmocka_unit_test(who_is_still_joining_is_not_told_of_a_removal),

@@ -119,6 +119,35 @@ static void forwarded_bytes_are_counted_until_the_answer(void **state)
     writes_close(&writes, ERR_DRAINING);
 }
 
+static void who_is_no_member_any_more_waits_for_forwarded_ones_only(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probes[5];
+    static const err expected[] = {ERR_OUTCOME_UNKNOWN, ERR_OUTCOME_UNKNOWN, OK, ERR_NO_LEADER,
+                                   ERR_NO_LEADER};
+    writes_init(&writes, 1);
+    for (int i = 0; i < 5; i++) {
+        probe_add(&writes, &probes[i], 100);
+    }
+    propose(&writes, 2, 10);
+    writes_orphan(&writes);
+    propose(&writes, 3, 11);
+    writes_forwarding(&writes, writes_next(&writes), 2);
+    writes_forwarding(&writes, writes_next(&writes), 2);
+    struct command_result result = {.e = ERR_NOT_LEADER};
+    writes_forward_answer(&writes, 2, probes[3].write.forward_id, &result); /* deferred */
+    writes_part(&writes);
+    assert_int_equal(probes[2].answers, 0);
+    result.e = OK;
+    writes_forward_answer(&writes, 2, probes[2].write.forward_id, &result);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(probes[i].answers, 1);
+        assert_int_equal(probes[i].result.e, expected[i]);
+    }
+    writes_close(&writes, ERR_DRAINING);
+}
+
 static void an_orphan_that_was_committed_after_all_is_answered(void **state)
 {
     (void)state;
@@ -263,6 +292,7 @@ int main(void)
         cmocka_unit_test(an_overwritten_write_is_tried_again),
         cmocka_unit_test(orphans_of_several_leaderships_are_settled_in_order),
         cmocka_unit_test(forwarded_bytes_are_counted_until_the_answer),
+        cmocka_unit_test(who_is_no_member_any_more_waits_for_forwarded_ones_only),
         cmocka_unit_test(an_orphan_that_was_committed_after_all_is_answered),
         cmocka_unit_test(what_the_leader_did_not_take_is_tried_at_the_next_tick_or_leader),
         cmocka_unit_test(a_deadline_is_a_refusal_only_while_nothing_was_proposed),
