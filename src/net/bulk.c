@@ -192,6 +192,12 @@ err net_bulk_send(struct net *net, node_id id, region_id region, struct slice pa
     return OK;
 }
 
+size_t net_bulk_queued(const struct net *net, node_id id)
+{
+    return net_bulk_is_up(net, id) ? env_stream_queued(net_peer_find(net, id)->bulk->link.stream)
+                                   : 0;
+}
+
 /* ---- for net.c ---- */
 
 void net_bulk_tick(struct net_bulk *bulk)

@@ -147,6 +147,8 @@ bool net_bulk_is_up(const struct net *net, node_id id);
 bool net_bulk_comes_from(const struct net *net, node_id id);
 /* As net_send, for a FRAME_SNAPSHOT; the queue is one of its own. */
 MUST_USE err net_bulk_send(struct net *net, node_id id, region_id region, struct slice payload);
+/* Bytes of that queue: what the kernel has not taken yet. 0 if there is none. */
+size_t net_bulk_queued(const struct net *net, node_id id);
 
 struct net_peer_info {
     char address[ADDRESS_SIZE_MAX + 1];

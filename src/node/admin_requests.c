@@ -211,9 +211,10 @@ static void pass_on(struct replica *replica, struct node_admin *request, uint64_
     };
     writer_reset(&node->scratch);
     admin_request_encode(&asked, &node->scratch);
-    bool is_sent =
-        node->net != NULL && net_send(node->net, replica->leader, FRAME_ADMIN, replica->region,
-                                      writer_slice(&node->scratch)) == OK;
+    /* As with writes: without the leader's own connection no answer could come (forward.c, F3). */
+    bool is_sent = node->net != NULL && net_is_heard(node->net, replica->leader) &&
+                   net_send(node->net, replica->leader, FRAME_ADMIN, replica->region,
+                            writer_slice(&node->scratch)) == OK;
     if (is_sent) {
         request->stage = STAGE_PASSED_ON;
         request->asked = replica->leader;

@@ -35,7 +35,7 @@ void admin_requests_close(struct admin_requests *requests);
 void admin_requests_begin(struct replica *replica, struct node_admin *request);
 /* Tries again what could not be done yet; answers what is past its deadline. Every tick. */
 void admin_requests_tick(struct replica *replica, uint64_t now_ms);
-/* The connection to `peer` is lost: what it was asked is asked again. */
+/* A connection to or from `peer` is lost: what it was asked is asked again. */
 void admin_requests_peer_lost(struct replica *replica, node_id peer);
 
 /* FRAME_ADMIN: a peer's client asks this leader. */

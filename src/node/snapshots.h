@@ -22,7 +22,9 @@
  *     what it gets goes by its position alone, and to repair_receive. Term and leadership do not
  *     matter. No core asks it again when a sender is gone: so it does not wait long for one.
  * S7  That a sender is gone is told by its connection, not by its chunks: between two of them there
- *     may be as long as all who share its pace need for their largest. It pings meanwhile.
+ *     may be as long as all who share its pace need for their largest. It pings meanwhile. Nor does
+ *     a sender wait for an answer to what its own queue still has: as long as that shrinks, the
+ *     other side is there, and a copy would only make the queue longer.
  */
 #ifndef NODE_SNAPSHOTS_H
 #define NODE_SNAPSHOTS_H
@@ -40,7 +42,7 @@ struct node;
 struct replica;
 
 #define SNAPSHOTS_OUT_MAX 2u
-#define SNAPSHOT_SILENCE_MS 60000u /* without a chunk, or an answer to one: it ends */
+#define SNAPSHOT_SILENCE_MS 60000u /* without a word of the other side (S7): it ends */
 /* Without a chunk and without a connection: who is in repair asks somebody else (S7). That is time
  * for many redials, and little beside what it takes to begin anew. */
 #define SNAPSHOT_PATIENCE_MS 15000u
@@ -72,8 +74,9 @@ struct snapshot_out {
     bool is_staged; /* the receiver has all of it (S5) */
     uint64_t sent_bytes;
     uint64_t begun_ms;
-    uint64_t heard_ms;
+    uint64_t heard_ms;  /* an answer, or the queue got shorter (S7) */
     uint64_t moved_ms;  /* when it last got on, or sent again what is not acknowledged */
+    size_t queued;      /* bytes, at the last tick */
     uint64_t redial_ms; /* when to, if there is no connection */
     uint64_t due_us;    /* of env_now_ms: when the next chunk is */
 };
@@ -83,7 +86,6 @@ struct snapshot_in {
     node_id from;
     uint64_t transfer;
     uint32_t received;
-    uint64_t heard_ms;    /* the last chunk */
     uint64_t seen_ms;     /* its sender was there (S7) */
     uint64_t staged_from; /* who is told that the last one is being taken in (S5); 0: nobody */
     uint64_t staged_transfer;

@@ -116,8 +116,7 @@ static bool begin(struct replica *replica, node_id from, const struct frame_snap
     }
     in->from = from;
     in->transfer = frame->transfer;
-    in->heard_ms = env_now_ms(replica->node->env);
-    in->seen_ms = in->heard_ms;
+    in->seen_ms = env_now_ms(replica->node->env);
     LOG_INFO(replica->node->log, "receiving a snapshot", LOG_U64("region", replica->region),
              LOG_U64("from", from), LOG_U64("index", in->message.message.snapshot->pos.index));
     return true;
@@ -187,8 +186,7 @@ void snapshots_receive(struct replica *replica, node_id from, struct slice paylo
         answer(replica, from, frame.transfer, 0, FRAME_SNAPSHOT_REFUSED);
         return;
     }
-    in->heard_ms = env_now_ms(replica->node->env);
-    in->seen_ms = in->heard_ms;
+    in->seen_ms = env_now_ms(replica->node->env);
     err e = take(replica, &frame);
     if (e != OK) {
         LOG_WARN(replica->node->log, "snapshot given up", LOG_U64("region", replica->region),
@@ -239,7 +237,7 @@ void snapshots_settle(struct replica *replica)
 static void tell_staged(struct replica *replica, uint64_t now_ms)
 {
     struct snapshot_in *in = in_of(replica);
-    if (!install_is_busy(replica)) {
+    if (!install_is_busy(replica) && !replica->repair.is_installing) {
         in->staged_from = 0;
     } else if (now_ms - in->staged_told_ms >= SNAPSHOT_STAGED_REPEAT_MS) {
         in->staged_told_ms = now_ms;
@@ -265,7 +263,7 @@ static void tick_in(struct replica *replica, uint64_t now_ms)
     if (in->incoming != NULL && is_sender_there(replica)) {
         in->seen_ms = now_ms;
     }
-    if (in->incoming != NULL && !in->is_complete && now_ms - in->heard_ms > SNAPSHOT_SILENCE_MS) {
+    if (in->incoming != NULL && !in->is_complete && now_ms - in->seen_ms > SNAPSHOT_SILENCE_MS) {
         LOG_INFO(replica->node->log, "a snapshot stopped coming in",
                  LOG_U64("region", replica->region), LOG_U64("from", in->from));
         discard(replica);

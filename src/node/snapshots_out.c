@@ -146,6 +146,9 @@ static err send_chunk(struct replica *replica, struct snapshot_out *out)
         };
         frame_snapshot_encode(&frame, &payload);
         struct sending sending = {replica, out};
+        if (out->window.sent == out->window.acked) {
+            out->moved_ms = env_now_ms(replica->node->env); /* it was not its turn before */
+        }
         /* A full queue, or a connection that ends: it is kept, and sent again. */
         (void)!send_payload(&sending, writer_slice(&payload));
         snapshot_window_push(&out->window, &payload);
@@ -453,9 +456,24 @@ static const char *why_ended(const struct replica *replica, const struct snapsho
     return now_ms - out->begun_ms > least_ms ? "too slow" : NULL;
 }
 
+/* S7 */
+static void look_at_queue(const struct replica *replica, struct snapshot_out *out, uint64_t now_ms)
+{
+    const struct net *net = replica->node->net;
+    size_t queued = net_bulk_queued(net, out->peer);
+    if (queued < out->queued && net_bulk_is_up(net, out->peer)) {
+        out->heard_ms = now_ms;
+    }
+    if (queued > 0) {
+        out->moved_ms = now_ms;
+    }
+    out->queued = queued;
+}
+
 static void tick(struct replica *replica, struct snapshot_out *out, uint64_t now_ms)
 {
     struct net *net = replica->node->net;
+    look_at_queue(replica, out, now_ms);
     const char *why = why_ended(replica, out, now_ms);
     bool leads = replica->role == RAFT_LEADER && replica->term == out->term;
     if (!leads && !out->is_asked_for) {

@@ -242,6 +242,51 @@ static void a_member_in_repair_is_not_counted_on(void **state)
     cluster_deinit(&cluster);
 }
 
+static bool is_unheard(void *ctx)
+{
+    const struct voter *voter = ctx;
+    return !net_is_heard(voter->cluster->nodes[voter->node]->net, leader_of(voter->cluster) + 1);
+}
+
+struct carried_out {
+    const struct replica *replica;
+    uint64_t until_ms;
+};
+
+static bool is_carried_out_or_late(void *ctx)
+{
+    const struct carried_out *wait = ctx;
+    return membership_find(&wait->replica->membership, 4) != NULL ||
+           env_now_ms(wait->replica->node->env) >= wait->until_ms;
+}
+
+/* It would be carried out, and nobody be told. */
+static void nothing_is_passed_on_to_a_leader_that_is_not_heard(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    learn_cluster_id(&cluster);
+    uint32_t leader = leader_of(&cluster);
+    uint32_t follower = (leader + 1) % 3;
+    struct net *net = cluster.nodes[leader]->net;
+    struct voter voter = {&cluster, follower};
+    assert_int_equal(net_peer_set(net, follower + 1, "127.0.0.1:1"), OK);
+    assert_true(turn_until(&cluster, is_unheard, &voter));
+    struct admin_spec spec = add_of(&cluster, 3);
+    begin(&cluster, follower, &asking, &spec, 10 * (uint64_t)PATIENCE_MS);
+    struct carried_out wait = {cluster.nodes[leader]->replica, env_now_ms(cluster.env) + 300};
+    assert_true(turn_until(&cluster, is_carried_out_or_late, &wait));
+    assert_null(membership_find(&wait.replica->membership, 4));
+    const char *address = cluster.members[follower].peer_address;
+    assert_int_equal(net_peer_set(net, follower + 1, address), OK);
+    assert_true(turn_until(&cluster, is_answered, &asking));
+    assert_int_equal(asking.e, OK);
+    cluster_deinit(&cluster);
+}
+
 static void without_a_leader_it_waits_and_is_then_refused(void **state)
 {
     (void)state;
@@ -301,6 +346,7 @@ int main(void)
         cmocka_unit_test(one_member_takes_the_place_of_another),
         cmocka_unit_test(a_new_leader_refuses_nothing_for_want_of_who_may_be_there),
         cmocka_unit_test(a_member_in_repair_is_not_counted_on),
+        cmocka_unit_test(nothing_is_passed_on_to_a_leader_that_is_not_heard),
         cmocka_unit_test(without_a_leader_it_waits_and_is_then_refused),
         cmocka_unit_test(a_node_alone_takes_in_its_first_peer),
     };

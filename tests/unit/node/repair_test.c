@@ -280,8 +280,34 @@ static uint32_t a_slow_repair(struct cluster *cluster, uint32_t *out_sender)
 /* As if nothing had been heard and seen of the sender for longer than one waits. */
 static void make_old(struct node *node)
 {
-    node->snapshots.in.heard_ms -= SNAPSHOT_PATIENCE_MS + 1;
-    node->snapshots.in.seen_ms = node->snapshots.in.heard_ms;
+    node->snapshots.in.seen_ms = env_now_ms(node->env) - SNAPSHOT_PATIENCE_MS - 1;
+}
+
+static bool is_being_taken_in(void *ctx)
+{
+    return ((struct node *)ctx)->replica->repair.is_installing;
+}
+
+/* Else the sender would take it for delivered, or for lost. */
+static void who_takes_in_what_it_repairs_itself_with_says_so(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    uint32_t sender = 0;
+    uint32_t i = a_slow_repair(&cluster, &sender);
+    cluster.nodes[sender]->pace.bytes_per_second = 0;
+    cluster.nodes[sender]->snapshots.out[0].due_us = 0;
+    snapshots_due(&cluster.nodes[sender]->snapshots.timer);
+    struct node *node = cluster.nodes[i];
+    assert_true(turn_until(&cluster, is_being_taken_in, node));
+    const struct snapshot_in *in = &node->snapshots.in;
+    assert_int_equal(in->staged_from, sender + 1);
+    uint64_t told_ms = in->staged_told_ms;
+    snapshots_tick(node->replica, told_ms + SNAPSHOT_STAGED_REPEAT_MS);
+    assert_int_equal(in->staged_told_ms, told_ms + SNAPSHOT_STAGED_REPEAT_MS);
+    assert_true(turn_until(&cluster, is_repaired, node));
+    assert_int_equal(cluster.nodes[sender]->snapshots.failed.value, 0);
+    cluster_deinit(&cluster);
 }
 
 static bool is_connection_gone(void *ctx)
@@ -476,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_store_that_is_marked_is_not_believed_though_it_is_whole),
         cmocka_unit_test(a_repair_that_is_interrupted_goes_on_at_the_next_start),
         cmocka_unit_test(a_log_that_ends_before_the_state_is_reset_to_it),
+        cmocka_unit_test(who_takes_in_what_it_repairs_itself_with_says_so),
         cmocka_unit_test(a_sender_that_pauses_is_waited_for_as_long_as_it_is_there),
         cmocka_unit_test(a_sender_that_is_gone_is_not_waited_for_long),
         cmocka_unit_test(a_sender_that_gives_up_is_not_waited_for_long),

@@ -108,10 +108,10 @@ static void no_snapshot_comes_in_before_the_reset_for_the_last_one_is_durable(vo
     struct message message = offer(replica, leader + 1, &snapshot);
     replica->install.reset_ticket = UINT64_MAX;
     receive_part(replica, leader + 1, &message, "not looked at");
-    assert_int_equal(in->heard_ms, 0);
+    assert_int_equal(in->seen_ms, 0);
     install_persisted(replica, UINT64_MAX);
     receive_part(replica, leader + 1, &message, "looked at, and no chunk of a store");
-    assert_int_not_equal(in->heard_ms, 0);
+    assert_int_not_equal(in->seen_ms, 0);
     cluster_deinit(&cluster);
 }
 
