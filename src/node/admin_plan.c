@@ -82,17 +82,24 @@ static err check_address(const struct admin_spec *spec, struct admin_plan *plan)
     return OK;
 }
 
+static const char *why_absent(const struct admin_view *view, node_id id, node_id moving)
+{
+    if (id == moving) {
+        return "is moving";
+    }
+    return contact_is_mending(view->contact, id) ? "is mending its data" : "is not heard";
+}
+
 /* Who cannot vote now, as part of a sentence. */
-static void name_absent(const struct admin_view *view, const struct id_set *absent,
+static void name_absent(const struct admin_view *view, const struct id_set *absent, node_id moving,
                         char text[ADMIN_WHY_SIZE])
 {
     size_t size = 0;
     text[0] = '\0';
     for (uint32_t i = 0; i < absent->count && i < ABSENT_NAMED_MAX; i++) {
         node_id id = absent->ids[i];
-        size += (size_t)snprintf(
-            text + size, ADMIN_WHY_SIZE - size, "%smember %" PRIu64 " %s", i == 0 ? "" : ", ", id,
-            contact_is_mending(view->contact, id) ? "is mending its data" : "is not heard");
+        size += (size_t)snprintf(text + size, ADMIN_WHY_SIZE - size, "%smember %" PRIu64 " %s",
+                                 i == 0 ? "" : ", ", id, why_absent(view, id, moving));
     }
     if (absent->count > ABSENT_NAMED_MAX) {
         (void)snprintf(text + size, ADMIN_WHY_SIZE - size, " and %" PRIu32 " more",
@@ -102,22 +109,39 @@ static void name_absent(const struct admin_view *view, const struct id_set *abse
     }
 }
 
-/* A3, of the voters that are there, without `gone` (0: nobody), with `comes` more. */
-static err check_quorum(const struct admin_view *view, const struct admin_spec *spec, node_id gone,
-                        uint32_t comes, struct admin_plan *plan)
+static const char *what_to_do(const struct id_set *absent, node_id moving)
+{
+    if (absent->count == 0) {
+        return "add it first";
+    }
+    bool is_it_alone = absent->count == 1 && absent->ids[0] == moving;
+    return is_it_alone ? "see that it gets there" : "wait until one is back";
+}
+
+/* What a change does to the voters that there are. 0: to nobody. */
+struct effect {
+    node_id gone;
+    node_id moving;
+    uint32_t comes; /* so many more */
+};
+
+/* A3 */
+static err check_quorum(const struct admin_view *view, const struct admin_spec *spec,
+                        struct effect effect, struct admin_plan *plan)
 {
     const struct id_set *voters = &view->membership->conf.voters;
     struct id_set absent = {.count = 0};
-    uint32_t total = comes;
+    uint32_t total = effect.comes;
     uint32_t present = 0;
     for (uint32_t i = 0; i < voters->count; i++) {
         node_id id = voters->ids[i];
-        if (id == gone) {
+        if (id == effect.gone) {
             continue;
         }
         total++;
-        if (id == view->self ||
-            !contact_is_lost(view->contact, id, view->now_ms, view->window_ms)) {
+        bool is_heard =
+            id == view->self || !contact_is_lost(view->contact, id, view->now_ms, view->window_ms);
+        if (is_heard && id != effect.moving) {
             present++;
         } else {
             absent.ids[absent.count++] = id;
@@ -128,13 +152,12 @@ static err check_quorum(const struct admin_view *view, const struct admin_spec *
     }
     if (!spec->is_forced && present <= total / 2) {
         char who[ADMIN_WHY_SIZE];
-        name_absent(view, &absent, who);
+        name_absent(view, &absent, effect.moving, who);
         plan->lacks_quorum = true;
         return refuse(plan, ERR_CONFLICT,
                       "of the %" PRIu32 " voters that there would be only %" PRIu32
                       " can vote now: %s; that is no majority: %s, or force it",
-                      total, present, who,
-                      absent.count == 0 ? "add it first" : "wait until one is back");
+                      total, present, who, what_to_do(&absent, effect.moving));
     }
     return OK;
 }
@@ -214,7 +237,7 @@ static err plan_remove(const struct admin_view *view, const struct admin_spec *s
         return plan->is_done ? OK : no_such_member(plan, spec->id);
     }
     if (id_set_has(&membership->conf.voters, spec->id)) {
-        err e = check_quorum(view, spec, spec->id, 0, plan);
+        err e = check_quorum(view, spec, (struct effect){.gone = spec->id}, plan);
         if (e != OK) {
             return e;
         }
@@ -234,6 +257,10 @@ static err plan_move(const struct admin_view *view, const struct admin_spec *spe
     const struct member *known = find_address(view->membership, spec->address);
     if (e == OK && known != NULL && known != member) {
         e = refuse(plan, ERR_CONFLICT, "the address is member %" PRIu64 "'s", known->id);
+    }
+    const struct id_set *voters = &view->membership->conf.voters;
+    if (e == OK && known == NULL && voters->count > 1 && id_set_has(voters, spec->id)) {
+        e = check_quorum(view, spec, (struct effect){.moving = spec->id}, plan);
     }
     if (e == OK) {
         plan->id = spec->id;
@@ -289,7 +316,7 @@ static err plan_replace(const struct admin_view *view, const struct admin_spec *
     }
     bool is_voter = id_set_has(&membership->conf.voters, spec->old);
     if (e == OK && is_voter) {
-        e = check_quorum(view, spec, spec->old, 1, plan);
+        e = check_quorum(view, spec, (struct effect){.gone = spec->old, .comes = 1}, plan);
     }
     if (e == OK) {
         bring(plan, plan->id, spec->address, false);

@@ -8,7 +8,8 @@
  *     heard of any more is asked again of the next (`is_again`), and finds that it is done.
  * A3  A change that could leave the region without a quorum is refused, unless it is forced: of the
  *     voters that there will be, a majority has to be able to vote now: their cores were heard
- *     (contact.h). Who is new counts as absent, and so does a member in repair. A leader that
+ *     (contact.h). Who is new counts as absent, and so does a member in repair, or one that moves:
+ *     whether it is reached at its new address nobody knows before that is tried. A leader that
  *     cannot know yet who is away (replica_has_listened) waits before it refuses. Of what happens
  *     to a member once the change is proposed this knows nothing.
  * A4  Ids are never given twice: the leader gives new ones, above all that ever were.

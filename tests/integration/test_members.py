@@ -208,6 +208,9 @@ class Members(harness.TestCase):
         wait_until(lambda: not members(leader)[other.id]["is_reachable"], 10, "it is missed")
         response = ask(leader, "DELETE", f"/admin/members/{one.id}")
         self.assertIn("no majority", self.assert_problem(response, 409, "conflict")["detail"])
+        response = ask(one, "PATCH", f"/admin/members/{one.id}", {"addr": "127.0.0.1:1"})
+        self.assertIn(f"member {one.id} is moving",
+                      self.assert_problem(response, 409, "conflict")["detail"])
         for target, document, status, slug in (
                 ("/admin/members", {"addr": "nowhere"}, 400, "bad-request"),
                 ("/admin/members", {"addr": "127.0.0.1:1", "id": 2}, 409, "conflict"),

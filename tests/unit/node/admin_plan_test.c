@@ -188,6 +188,41 @@ static void what_could_cost_the_quorum_is_refused_unless_it_is_forced(void **sta
     assert_non_null(strstr(plan.why, "last voter"));
 }
 
+static void who_moves_is_not_counted_on_until_it_is_met_there(void **state)
+{
+    (void)state;
+    struct setup setup;
+    struct admin_plan plan;
+    setup_init(&setup);
+    struct admin_spec move = spec_of(ADMIN_MOVE, 2, 0, "host:9");
+    assert_int_equal(admin_plan(&setup.view, &move, &plan), OK);
+    expect_single(&plan, 0, CONF_CHANGE_UPDATE, 2);
+    contact_lost(&setup.contact, 3);
+    for (node_id id = 1; id <= 2; id++) { /* the leader as well */
+        move.id = id;
+        assert_int_equal(admin_plan(&setup.view, &move, &plan), ERR_CONFLICT);
+        assert_true(plan.lacks_quorum);
+        assert_non_null(
+            strstr(plan.why, "of the 3 voters that there would be only 1 can vote now"));
+        assert_non_null(strstr(plan.why, "is moving"));
+        assert_non_null(strstr(plan.why, "member 3 is not heard"));
+    }
+    move.is_forced = true;
+    assert_int_equal(admin_plan(&setup.view, &move, &plan), OK);
+    move.is_forced = false;
+    move.id = 3; /* where it was moved to by mistake, it is not heard: it can be moved back */
+    assert_int_equal(admin_plan(&setup.view, &move, &plan), OK);
+    move.id = 4; /* a learner */
+    assert_int_equal(admin_plan(&setup.view, &move, &plan), OK);
+    id_set_remove(&setup.membership.conf.voters, 3);
+    move.id = 2;
+    assert_int_equal(admin_plan(&setup.view, &move, &plan), ERR_CONFLICT);
+    assert_non_null(strstr(plan.why, "see that it gets there, or force it"));
+    id_set_remove(&setup.membership.conf.voters, 2);
+    move.id = 1; /* nobody looks for it */
+    assert_int_equal(admin_plan(&setup.view, &move, &plan), OK);
+}
+
 /* A3: it is connected, and its core was heard not long ago. */
 static void a_member_in_repair_does_not_count_and_is_named(void **state)
 {
@@ -288,6 +323,7 @@ int main(void)
         cmocka_unit_test(who_comes_is_a_learner_with_an_id_that_nobody_had),
         cmocka_unit_test(who_asks_again_finds_it_done),
         cmocka_unit_test(what_could_cost_the_quorum_is_refused_unless_it_is_forced),
+        cmocka_unit_test(who_moves_is_not_counted_on_until_it_is_met_there),
         cmocka_unit_test(a_member_in_repair_does_not_count_and_is_named),
         cmocka_unit_test(the_refusal_names_as_many_as_fit),
         cmocka_unit_test(a_learner_is_promoted_once_it_has_caught_up),
