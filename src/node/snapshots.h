@@ -47,6 +47,7 @@ struct replica;
  * for many redials, and little beside what it takes to begin anew. */
 #define SNAPSHOT_PATIENCE_MS 15000u
 #define SNAPSHOT_REPEAT_MS 3000u /* without progress: what is not acknowledged is sent again */
+#define SNAPSHOT_QUEUE_LEAST (4u << 10) /* bytes: less may be a ping, and is no matter of seconds */
 #define SNAPSHOT_REDIAL_MS 500u
 #define SNAPSHOT_STAGED_REPEAT_MS 250u
 #define SNAPSHOT_STAGED_SILENCE_MS 2000u /* then it counts as taken in: a probe will tell */
@@ -76,7 +77,7 @@ struct snapshot_out {
     uint64_t begun_ms;
     uint64_t heard_ms;  /* an answer, or the queue got shorter (S7) */
     uint64_t moved_ms;  /* when it last got on, or sent again what is not acknowledged */
-    size_t queued;      /* bytes, at the last tick */
+    size_t queued;      /* bytes, at the last tick; 0: less than SNAPSHOT_QUEUE_LEAST */
     uint64_t redial_ms; /* when to, if there is no connection */
     uint64_t due_us;    /* of env_now_ms: when the next chunk is */
 };

@@ -464,10 +464,10 @@ static void look_at_queue(const struct replica *replica, struct snapshot_out *ou
     if (queued < out->queued && net_bulk_is_up(net, out->peer)) {
         out->heard_ms = now_ms;
     }
-    if (queued > 0) {
+    out->queued = queued < SNAPSHOT_QUEUE_LEAST ? 0 : queued;
+    if (out->queued > 0) {
         out->moved_ms = now_ms;
     }
-    out->queued = queued;
 }
 
 static void tick(struct replica *replica, struct snapshot_out *out, uint64_t now_ms)
