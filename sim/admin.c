@@ -438,6 +438,11 @@ static void request_to_bring(struct admin *admin, struct host *asked, node_id ol
     spec->id = host->number;
     spec->old = old;
     spec->is_learner = prng_below(&admin->chance, 4) == 0;
+    const struct membership *membership = membership_of(admin);
+    if (old != 0 && spec->is_learner && membership != NULL && membership->conf.learners.count > 0) {
+        host = admin->sim->hosts[membership->conf.learners.ids[0]]; /* in the place of `old` */
+        spec->id = host->number;
+    }
     (void)snprintf(spec->address, sizeof(spec->address), "%s", host->address);
     errand_send(errand);
 }

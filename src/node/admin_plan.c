@@ -122,31 +122,35 @@ static const char *what_to_do(const struct id_set *absent, node_id moving)
 struct effect {
     node_id gone;
     node_id moving;
-    uint32_t comes; /* so many more */
+    node_id promoted; /* a learner so far */
+    uint32_t comes;   /* so many more, who are new */
 };
+
+static bool is_heard(const struct admin_view *view, node_id id)
+{
+    return id == view->self || !contact_is_lost(view->contact, id, view->now_ms, view->window_ms);
+}
 
 /* A3 */
 static err check_quorum(const struct admin_view *view, const struct admin_spec *spec,
                         struct effect effect, struct admin_plan *plan)
 {
-    const struct id_set *voters = &view->membership->conf.voters;
+    struct id_set voters = view->membership->conf.voters;
     struct id_set absent = {.count = 0};
-    uint32_t total = effect.comes;
     uint32_t present = 0;
-    for (uint32_t i = 0; i < voters->count; i++) {
-        node_id id = voters->ids[i];
-        if (id == effect.gone) {
-            continue;
-        }
-        total++;
-        bool is_heard =
-            id == view->self || !contact_is_lost(view->contact, id, view->now_ms, view->window_ms);
-        if (is_heard && id != effect.moving) {
+    id_set_remove(&voters, effect.gone);
+    if (effect.promoted != 0) {
+        bool is_added = id_set_add(&voters, effect.promoted);
+        ASSERT(is_added); /* there are as many places as members */
+    }
+    for (uint32_t i = 0; i < voters.count; i++) {
+        if (is_heard(view, voters.ids[i]) && voters.ids[i] != effect.moving) {
             present++;
         } else {
-            absent.ids[absent.count++] = id;
+            absent.ids[absent.count++] = voters.ids[i];
         }
     }
+    uint32_t total = voters.count + effect.comes;
     if (total == 0) {
         return refuse(plan, ERR_CONFLICT, "it is the last voter: add another one first");
     }
@@ -271,6 +275,14 @@ static err plan_move(const struct admin_view *view, const struct admin_spec *spe
     return e;
 }
 
+static err not_caught_up(struct admin_plan *plan, node_id id)
+{
+    return refuse(plan, ERR_CONFLICT,
+                  "member %" PRIu64 " has not caught up with the log yet: try again later, or "
+                  "force it",
+                  id);
+}
+
 static err plan_promote(const struct admin_view *view, const struct admin_spec *spec,
                         struct admin_plan *plan)
 {
@@ -284,12 +296,36 @@ static err plan_promote(const struct admin_view *view, const struct admin_spec *
         return OK;
     }
     if (!spec->is_forced && !view->has_caught_up(view->ctx, spec->id)) {
-        return refuse(plan, ERR_CONFLICT,
-                      "member %" PRIu64 " has not caught up with the log yet: try again later, or "
-                      "force it",
-                      spec->id);
+        return not_caught_up(plan, spec->id);
     }
     add_single(plan, CONF_CHANGE_ADD_VOTER, spec->id);
+    return OK;
+}
+
+/* What it takes to put somebody at `plan->id` in the place of the voter `old`. */
+static err check_replacement(const struct admin_view *view, const struct admin_spec *spec,
+                             const struct member *known, struct admin_plan *plan)
+{
+    struct effect effect = {.gone = spec->old};
+    if (known == NULL) {
+        effect.comes = 1;
+    } else {
+        effect.promoted = known->id;
+    }
+    err e = check_quorum(view, spec, effect, plan);
+    if (e != OK || spec->is_forced) {
+        return e;
+    }
+    if (known != NULL && !view->has_caught_up(view->ctx, known->id)) {
+        return not_caught_up(plan, known->id);
+    }
+    if (known == NULL && is_heard(view, spec->old)) {
+        return refuse(plan, ERR_CONFLICT,
+                      "member %" PRIu64
+                      " is there, and who is new cannot vote before it has caught "
+                      "up: add it as a learner first and then replace by its address, or force it",
+                      spec->old);
+    }
     return OK;
 }
 
@@ -307,21 +343,28 @@ static err plan_replace(const struct admin_view *view, const struct admin_spec *
     if (old == NULL) {
         return no_such_member(plan, spec->old);
     }
+    bool is_voter = id_set_has(&membership->conf.voters, spec->old);
+    bool is_promotion = is_voter && known != NULL &&
+                        id_set_has(&membership->conf.learners, known->id) &&
+                        (spec->id == 0 || spec->id == known->id);
     err e = check_address(spec, plan);
-    if (e == OK && known != NULL && known != old) {
+    if (e == OK && known != NULL && known != old && !is_promotion) {
         e = refuse(plan, ERR_CONFLICT, "the address is member %" PRIu64 "'s", known->id);
     }
-    if (e == OK) {
+    if (e == OK && is_promotion) {
+        plan->id = known->id;
+    } else if (e == OK) {
         e = choose_id(view, spec, plan);
     }
-    bool is_voter = id_set_has(&membership->conf.voters, spec->old);
     if (e == OK && is_voter) {
-        e = check_quorum(view, spec, (struct effect){.gone = spec->old, .comes = 1}, plan);
+        e = check_replacement(view, spec, is_promotion ? known : NULL, plan);
     }
     if (e == OK) {
-        bring(plan, plan->id, spec->address, false);
         add_single(plan, is_voter ? CONF_CHANGE_ADD_VOTER : CONF_CHANGE_ADD_LEARNER, plan->id);
         add_single(plan, CONF_CHANGE_REMOVE, spec->old);
+    }
+    if (e == OK && !is_promotion) {
+        bring(plan, plan->id, spec->address, false);
         e = spec->old == view->self ? OK : bring_self(view, plan);
     }
     return e;

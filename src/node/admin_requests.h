@@ -11,7 +11,8 @@
  *     (contact.h). Who is new counts as absent, and so does a member in repair, or one that moves:
  *     whether it is reached at its new address nobody knows before that is tried. A leader that
  *     cannot know yet who is away (replica_has_listened) waits before it refuses. Of what happens
- *     to a member once the change is proposed this knows nothing.
+ *     to a member once the change is proposed this knows nothing. Nor is a voter that is there
+ *     replaced by who has to catch up first, unless it is forced: by a learner that has, it is.
  * A4  Ids are never given twice: the leader gives new ones, above all that ever were.
  */
 #ifndef NODE_ADMIN_REQUESTS_H

@@ -7,7 +7,7 @@ import threading
 
 import harness
 from harness import wait_until
-from test_members import Load, ask, members
+from test_members import Load, ask, members, wait_missed
 
 VALUE_BYTES = 16 << 10
 # LMDB loses memory of its own when a transaction is larger than 16 MiB (checkpoint_snapshot.c).
@@ -74,6 +74,7 @@ class JoinUnderLoad(Much):
             load.wait_moved_on()  # a retry is for one node that is gone, not for two at once
             dead = cluster.others(cluster.leader(), fourth)[0]
             dead.kill()
+            wait_missed(cluster, dead)
             address = f"127.0.0.1:{harness.ports.take()}"
             response = ask(fourth, "POST", "/admin/members/replace",
                            {"old": dead.id, "addr": address})

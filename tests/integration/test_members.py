@@ -89,6 +89,11 @@ def members(node):
     return {row["id"]: row for row in ask(node, "GET", "/admin/members").json()["members"]}
 
 
+def wait_missed(cluster, node):
+    """The leader knows that the node is gone."""
+    wait_until(lambda: not members(cluster.leader())[node.id]["is_reachable"], 10, "it is missed")
+
+
 class Members(harness.TestCase):
     def is_voter(self, node, number):
         return members(node).get(number, {}).get("role") in ("leader", "follower")
@@ -168,6 +173,7 @@ class Members(harness.TestCase):
         dead = cluster.others(cluster.leader())[0]
         dead.kill()
         cluster.nodes.remove(dead)
+        wait_missed(cluster, dead)
         address = f"127.0.0.1:{harness.ports.take()}"
         response = ask(cluster[0], "POST", "/admin/members/replace",
                        {"old": dead.id, "addr": address})
@@ -178,6 +184,35 @@ class Members(harness.TestCase):
         dead.start()
         dead.end(0, seconds=30)  # it is told, wherever it asks
         self.assertIn("removed from the cluster", dead.log())
+
+    def test_the_leader_is_replaced_without_a_gap(self):
+        """A learner catches up first; then it takes the place in one joint step."""
+        cluster = self.cluster(3)
+        with Load(cluster) as load:
+            old = cluster.leader()
+            address = f"127.0.0.1:{harness.ports.take()}"
+            change = {"old": old.id, "addr": address}
+            by = cluster.others(old)[0]
+            response = ask(by, "POST", "/admin/members/replace", change)
+            self.assertIn(f"member {old.id} is there",
+                          self.assert_problem(response, 409, "conflict")["detail"])
+            response = ask(by, "POST", "/admin/members", {"addr": address, "learner": True})
+            self.assertEqual(response.status, 201, response)
+            node = cluster.joiner(4, by, peer_listen=address)
+            node.start().wait_ready()
+
+            def is_replaced():
+                response = ask(by, "POST", "/admin/members/replace", change)
+                self.assertIn(response.status, (201, 409), response)
+                return response.status == 201
+            wait_until(is_replaced, 20, "it has caught up, and is a voter in the old one's place")
+            self.assertEqual({row["id"]: row["role"] != "learner" for row in members(by).values()},
+                             {id: True for id in (1, 2, 3, 4) if id != old.id})
+            old.end(0)
+            cluster.nodes.remove(old)
+        self.assertEqual(load.failures, [])
+        for each in cluster:
+            load.check(each)
 
     def test_the_two_calls_of_raftexample(self):
         """etcd's raftexample: POST /4 with a URL, start node 4, DELETE /3."""
@@ -205,7 +240,7 @@ class Members(harness.TestCase):
         leader = cluster.leader()
         one, other = cluster.others(leader)
         other.kill()
-        wait_until(lambda: not members(leader)[other.id]["is_reachable"], 10, "it is missed")
+        wait_missed(cluster, other)
         response = ask(leader, "DELETE", f"/admin/members/{one.id}")
         self.assertIn("no majority", self.assert_problem(response, 409, "conflict")["detail"])
         response = ask(one, "PATCH", f"/admin/members/{one.id}", {"addr": "127.0.0.1:1"})

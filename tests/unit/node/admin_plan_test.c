@@ -161,9 +161,6 @@ static void what_could_cost_the_quorum_is_refused_unless_it_is_forced(void **sta
     struct admin_spec replace = spec_of(ADMIN_REPLACE, 0, 2, "host:9");
     assert_int_equal(admin_plan(&setup.view, &remove, &plan), OK);
     expect_single(&plan, 0, CONF_CHANGE_REMOVE, 2);
-    assert_int_equal(admin_plan(&setup.view, &replace, &plan), OK);
-    expect_single(&plan, 0, CONF_CHANGE_ADD_VOTER, 7);
-    expect_single(&plan, 1, CONF_CHANGE_REMOVE, 2);
     contact_lost(&setup.contact, 3);
     assert_int_equal(admin_plan(&setup.view, &remove, &plan), ERR_CONFLICT);
     assert_true(plan.lacks_quorum);
@@ -176,6 +173,8 @@ static void what_could_cost_the_quorum_is_refused_unless_it_is_forced(void **sta
     assert_int_equal(admin_plan(&setup.view, &remove, &plan), OK);
     replace.old = 3;
     assert_int_equal(admin_plan(&setup.view, &replace, &plan), OK);
+    expect_single(&plan, 0, CONF_CHANGE_ADD_VOTER, 7);
+    expect_single(&plan, 1, CONF_CHANGE_REMOVE, 3);
     remove.id = 4; /* a learner */
     assert_int_equal(admin_plan(&setup.view, &remove, &plan), OK);
     remove.id = 2;
@@ -186,6 +185,41 @@ static void what_could_cost_the_quorum_is_refused_unless_it_is_forced(void **sta
     remove.id = 1;
     assert_int_equal(admin_plan(&setup.view, &remove, &plan), ERR_CONFLICT);
     assert_non_null(strstr(plan.why, "last voter"));
+}
+
+static void who_is_there_is_replaced_by_a_learner_that_has_caught_up(void **state)
+{
+    (void)state;
+    struct setup setup;
+    struct admin_plan plan;
+    setup_init(&setup);
+    struct admin_spec new = spec_of(ADMIN_REPLACE, 0, 1, "host:9"); /* the leader, say */
+    struct admin_spec learner = spec_of(ADMIN_REPLACE, 0, 1, "host:4");
+    assert_int_equal(admin_plan(&setup.view, &new, &plan), ERR_CONFLICT);
+    assert_non_null(strstr(plan.why, "member 1 is there"));
+    assert_false(plan.lacks_quorum);
+    new.is_forced = true;
+    assert_int_equal(admin_plan(&setup.view, &new, &plan), OK);
+    expect_single(&plan, 0, CONF_CHANGE_ADD_VOTER, 7);
+    expect_single(&plan, 1, CONF_CHANGE_REMOVE, 1);
+    assert_int_equal(admin_plan(&setup.view, &learner, &plan), OK);
+    assert_int_equal(plan.id, 4);
+    assert_int_equal(plan.change.count, 2);
+    expect_single(&plan, 0, CONF_CHANGE_ADD_VOTER, 4);
+    expect_single(&plan, 1, CONF_CHANGE_REMOVE, 1);
+    assert_int_equal(plan.member_count, 0); /* its address is known */
+    learner.id = 5;
+    assert_int_equal(admin_plan(&setup.view, &learner, &plan), ERR_CONFLICT);
+    assert_non_null(strstr(plan.why, "member 4's"));
+    learner.id = 0;
+    contact_lost(&setup.contact, 3); /* of 2, 3 and 4 two can vote */
+    assert_int_equal(admin_plan(&setup.view, &learner, &plan), OK);
+    setup.is_caught_up = false;
+    assert_int_equal(admin_plan(&setup.view, &learner, &plan), ERR_CONFLICT);
+    assert_non_null(strstr(plan.why, "member 4 has not caught up"));
+    contact_lost(&setup.contact, 4);
+    assert_int_equal(admin_plan(&setup.view, &learner, &plan), ERR_CONFLICT);
+    assert_non_null(strstr(plan.why, "member 3 is not heard, member 4 is not heard"));
 }
 
 static void who_moves_is_not_counted_on_until_it_is_met_there(void **state)
@@ -323,6 +357,7 @@ int main(void)
         cmocka_unit_test(who_comes_is_a_learner_with_an_id_that_nobody_had),
         cmocka_unit_test(who_asks_again_finds_it_done),
         cmocka_unit_test(what_could_cost_the_quorum_is_refused_unless_it_is_forced),
+        cmocka_unit_test(who_is_there_is_replaced_by_a_learner_that_has_caught_up),
         cmocka_unit_test(who_moves_is_not_counted_on_until_it_is_met_there),
         cmocka_unit_test(a_member_in_repair_does_not_count_and_is_named),
         cmocka_unit_test(the_refusal_names_as_many_as_fit),

@@ -114,6 +114,16 @@ static void leadership_goes_to_whom_it_is_given(void **state)
     cluster_deinit(&cluster);
 }
 
+static bool is_missed(void *ctx)
+{
+    const struct voter *voter = ctx;
+    const struct cluster *cluster = voter->cluster;
+    uint32_t leader = find_leader(cluster);
+    return leader < NODES_MAX &&
+           contact_is_lost(&cluster->nodes[leader]->replica->contact, voter->node + 1,
+                           env_now_ms(cluster->env), ELECTION_TIMEOUT_MS);
+}
+
 static bool is_fourth_gone(void *ctx)
 {
     const struct voter *voter = ctx;
@@ -131,10 +141,14 @@ static void one_member_takes_the_place_of_another(void **state)
     learn_cluster_id(&cluster);
     uint32_t leader = leader_of(&cluster);
     uint32_t dead = (leader + 1) % 3;
-    stop_node(&cluster, dead);
     struct admin_spec spec = add_of(&cluster, 3);
     spec.op = ADMIN_REPLACE;
     spec.old = dead + 1;
+    assert_int_equal(ask(&cluster, leader, &asking, &spec), ERR_CONFLICT);
+    assert_non_null(strstr(asking.text, "is there"));
+    stop_node(&cluster, dead);
+    struct voter gone = {&cluster, dead};
+    assert_true(turn_until(&cluster, is_missed, &gone));
     begin(&cluster, leader, &asking, &spec, 15000);
     start_joining(&cluster, 3);
     assert_true(turn_until(&cluster, is_answered, &asking));
