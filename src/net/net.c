@@ -250,7 +250,7 @@ bool net_carries(enum frame_type type)
     case FRAME_STATE_MARK:
     case FRAME_RECORD_ASK:
     case FRAME_RECORD:
-    case FRAME_SPACE:
+    case FRAME_CONDITION:
     case FRAME_LOG_ASK:
     case FRAME_LOG_ENTRIES:
         return true;

@@ -176,7 +176,9 @@ static bool takes_vote_of(const struct conf_change *change, node_id id)
     return has(change, CONF_CHANGE_REMOVE, id) || has(change, CONF_CHANGE_ADD_LEARNER, id);
 }
 
-node_id changes_successor(const struct replica *replica, const struct conf_change *change)
+/* The voter that has most of the log; 0: there is none. */
+static node_id find_successor(const struct replica *replica, const struct conf_change *change,
+                              bool may_drain)
 {
     const struct node *node = replica->node;
     struct raft_status status;
@@ -187,13 +189,22 @@ node_id changes_successor(const struct replica *replica, const struct conf_chang
         const struct raft_member_status *member = &status.members[i];
         bool is_there =
             member->recent_active && node->net != NULL && net_is_up(node->net, member->id);
-        if (member->id != status.id && !member->is_learner && is_there && member->match > match &&
-            (change == NULL || !takes_vote_of(change, member->id))) {
+        bool stays = (change == NULL || !takes_vote_of(change, member->id)) &&
+                     (may_drain || !condition_is(replica, member->id, CONDITION_DRAINING));
+        if (member->id != status.id && !member->is_learner && is_there && stays &&
+            member->match > match) {
             successor = member->id;
             match = member->match;
         }
     }
     return successor;
+}
+
+node_id changes_successor(const struct replica *replica, const struct conf_change *change)
+{
+    node_id successor = find_successor(replica, change, false);
+    /* A leader that loses its vote cannot stay; any other can, if all the others drain as well. */
+    return successor == 0 && change != NULL ? find_successor(replica, change, true) : successor;
 }
 
 /*

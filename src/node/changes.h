@@ -33,8 +33,9 @@ struct changes {
 /* Proposes `change` or answers it. */
 void changes_begin(struct replica *replica, struct node_change *change);
 
-/* The voter that has most of the log, of those that are there and stay voters after `change` (NULL:
- * all do); 0: there is none. Of a leader. */
+/* The voter that has most of the log, of those that are there, are not drained, and stay voters
+ * after `change` (NULL: all do; else one that is drained will do, too, if there is no other); 0:
+ * there is none. Of a leader. */
 node_id changes_successor(const struct replica *replica, const struct conf_change *change);
 
 /* A leader that can't do its work asks a voter that can to lead. False: there is none, or one is

@@ -10,6 +10,12 @@ static bool can_hand_over(const struct replica *replica)
            replica_has_quorum(replica);
 }
 
+/* D5: before anything is handed over. */
+static void tell(struct node *node)
+{
+    condition_tick(node->replica, env_now_ms(node->env));
+}
+
 /* Nothing if it is under way. */
 static void hand_over(struct node *node)
 {
@@ -65,6 +71,7 @@ void drain_begin(struct node *node, struct node_drain *request)
     drain->is_final = drain->is_final || request->is_final;
     request->end_ms = env_now_ms(node->env) + node->options.election_timeout_ms;
     list_push_back(&drain->waiting, &request->link);
+    tell(node);
     hand_over(node);
     drain_check(node);
 }
@@ -81,6 +88,7 @@ err drain_undo(struct node *node)
     drain->is_begun = false;
     drain->is_over = false;
     drain->has_led = false;
+    tell(node);
     answer_all(drain, ERR_CONFLICT);
     return OK;
 }

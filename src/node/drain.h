@@ -9,6 +9,8 @@
  * D3  Afterwards new requests are refused. Should this node be elected once more, it hands over
  *     again: its members' writes must not wait for its last client.
  * D4  Each who asked is answered once. It can be undone until somebody asked who ends the node.
+ * D5  The others are told (condition.h), and do not hand over to it: two that drain would hand the
+ *     lead to and fro. If all do, whoever leads goes on leading.
  */
 #ifndef NODE_DRAIN_H
 #define NODE_DRAIN_H

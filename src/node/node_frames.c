@@ -82,8 +82,8 @@ static void on_frame(void *ctx, node_id from, enum frame_type type, region_id re
             replica_keep_from(replica, load_u64(payload.data));
         }
         break;
-    case FRAME_SPACE:
-        space_receive(replica, from, payload);
+    case FRAME_CONDITION:
+        condition_receive(replica, from, payload);
         break;
     case FRAME_SNAPSHOT:
         snapshots_receive(replica, from, payload);

@@ -319,6 +319,7 @@ void replica_tick(struct replica *replica)
     replica->ticks++;
     if (replica->raft != NULL) {
         stall_tick(replica);
+        condition_tick(replica, now_ms);
         space_tick(replica, now_ms);
         raft_tick(replica->raft);
         repeat_questions(replica, now_ms);

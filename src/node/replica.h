@@ -14,6 +14,7 @@
 
 #include "node/admin_requests.h"
 #include "node/changes.h"
+#include "node/condition.h"
 #include "node/contact.h"
 #include "node/divergence.h"
 #include "node/install.h"
@@ -58,6 +59,7 @@ struct replica {
     struct suspicion suspicion;
     struct stall stall;
     struct space space;
+    struct condition condition;
     struct quota quota;
     struct divergence divergence;
     struct mends mends;

@@ -3,9 +3,8 @@
  *
  * S1  Short is a node whose log has no room for another segment and half of the present one used,
  *     or as good as that for a write that it refused; or whose last checkpoint failed for want of
- *     space. It says so to the others once a second
- *     (FRAME_SPACE), which believe it for three. It checkpoints, and cuts its log as far as its own
- *     checkpoint allows, whoever would still have needed it.
+ *     space. It says so to the others (condition.h), checkpoints, and cuts its log as far as its
+ *     own checkpoint allows, whoever would still have needed it.
  * S2  A leader refuses a PUT (ERR_NO_SPACE, 507) while it is short itself, or while no majority of
  *     the voters has room: before it is proposed, so for sure. The other half of the segment is for
  *     DELETEs, its last quarter for what keeps the group together: members, terms, compaction.
@@ -28,20 +27,12 @@ struct replica;
 /* All zero at first. */
 struct space {
     bool is_short;
-    size_t refused_bytes; /* of the largest PUT that the log had no room for since it was short */
-    uint64_t told_ms;     /* when the others were told last */
-    struct space_peer {
-        node_id id;
-        uint64_t short_until_ms;
-    } peers[MEMBERS_MAX]; /* who said so */
-    uint32_t peer_count;
+    size_t refused_bytes;   /* of the largest PUT that the log had no room for since it was short */
     struct counter refused; /* writes */
 };
 
-/* Looks at the disk, tells the others, hands over. Every tick. */
+/* Looks at the disk, hands over. Every tick. */
 void space_tick(struct replica *replica, uint64_t now_ms);
-/* The payload of a FRAME_SPACE. */
-void space_receive(struct replica *replica, node_id from, struct slice payload);
 /* Of a leader: OK, or ERR_NO_SPACE, for a command that is about to be proposed, behind `pending`
  * bytes that the log has not been given yet. */
 MUST_USE err space_admit(struct replica *replica, const struct buf *command, size_t pending);

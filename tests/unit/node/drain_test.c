@@ -19,6 +19,12 @@ static void begin_drain(struct draining *draining, struct cluster *cluster, uint
     drain(cluster->nodes[node], &draining->drained);
 }
 
+static bool leads_itself(void *ctx)
+{
+    const struct wait *wait = ctx;
+    return node_is_leader(wait->cluster->nodes[wait->node]);
+}
+
 static struct node_status status_of(const struct cluster *cluster, uint32_t node)
 {
     struct node_status status;
@@ -170,6 +176,38 @@ static void who_is_elected_while_it_drains_hands_over_again(void **state)
     cluster_deinit(&cluster);
 }
 
+/* D5: two of them had done that thirty times a second. */
+static void those_that_drain_do_not_hand_the_lead_to_and_fro(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct draining draining[3];
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    put_at_least_once(&cluster, 0, "a", "1");
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t leader = leader_of(&cluster);
+        bool is_known =
+            condition_is(cluster.nodes[leader]->replica, leader + 1, CONDITION_DRAINING);
+        assert_false(is_known); /* it goes to those that do not drain, as long as there are any */
+        begin_drain(&draining[i], &cluster, leader);
+        assert_true(turn_until(&cluster, is_drained, &draining[i]));
+        assert_true(turn_until(&cluster, has_leader, &cluster));
+    }
+    uint32_t last = leader_of(&cluster);
+    uint64_t term = status_of(&cluster, last).term;
+    struct checkpoint_wait wait = {&cluster, 0, env_now_ms(cluster.env) + 500, false};
+    assert_true(turn_until(&cluster, is_past, &wait));
+    assert_int_equal(leader_of(&cluster), last);
+    assert_int_equal(status_of(&cluster, last).term, term);
+    /* As soon as one is back, it leads. */
+    uint32_t back = (last + 1) % 3;
+    assert_int_equal(node_undrain(cluster.nodes[back]), OK);
+    struct wait leads = {&cluster, back, 0};
+    assert_true(turn_until(&cluster, leads_itself, &leads));
+    cluster_deinit(&cluster);
+}
+
 static void it_can_be_undone(void **state)
 {
     (void)state;
@@ -240,6 +278,7 @@ int main(void)
         cmocka_unit_test(a_handover_that_does_not_happen_is_waited_for_no_longer_than_an_election),
         cmocka_unit_test(who_is_asked_to_lead_has_its_time),
         cmocka_unit_test(who_is_elected_while_it_drains_hands_over_again),
+        cmocka_unit_test(those_that_drain_do_not_hand_the_lead_to_and_fro),
         cmocka_unit_test(it_can_be_undone),
         cmocka_unit_test(who_waits_is_told_that_it_was_undone),
         cmocka_unit_test(the_end_of_the_process_cannot_be_undone),

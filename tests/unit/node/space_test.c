@@ -92,7 +92,7 @@ static bool is_nobody_known_to_be_full(void *ctx)
     const struct cluster *cluster = ctx;
     uint32_t count = 0;
     for (uint32_t i = 0; i < cluster->count; i++) {
-        count += cluster->nodes[i]->replica->space.peer_count;
+        count += cluster->nodes[i]->replica->condition.peer_count;
     }
     return count == 0;
 }
@@ -165,18 +165,18 @@ static void what_a_peer_says_is_believed_for_a_while(void **state)
     uint32_t leader = leader_of(&cluster);
     struct replica *replica = cluster.nodes[leader]->replica;
     node_id peers[2] = {1 + (leader + 1) % 3, 1 + (leader + 2) % 3};
-    space_receive(replica, peers[0], SLICE_LITERAL("\1"));
-    space_receive(replica, peers[0], SLICE_LITERAL("\1more")); /* malformed */
-    assert_int_equal(replica->space.peer_count, 1);
+    condition_receive(replica, peers[0], SLICE_LITERAL("\1"));
+    condition_receive(replica, peers[0], SLICE_LITERAL("\1more")); /* malformed */
+    assert_int_equal(replica->condition.peer_count, 1);
     put_at_least_once(&cluster, leader, "a", "1"); /* two have room */
-    space_receive(replica, peers[1], SLICE_LITERAL("\1"));
+    condition_receive(replica, peers[1], SLICE_LITERAL("\1"));
     assert_int_equal(put(&cluster, leader, "a", "2").e, ERR_NO_SPACE);
     assert_int_equal(erase(&cluster, leader, "a"), OK);
-    space_receive(replica, peers[1], SLICE_LITERAL("\0"));
+    condition_receive(replica, peers[1], SLICE_LITERAL("\0"));
     put_at_least_once(&cluster, leader, "a", "3");
-    space_receive(replica, peers[1], SLICE_LITERAL("\1"));
-    space_tick(replica, env_now_ms(cluster.env) + 10000);
-    assert_int_equal(replica->space.peer_count, 0);
+    condition_receive(replica, peers[1], SLICE_LITERAL("\1"));
+    condition_tick(replica, env_now_ms(cluster.env) + 10000);
+    assert_int_equal(replica->condition.peer_count, 0);
     put_at_least_once(&cluster, leader, "a", "4");
     cluster_deinit(&cluster);
 }
