@@ -2,8 +2,9 @@
  * What a member says of itself that the others should know, and no log tells: its disk is full
  * (space.h), it is being drained (drain.h).
  *
- * O1  It says so once a second (FRAME_CONDITION), and at once when that changes; the last time, that
- *     there is nothing. It is believed for three seconds: a lost frame, or an end, says no more.
+ * O1  It says so once a second (FRAME_CONDITION), and at once when that changes; the last time,
+ *     that there is nothing. It is believed for three seconds: a lost frame, or an end, says no
+ *     more.
  * O2  It is a hint. Nothing that has to be right rests on it: a member's word may be late.
  */
 #ifndef NODE_CONDITION_H
