@@ -44,8 +44,8 @@ MAKE = {
 
 def tool(*command):
     """Runs a tool that has to succeed; its output."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
     return done.stdout
@@ -61,7 +61,7 @@ def injected(node, mode, log="", **more):
 def symbols(callers):
     """The functions behind a site's callers ("pontoon+0x1234 ..."), as far as the program tells."""
     own = [word.split("+")[1] for word in callers.split() if word.startswith("pontoon+")]
-    if shutil.which("addr2line") is None:
+    if not own or shutil.which("addr2line") is None:
         return callers
     # Of the call, not of what comes after it.
     lines = tool("addr2line", "-f", "-s", "-e", harness.PROGRAM,
