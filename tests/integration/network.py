@@ -214,8 +214,7 @@ class NetworkCluster(harness.Cluster):
         return Host(number, self.directory, flags, self.switch.space(number))
 
     def close(self):
-        try:
-            self.switch.heal()
-            super().close()
-        finally:
-            self.switch.close()
+        with contextlib.ExitStack() as stack:  # from the last to the first, whichever of them fails
+            stack.callback(self.switch.close)
+            stack.callback(super().close)
+            stack.callback(self.switch.heal)
