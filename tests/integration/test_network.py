@@ -209,11 +209,14 @@ class ThreeNodes(Faults):
         self.run_fault(begin, lambda: self.check_refuses(self.nodes.nodes))
 
     def test_the_leader_hears_nobody(self):
+        others = []
+
         def begin():
             leader = self.nodes.leader()
-            self.switch.cut(self.nodes.others(leader), [leader])
+            others[:] = self.nodes.others(leader)
+            self.switch.cut(others, [leader])
 
-        self.run_fault(begin)
+        self.run_fault(begin, lambda: self.check_writes(others))
 
     def test_nobody_hears_the_leader(self):
         others = []
