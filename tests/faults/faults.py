@@ -23,6 +23,7 @@ import harness  # noqa: E402  (it is found only now)
 HELPERS = Path(os.environ.get("PONTOON_HELPERS",
                               HERE.parent.parent / "build/release/tests/faults")).resolve()
 INJECT = HELPERS / "inject.so"
+APART = "PONTOON_FAULTS_NAMESPACE"  # is set in a process whose mounts are its own
 
 # Every few writes a new segment, every few dozen a checkpoint; elections that do not dominate.
 FLAGS = {"segment_size": "128KiB", "tail_bytes": "64KiB", "checkpoint_interval": "300ms",
@@ -157,7 +158,7 @@ class Image:
 def main():
     """harness.main in a mount namespace of its own (M1), or without what needs one (M2)."""
     own = own_mounts([sys.executable, "-B", *sys.argv])
-    if own is not None and "PONTOON_FAULTS_NAMESPACE" not in os.environ:
-        os.environ["PONTOON_FAULTS_NAMESPACE"] = "1"
+    if own is not None and APART not in os.environ:
+        os.environ[APART] = "1"
         os.execvp(own[0], own)
     harness.main()
