@@ -404,10 +404,15 @@ class FailingCalls(LedgerCase):
         scenario = Alone("ignores", self.nodes()[0])
         syncs = [site for site in sites_of(scenario)
                  if site.function in SYNCS and site.file.startswith("./wal")]
-        self.assertGreater(len(syncs), 5)
+        met = 0
         for site in syncs:
-            found = Trial(scenario, Fault(site, 1, str(errno.EIO)), "silent").run()
-            self.assertRegex(found or "nothing", "V2: it went on")
+            trial = Trial(scenario, Fault(site, 1, str(errno.EIO)), "silent")
+            found = trial.run()
+            if trial.was_hit or found:  # not each run comes by each site; see check
+                met += 1
+                self.assertRegex(found or "nothing", "V2: it went on")
+        harness.say(f"{met} of {len(syncs)} sites were met")
+        self.assertGreater(met, 5)
 
 
 if __name__ == "__main__":
