@@ -15,7 +15,7 @@ import unittest
 
 import faults
 import harness
-from ledger import Ledger, LedgerCase, Writers
+from ledger import Ledger, LedgerCase, Writers, read_answered
 
 ROUNDS = harness.pick(1, 20)  # on each of the file systems
 STATES = 1020                 # of each recording: a thousand, and so many more as
@@ -185,11 +185,10 @@ class Opener:
         try:
             self.node.wait_ready()
         except AssertionError as problem:
-            last = self.node.log().splitlines()[-1]
-            self.tally.lost.append(f"{where}: {problem}: {last}")
+            self.tally.lost.append(f"{where}: {problem}: {self.node.last_line()}")
             return
         expected = dict(self.recording.acknowledged[:mark])
-        for key, response in self.node.read_many(list(expected), ""):
+        for key, response in read_answered(self.node, list(expected), ""):
             value, revision = expected[key]
             found = (response.status, response.headers.get("etag"), response.body == value)
             if found != (200, f'"{revision}"', True):

@@ -22,7 +22,7 @@ import time
 
 import faults
 import harness
-from ledger import Ledger, LedgerCase
+from ledger import Ledger, LedgerCase, read_answered
 
 FLAGS = {"segment_size": "64KiB", "tail_bytes": "64KiB", "checkpoint_interval": "100ms"}
 BEHIND = FLAGS | {"log_keep_bytes": "1MiB", "heartbeat_interval": "20ms",
@@ -281,14 +281,10 @@ class Trial:
             site = self.fault.site
             return (f"{self.scenario.name}: {site.function} of {site.file}, call {self.fault.nth} "
                     f"of {site.count}, {self.fault.kind}: {problem}\n  site {site.id}"
-                    f"{faults.symbols(site.callers)}\n  {self.last_line()}")
+                    f"{faults.symbols(site.callers)}\n  {self.node.last_line()}")
         finally:
             self.scenario.destroy()
         return None
-
-    def last_line(self):
-        lines = self.node.log().splitlines()
-        return lines[-1] if lines else ""
 
     def go_wrong(self, ledger):
         log = self.node.directory / f"hit-{self.node.id}"
@@ -301,7 +297,7 @@ class Trial:
         assert self.status in (0, 1), f"V1: it ended with {self.status}"
         if self.status == 1:
             cause = CAUSES.get(self.fault.kind, "")
-            assert re.match(f"(fatal|pontoon): .*({cause})", self.last_line()), "V1: why?"
+            assert re.match(f"(fatal|pontoon): .*({cause})", self.node.last_line()), "V1: why?"
         if self.was_hit and must_stop(self.fault):
             assert self.status == 1, "V2: it went on"
         if must_go_on(self.fault):
@@ -309,7 +305,7 @@ class Trial:
 
     def verify(self, ledger):
         """V4."""
-        for key, response in self.node.read_many(list(ledger.acknowledged), ""):
+        for key, response in read_answered(self.node, list(ledger.acknowledged), ""):
             value, revision = ledger.acknowledged[key]
             assert response.status == 200 and response.body == value, f"V4: {key!r} is lost"
             assert response.headers["etag"] == f'"{revision}"', f"V4: {key!r} is another"

@@ -50,7 +50,7 @@ class PowerCuts:
                 node.end(1)
                 # "fatal", or if it had not begun yet, "pontoon"; by a call that fails, or by a page
                 # of the store that it wants to read, and then cannot leave the mark.
-                self.assertRegex(node.log().splitlines()[-1],
+                self.assertRegex(node.last_line(),
                                  "^(fatal|pontoon): .*(Input/output error|cannot be marked)")
             else:
                 node.send_signal(signal.SIGKILL)

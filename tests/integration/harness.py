@@ -340,7 +340,8 @@ class Node:
         status = self.process.poll()
         if status is not None:
             self.process = None
-            raise AssertionError(f"node {self.id} ended by itself with {status}")
+            raise AssertionError(f"node {self.id} ended by itself with {status}: "
+                                 f"{self.last_line()}")
 
     def is_up(self):
         return self.process is not None and not self.is_suspended
@@ -391,6 +392,10 @@ class Node:
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def last_line(self):
+        """Of its log: where it says why it has ended."""
+        return (self.log().splitlines() or [""])[-1]
 
     def report(self):
         """What a person wants to see of it when a test has failed."""
