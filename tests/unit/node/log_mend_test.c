@@ -2,8 +2,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "proto/log_frame.h"
 #include "snapshots_testing.h"
 #include "wal/wal_inspect.h"
+#include "wal/wal_mend.h"
 #include "wal/wal_segment.h"
 
 #define DAMAGED_MAX 1000u
@@ -243,6 +245,38 @@ static void who_mends_its_log_does_not_tell_its_term(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Entries of the right indexes that are not those that were there, as a log has them that went
+ * another way. */
+static void who_has_a_hole_s_indexes_and_not_its_bytes_is_asked_no_further(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct writer payload = {.size = 0};
+    struct wal_mend_gap gap;
+    a_cluster(&cluster);
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    stop_all(&cluster);
+    assert_int_equal(damage(&cluster, 0, entries_from(2, 3)), 1);
+    start_node(&cluster, 0);
+    struct node *node = cluster.nodes[0];
+    assert_true(wal_mend_next(node->log_mend.mend, 0, &gap));
+    struct log_frame_answer answer = {.number = 7, .count = (uint32_t)(gap.high - gap.low)};
+    for (uint32_t k = 0; k < answer.count; k++) {
+        answer.entries[k].pos = (struct raft_pos){.index = gap.low + k, .term = 99};
+    }
+    log_frame_answer_encode(&answer, &payload);
+    node->log_mend.peers[0].number = answer.number;
+    log_mend_answered(node->replica, node->identity.peers[0].id, writer_slice(&payload));
+    assert_non_null(node->log_mend.mend);
+    writer_deinit(&payload);
+    for (uint32_t i = 1; i < 3; i++) {
+        start_node(&cluster, i);
+    }
+    assert_true(turn_until(&cluster, is_log_open, node));
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
 static void a_node_alone_refuses_as_ever(void **state)
 {
     (void)state;
@@ -266,6 +300,7 @@ int main(void)
         cmocka_unit_test(who_waits_for_peers_takes_no_part_and_survives_a_restart),
         cmocka_unit_test(what_a_leader_does_not_have_ends_in_a_new_log),
         cmocka_unit_test(who_mends_its_log_does_not_tell_its_term),
+        cmocka_unit_test(who_has_a_hole_s_indexes_and_not_its_bytes_is_asked_no_further),
         cmocka_unit_test(a_node_alone_refuses_as_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
