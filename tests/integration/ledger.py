@@ -14,11 +14,11 @@ from crew import Crew
 WRITERS = 32
 ANSWER_SECONDS = 30  # for a read: an election on a machine that is busy loses nothing
 
-# What a check of this file says of a write that is not there as it was acknowledged, and what a
-# node that sees it by itself ends with.
+# What a check of this file says of a write that is not there as it was acknowledged, what a node
+# says that sees it by itself, and what it says if it ends for it.
 LOST = r"node \d+ (lost|has another)|was written twice"
-ENDED = ("ended by itself with 1: (fatal|pontoon): .*(not there any more|do not belong together|"
-         "cannot be trusted|is damaged|is missing)")
+GONE = "(not there any more|do not belong together|cannot be trusted|is damaged|is missing)"
+ENDED = f"ended by itself with 1: (fatal|pontoon): .*{GONE}"
 
 
 class Ledger:
