@@ -189,7 +189,8 @@ static void take_answer(struct replica *replica, uint32_t i, const struct log_fr
     }
     /* Who mends its own log never says that it was all: the hole's last entry tells it, too. */
     uint64_t next = answer->count > 0 ? answer->entries[answer->count - 1].pos.index + 1 : 0;
-    if (is_left && !answer->is_all && next > 0 && next < gap.high) {
+    uint64_t asked = is_left && peer->low < gap.low ? gap.low : peer->low;
+    if (is_left && !answer->is_all && next > asked && next < gap.high) {
         peer->low = next;
     } else if (is_left && answer->leads) {
         give_up(replica, &gap); /* J3 */

@@ -268,6 +268,15 @@ static void who_has_a_hole_s_indexes_and_not_its_bytes_is_asked_no_further(void 
     node->log_mend.peers[0].number = answer.number;
     log_mend_answered(node->replica, node->identity.peers[0].id, writer_slice(&payload));
     assert_non_null(node->log_mend.mend);
+    /* Nor who goes backwards: it would be asked for the same again, at once. */
+    assert_true(wal_mend_next(node->log_mend.mend, 0, &gap));
+    node->log_mend.peers[0] = (struct log_mend_peer){.hole = gap.number, .number = 8};
+    answer = (struct log_frame_answer){.number = 8, .count = 1};
+    answer.entries[0].pos = (struct raft_pos){.index = gap.low - 1, .term = 1};
+    writer_reset(&payload);
+    log_frame_answer_encode(&answer, &payload);
+    log_mend_answered(node->replica, node->identity.peers[0].id, writer_slice(&payload));
+    assert_int_equal(node->log_mend.peers[0].low, 0); /* the next hole, or the next round */
     writer_deinit(&payload);
     for (uint32_t i = 1; i < 3; i++) {
         start_node(&cluster, i);
