@@ -41,6 +41,7 @@ struct client {
     bool is_stopped; /* by `piece` */
     /* The last answer. */
     int status;
+    const char *address; /* of `endpoints` */
     struct writer url;
     struct writer body;
 };
@@ -186,6 +187,7 @@ static CURLcode ask_one(struct client *client, const struct client_request *requ
     writer_reset(&client->url);
     writer_reset(&client->body);
     client->status = 0;
+    client->address = address;
     client->curl_error[0] = '\0';
     writer_format(&client->url, "http://%s%s", address, request->path);
     writer_u8(&client->url, '\0');
@@ -347,6 +349,7 @@ struct client_answer main_client_answer(const struct client *client)
     return (struct client_answer){
         .status = client->status,
         .url = client->url.data == NULL ? "" : (const char *)client->url.data,
+        .address = client->address == NULL ? "" : client->address,
         .content_type = content_type == NULL ? "" : content_type,
         .body = writer_slice(&client->body),
     };

@@ -70,6 +70,7 @@ struct client_request {
 struct client_answer {
     int status;               /* 0: nobody answered */
     const char *url;          /* which was asked last */
+    const char *address;      /* the HOST:PORT of it; "": none was asked */
     const char *content_type; /* "" if none */
     struct slice body;
 };

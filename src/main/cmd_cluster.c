@@ -232,8 +232,8 @@ static enum exit_status come(const struct call *call, const char *path, const ch
     if (document == NULL) {
         return EXIT_FAILED;
     }
-    (void)printf("member %s: start it with  pontoon serve --join %s --peer-listen %s\n",
-                 text_of(document, "id"), main_client_answer(call->client).url, address);
+    (void)printf("member %s: start it with  pontoon serve --join http://%s --peer-listen %s\n",
+                 text_of(document, "id"), main_client_answer(call->client).address, address);
     (void)json_object_put(document);
     return EXIT_OK;
 }

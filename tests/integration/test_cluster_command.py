@@ -2,6 +2,7 @@
 """pontoon cluster: the members from a shell, with exit statuses that scripts can go by."""
 
 import json
+import re
 
 import harness
 from harness import wait_until
@@ -32,8 +33,12 @@ class ClusterCommand(harness.TestCase):
         address = f"127.0.0.1:{harness.ports.take()}"
         out = self.run_cluster("add", address, "--learner")[0]
         self.assertIn("member 4: start it with", out)
-        self.assertIn(f"--peer-listen {address}", out)
-        fourth = self.nodes.joiner(4, self.nodes[0], peer_listen=address)
+        # The line is one that serve takes: it is started with those very words.
+        flags = dict(re.findall(r"--(\S+) (\S+)", out))
+        self.assertIn(flags["join"], [node.url for node in self.nodes])
+        self.assertEqual(flags["peer-listen"], address)
+        fourth = self.nodes.joiner(4, self.nodes[0], join=flags["join"],
+                                   peer_listen=flags["peer-listen"])
         fourth.start().wait_ready()
         self.assertEqual([row["role"] for row in self.rows() if row["id"] == 4], ["learner"])
         def is_promoted():

@@ -65,6 +65,7 @@ static void an_answer_is_handed_on_with_where_it_is_from(void **state)
     char url[80];
     snprintf(url, sizeof(url), "http://%s/kv/a%%20b?x=1", f.first.address);
     assert_string_equal(answer.url, url);
+    assert_string_equal(answer.address, f.first.address);
     assert_string_equal(main_client_header(f.client, "content-type"), "text/plain");
     assert_null(main_client_header(f.client, "KV-Revision"));
     stop(&f);
