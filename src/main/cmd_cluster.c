@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/document.h"
 #include "api/units.h"
 #include "base/assert.h"
 #include "base/codec.h"
@@ -36,7 +37,7 @@ static const char text[] =
 
 struct cluster_settings {
     const char *with;
-    uint64_t id;
+    const char *id;
     bool is_learner;
     bool is_forced;
 };
@@ -44,18 +45,38 @@ struct cluster_settings {
 static const struct flag cluster_flags[] = {
     {"with", 0, FLAG_TEXT, offsetof(struct cluster_settings, with), NULL, "HOST:PORT",
      "replace: where peers reach the new one"},
-    {"id", 0, FLAG_U64, offsetof(struct cluster_settings, id), NULL, "N",
+    {"id", 0, FLAG_TEXT, offsetof(struct cluster_settings, id), NULL, "N",
      "add, replace: its number (the next that is free)"},
     {"learner", 0, FLAG_SWITCH, offsetof(struct cluster_settings, is_learner), NULL, NULL,
      "add: it stays a learner until it is promoted"},
     {"force", 0, FLAG_SWITCH, offsetof(struct cluster_settings, is_forced), NULL, NULL,
-     "also if the majority could be lost"},
+     "remove, replace, move, promote: also if the majority could be lost"},
     {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
+};
+
+/* The flags that a verb may have. */
+enum {
+    TAKES_WITH = 1,
+    TAKES_ID = 2,
+    TAKES_LEARNER = 4,
+    TAKES_FORCE = 8,
+};
+
+struct call;
+
+/* "pontoon cluster VERB". */
+struct verb {
+    const char *name;
+    const char *form; /* how it is called */
+    size_t words_min; /* behind its name */
+    size_t words_max;
+    unsigned takes;
+    enum exit_status (*run)(const struct call *call);
 };
 
 /* What a command is given, and what comes of it. */
 struct call {
-    const char *verb;
+    const struct verb *verb;
     const char *first; /* words behind the verb; NULL: none */
     const char *second;
     const struct cluster_settings *settings;
@@ -91,6 +112,11 @@ static enum exit_status ask(const struct call *call, const char *method, const c
 static struct json_object *answer_of(const struct call *call)
 {
     return main_client_json(call->client, call->note);
+}
+
+static bool wants_json(const struct call *call)
+{
+    return call->client_settings->output == CLIENT_OUTPUT_JSON;
 }
 
 static void print_answer(const struct call *call)
@@ -154,7 +180,7 @@ static enum exit_status ask_leader(const struct call *call)
     if (status != EXIT_OK) {
         return status;
     }
-    if (call->client_settings->output == CLIENT_OUTPUT_JSON) {
+    if (wants_json(call)) {
         (void)printf("%s\n", json_object_to_json_string_ext(
                                  document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                                JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -172,9 +198,9 @@ static enum exit_status ask_leader(const struct call *call)
 
 /* ---- changes ---- */
 
-static enum exit_status usage(const struct call *call, const char *form)
+static enum exit_status usage(const struct call *call)
 {
-    (void)err_note_set(call->note, ERR_BAD_REQUEST, "\"pontoon cluster %s\"", form);
+    (void)err_note_set(call->note, ERR_BAD_REQUEST, "\"pontoon cluster %s\"", call->verb->form);
     return EXIT_USAGE;
 }
 
@@ -182,12 +208,23 @@ static enum exit_status usage(const struct call *call, const char *form)
 static bool is_id(const char *word)
 {
     uint64_t id = 0;
-    return word != NULL && api_units_parse_u64(slice_from_text(word), &id) == OK && id != 0;
+    return api_units_parse_u64(slice_from_text(word), &id) == OK && id != 0;
 }
 
-static void format_query(const struct call *call, char *target, size_t size)
+static uint64_t id_of(const char *word)
 {
-    (void)snprintf(target, size, "%s", call->settings->is_forced ? "?force" : "");
+    uint64_t id = 0;
+    err e = api_units_parse_u64(slice_from_text(word), &id);
+    ASSERT(e == OK); /* is_id */
+    return id;
+}
+
+static enum exit_status ask_change(const struct call *call, const char *method, const char *path,
+                                   struct slice body)
+{
+    char target[128];
+    (void)snprintf(target, sizeof(target), "%s%s", path, call->settings->is_forced ? "?force" : "");
+    return ask(call, method, target, body);
 }
 
 /* The body of add and replace. */
@@ -197,14 +234,10 @@ static void write_body(const struct call *call, const char *address, const char 
     struct json_object *document = json_object_new_object();
     (void)json_object_object_add(document, "addr", json_object_new_string(address));
     if (old != NULL) {
-        uint64_t id = 0;
-        err e = api_units_parse_u64(slice_from_text(old), &id);
-        ASSERT(e == OK); /* is_id */
-        (void)json_object_object_add(document, "old", json_object_new_int64((int64_t)id));
+        api_document_add_u64(document, "old", id_of(old));
     }
-    if (call->settings->id != 0) {
-        (void)json_object_object_add(document, "id",
-                                     json_object_new_int64((int64_t)call->settings->id));
+    if (call->settings->id != NULL) {
+        api_document_add_u64(document, "id", id_of(call->settings->id));
     }
     if (call->settings->is_learner) {
         (void)json_object_object_add(document, "learner", json_object_new_boolean(1));
@@ -219,12 +252,12 @@ static enum exit_status come(const struct call *call, const char *path, const ch
 {
     struct writer body = {0};
     write_body(call, address, old, &body);
-    enum exit_status status = ask(call, "POST", path, writer_slice(&body));
+    enum exit_status status = ask_change(call, "POST", path, writer_slice(&body));
     writer_deinit(&body);
     if (status != EXIT_OK) {
         return status;
     }
-    if (call->client_settings->output == CLIENT_OUTPUT_JSON) {
+    if (wants_json(call)) {
         print_answer(call);
         return EXIT_OK;
     }
@@ -240,50 +273,46 @@ static enum exit_status come(const struct call *call, const char *path, const ch
 
 static enum exit_status add(const struct call *call)
 {
-    if (call->first == NULL || call->second != NULL) {
-        return usage(call, "add HOST:PORT");
-    }
     return come(call, MEMBERS_PATH, call->first, NULL);
 }
 
 static enum exit_status replace(const struct call *call)
 {
-    if (!is_id(call->first) || call->second != NULL || call->settings->with == NULL) {
-        return usage(call, "replace ID --with HOST:PORT");
+    if (!is_id(call->first) || call->settings->with == NULL) {
+        return usage(call);
     }
-    char path[64] = MEMBERS_PATH "/replace";
-    format_query(call, path + strlen(path), sizeof(path) - strlen(path));
-    return come(call, path, call->settings->with, call->first);
+    return come(call, MEMBERS_PATH "/replace", call->settings->with, call->first);
 }
 
-/* METHOD /admin/members/ID and `tail`. */
+/* METHOD /admin/members/ID and `tail`, whose answer says nothing: done is done. */
 static enum exit_status change(const struct call *call, const char *method, const char *tail,
                                struct slice body)
 {
+    if (!is_id(call->first)) {
+        return usage(call);
+    }
     char path[96];
-    (void)snprintf(path, sizeof(path), MEMBERS_PATH "/%s%s", call->first, tail);
-    format_query(call, path + strlen(path), sizeof(path) - strlen(path));
-    return ask(call, method, path, body);
+    uint64_t id = id_of(call->first);
+    (void)snprintf(path, sizeof(path), MEMBERS_PATH "/%" PRIu64 "%s", id, tail);
+    enum exit_status status = ask_change(call, method, path, body);
+    if (status == EXIT_OK && wants_json(call)) {
+        (void)printf("{\"id\":%" PRIu64 "}\n", id);
+    }
+    return status;
 }
 
 static enum exit_status cut(const struct call *call)
 {
-    return is_id(call->first) && call->second == NULL ? change(call, "DELETE", "", SLICE_EMPTY)
-                                                      : usage(call, "remove ID");
+    return change(call, "DELETE", "", SLICE_EMPTY);
 }
 
 static enum exit_status promote(const struct call *call)
 {
-    return is_id(call->first) && call->second == NULL
-               ? change(call, "POST", "/promote", SLICE_EMPTY)
-               : usage(call, "promote ID");
+    return change(call, "POST", "/promote", SLICE_EMPTY);
 }
 
 static enum exit_status move(const struct call *call)
 {
-    if (!is_id(call->first) || call->second == NULL) {
-        return usage(call, "move ID HOST:PORT");
-    }
     struct writer body = {0};
     write_body(call, call->second, NULL, &body);
     enum exit_status status = change(call, "PATCH", "", writer_slice(&body));
@@ -293,14 +322,18 @@ static enum exit_status move(const struct call *call)
 
 static enum exit_status transfer(const struct call *call)
 {
-    if ((call->first != NULL && !is_id(call->first)) || call->second != NULL) {
-        return usage(call, "transfer [ID]");
+    if (call->first != NULL && !is_id(call->first)) {
+        return usage(call);
     }
     char path[64] = "/admin/leader";
     if (call->first != NULL) {
-        (void)snprintf(path, sizeof(path), "/admin/leader?to=%s", call->first);
+        (void)snprintf(path, sizeof(path), "/admin/leader?to=%" PRIu64, id_of(call->first));
     }
-    enum exit_status status = ask(call, "POST", path, SLICE_EMPTY);
+    enum exit_status status = ask_change(call, "POST", path, SLICE_EMPTY);
+    if (status == EXIT_OK && wants_json(call)) {
+        print_answer(call);
+        return status;
+    }
     struct json_object *document = status == EXIT_OK ? answer_of(call) : NULL;
     if (document != NULL) {
         (void)printf("member %s leads\n", text_of(document, "leader_id"));
@@ -335,6 +368,9 @@ static enum exit_status wait(const struct call *call)
         bool is_done = document != NULL && is_settled(document);
         (void)json_object_put(document);
         if (is_done) {
+            if (wants_json(call)) {
+                print_answer(call);
+            }
             return EXIT_OK;
         }
         if (env_now_ms(call->env) >= end_ms) {
@@ -351,38 +387,89 @@ static enum exit_status wait(const struct call *call)
 
 /* ---- the command ---- */
 
-static const struct {
-    const char *verb;
-    enum exit_status (*run)(const struct call *call);
-} verbs[] = {
-    {"status", ask_leader}, {"add", add},         {"remove", cut},        {"replace", replace},
-    {"move", move},         {"promote", promote}, {"transfer", transfer}, {"wait", wait},
+static const struct verb verbs[] = {
+    {"status", "status", 0, 0, 0, ask_leader},
+    {"add", "add HOST:PORT", 1, 1, TAKES_ID | TAKES_LEARNER, add},
+    {"remove", "remove ID", 1, 1, TAKES_FORCE, cut},
+    {"replace", "replace ID --with HOST:PORT", 1, 1, TAKES_WITH | TAKES_ID | TAKES_FORCE, replace},
+    {"move", "move ID HOST:PORT", 2, 2, TAKES_FORCE, move},
+    {"promote", "promote ID", 1, 1, TAKES_FORCE, promote},
+    {"transfer", "transfer [ID]", 0, 1, 0, transfer},
+    {"wait", "wait", 0, 0, 0, wait},
 };
 
-static enum exit_status run(struct call *call)
+static const struct verb *find_verb(const char *name)
 {
     for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
-        if (strcmp(verbs[i].verb, call->verb) != 0) {
-            continue;
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
         }
-        if (main_client_open(&call->client, call->client_settings, environ, call->note) != OK) {
-            return EXIT_USAGE;
-        }
-        enum exit_status status = verbs[i].run(call);
-        main_client_close(call->client);
-        return status;
     }
-    (void)err_note_set(call->note, ERR_BAD_REQUEST,
-                       "cluster \"%s\": there are status, add, remove, replace, move, promote, "
-                       "transfer and wait",
-                       call->verb);
-    return EXIT_USAGE;
+    return NULL;
+}
+
+/* Whether each flag is one of the verb's (F1). */
+static err check_flags(const struct call *call)
+{
+    const struct cluster_settings *settings = call->settings;
+    const struct {
+        const char *name;
+        bool is_given;
+        unsigned bit;
+    } flags[] = {
+        {"with", settings->with != NULL, TAKES_WITH},
+        {"id", settings->id != NULL, TAKES_ID},
+        {"learner", settings->is_learner, TAKES_LEARNER},
+        {"force", settings->is_forced, TAKES_FORCE},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(flags); i++) {
+        if (flags[i].is_given && (call->verb->takes & flags[i].bit) == 0) {
+            return err_note_set(call->note, ERR_BAD_REQUEST, "cluster %s takes no --%s",
+                                call->verb->name, flags[i].name);
+        }
+    }
+    if (settings->id != NULL && !is_id(settings->id)) {
+        return err_note_set(call->note, ERR_BAD_REQUEST, "--id: \"%s\" is no id: they begin with 1",
+                            settings->id);
+    }
+    return OK;
+}
+
+static enum exit_status run(struct call *call, const struct flag_words *words)
+{
+    const char *name = words->count > 0 ? words->items[0] : "";
+    call->verb = find_verb(name);
+    if (call->verb == NULL) {
+        (void)err_note_set(call->note, ERR_BAD_REQUEST,
+                           "cluster \"%s\": there are status, add, remove, replace, move, promote, "
+                           "transfer and wait",
+                           name);
+        return EXIT_USAGE;
+    }
+    if (words->count - 1 < call->verb->words_min) {
+        return usage(call);
+    }
+    if (words->count - 1 > call->verb->words_max) {
+        (void)err_note_set(call->note, ERR_BAD_REQUEST,
+                           "unexpected argument \"%s\": \"pontoon cluster %s\"",
+                           words->items[1 + call->verb->words_max], call->verb->form);
+        return EXIT_USAGE;
+    }
+    if (check_flags(call) != OK ||
+        main_client_open(&call->client, call->client_settings, environ, call->note) != OK) {
+        return EXIT_USAGE;
+    }
+    call->first = words->count > 1 ? words->items[1] : NULL;
+    call->second = words->count > 2 ? words->items[2] : NULL;
+    enum exit_status status = call->verb->run(call);
+    main_client_close(call->client);
+    return status;
 }
 
 enum exit_status main_cmd_cluster(struct env *env, int count, char *const *arguments)
 {
     struct client_settings client_settings = CLIENT_SETTINGS_DEFAULT;
-    struct cluster_settings settings = {.id = 0};
+    struct cluster_settings settings = {.id = NULL};
     client_settings.timeout_ms = TIMEOUT_MS;
     const struct flag_group groups[] = {
         {cluster_flags, &settings}, {main_client_flags, &client_settings}, {NULL, NULL}};
@@ -391,15 +478,12 @@ enum exit_status main_cmd_cluster(struct env *env, int count, char *const *argum
     enum exit_status status = EXIT_USAGE;
     if (main_flags_parse(groups, count, arguments, 3, &words, &note) == OK) {
         struct call call = {
-            .verb = words.count > 0 ? words.items[0] : "",
-            .first = words.count > 1 ? words.items[1] : NULL,
-            .second = words.count > 2 ? words.items[2] : NULL,
             .settings = &settings,
             .client_settings = &client_settings,
             .env = env,
             .note = &note,
         };
-        status = run(&call);
+        status = run(&call, &words);
     }
     return status == EXIT_OK ? EXIT_OK : main_command_complain("cluster", &note, status);
 }

@@ -20,8 +20,12 @@ class ClusterCommand(harness.TestCase):
     def setUp(self):
         self.nodes = self.cluster(3)
 
+    def told(self, *words):
+        """What a command says to programs."""
+        return json.loads(self.run_cluster(*words, "-o", "json")[0])
+
     def rows(self):
-        return json.loads(self.run_cluster("status", "-o", "json")[0])["members"]
+        return self.told("status")["members"]
 
     def test_members_from_a_shell(self):
         self.run_cluster("wait")
@@ -42,18 +46,19 @@ class ClusterCommand(harness.TestCase):
         fourth.start().wait_ready()
         self.assertEqual([row["role"] for row in self.rows() if row["id"] == 4], ["learner"])
         def is_promoted():
-            found = harness.run("cluster", "promote", "4", "-e", self.nodes[0].url)
-            return found[0] == 0
+            found = harness.run("cluster", "promote", "4", "-o", "json", "-e", self.nodes[0].url)
+            return found[0] == 0 and json.loads(found[1]) == {"id": 4}
         wait_until(is_promoted, 20, "it has caught up and is promoted")
-        self.run_cluster("wait")
+        self.assertEqual(len(self.told("wait")["members"]), 4)
         self.assertEqual(self.run_cluster("transfer", "2")[0], "member 2 leads\n")
+        self.assertEqual(self.told("transfer", "3"), {"leader_id": 3})
         moved = f"127.0.0.1:{harness.ports.take()}"
         fourth.stop()  # its checkpoint has it as a member: --join is not needed any more
-        self.run_cluster("move", "4", moved)
+        self.assertEqual(self.told("move", "4", moved), {"id": 4})
         fourth.start(join=None, id=4, peer_listen=moved)
         fourth.wait_ready()
         self.run_cluster("wait")
-        self.run_cluster("remove", "4")
+        self.assertEqual(self.told("remove", "4"), {"id": 4})
         fourth.end(0)
         self.nodes.nodes.remove(fourth)
         self.assertEqual(len(self.rows()), 3)
@@ -64,6 +69,17 @@ class ClusterCommand(harness.TestCase):
                       ("status", "--frce")):
             _, err = self.run_cluster(*words, status=USAGE)
             self.assertIn("pontoon cluster --help", err)
+        for words, named in ((("status", "extra"), "extra"), (("wait", "extra"), "extra"),
+                             (("transfer", "2", "extra"), "extra"),
+                             (("status", "--force"), "--force"),
+                             (("add", "127.0.0.1:1", "--force"), "--force"),
+                             (("add", "127.0.0.1:1", "--id=0"), "--id"),
+                             (("add", "127.0.0.1:1", "--with=127.0.0.1:2"), "--with"),
+                             (("transfer", "--learner"), "--learner"),
+                             (("remove", "9", "--id=4"), "--id"),
+                             (("replace", "1", "--with=127.0.0.1:1", "--learner"), "--learner")):
+            _, err = self.run_cluster(*words, status=USAGE)
+            self.assertIn(named, err)
         _, err = self.run_cluster("remove", "9", status=NOT_FOUND)
         self.assertIn("there is no member 9", err)
         _, err = self.run_cluster("add", "nowhere", status=FAILED)
