@@ -32,6 +32,9 @@ static const char text[] =
     "\n"
     "Flags:\n";
 
+/* --timeout was not given. */
+#define TIMEOUT_NONE UINT64_MAX
+
 struct export_settings {
     const char *from;
 };
@@ -365,24 +368,40 @@ static enum exit_status run(struct env *env, const struct client_settings *clien
     return status;
 }
 
+/* What was given of that only a node can use; NULL: nothing. */
+static const char *flag_of_node(const struct client_settings *settings)
+{
+    if (settings->endpoints != NULL) {
+        return "-e";
+    }
+    if (settings->timeout_ms != TIMEOUT_NONE) {
+        return "--timeout";
+    }
+    return settings->show_curl ? "--show-curl" : NULL;
+}
+
 enum exit_status main_cmd_export(struct env *env, int count, char *const *arguments)
 {
     struct client_settings client_settings = CLIENT_SETTINGS_DEFAULT;
     struct export_settings settings = {.from = NULL};
-    client_settings.timeout_ms = TIMEOUT_MS;
+    client_settings.timeout_ms = TIMEOUT_NONE;
     const struct flag_group groups[] = {
         {export_flags, &settings}, {main_client_flags, &client_settings}, {NULL, NULL}};
     struct flag_words words;
     struct err_note note = {""};
     enum exit_status status = EXIT_USAGE;
     if (main_flags_parse(groups, count, arguments, 1, &words, &note) == OK) {
+        const char *of_node = flag_of_node(&client_settings);
         if (words.count == 0) {
             (void)err_note_set(&note, ERR_BAD_REQUEST,
                                "say where to: \"pontoon export FILE\", or - for standard output");
-        } else if (settings.from != NULL && client_settings.endpoints != NULL) {
+        } else if (settings.from != NULL && of_node != NULL) {
             (void)err_note_set(&note, ERR_BAD_REQUEST,
-                               "--from reads what is there, -e asks a node: one of them");
+                               "--from reads what is there, %s is for asking a node: one of them",
+                               of_node);
         } else {
+            bool is_timed = client_settings.timeout_ms != TIMEOUT_NONE;
+            client_settings.timeout_ms = is_timed ? client_settings.timeout_ms : TIMEOUT_MS;
             bool is_stdout = strcmp(words.items[0], "-") == 0;
             status =
                 run(env, &client_settings, &settings, is_stdout ? NULL : words.items[0], &note);

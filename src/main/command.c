@@ -3,13 +3,28 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "main/flags.h"
 #include "main/help.h"
+
+/* Of a command that takes no flags (F1 in flags.h). */
+static enum exit_status take_words(const char *command, int count, char *const *arguments,
+                                   size_t words_max, struct flag_words *out_words)
+{
+    static const struct flag_group none[] = {{NULL, NULL}};
+    struct err_note note = {""};
+    return main_flags_parse(none, count, arguments, words_max, out_words, &note) == OK
+               ? EXIT_OK
+               : main_command_complain(command, &note, EXIT_USAGE);
+}
 
 static enum exit_status version(struct env *env, int count, char *const *arguments)
 {
     (void)env;
-    (void)count;
-    (void)arguments;
+    struct flag_words words;
+    enum exit_status status = take_words("version", count, arguments, 0, &words);
+    if (status != EXIT_OK) {
+        return status;
+    }
     (void)printf("pontoon %s\n", PONTOON_VERSION);
     return EXIT_OK;
 }
@@ -17,7 +32,18 @@ static enum exit_status version(struct env *env, int count, char *const *argumen
 static enum exit_status help(struct env *env, int count, char *const *arguments)
 {
     (void)env;
-    main_help_print(count > 0 ? main_command_find(arguments[0]) : NULL, stdout);
+    struct flag_words words;
+    enum exit_status status = take_words("help", count, arguments, 1, &words);
+    if (status != EXIT_OK) {
+        return status;
+    }
+    const struct main_command *command = words.count > 0 ? main_command_find(words.items[0]) : NULL;
+    if (words.count > 0 && command == NULL) {
+        struct err_note note;
+        main_help_refuse(words.items[0], &note);
+        return main_command_complain("help", &note, EXIT_USAGE);
+    }
+    main_help_print(command, stdout);
     return EXIT_OK;
 }
 

@@ -183,6 +183,8 @@ class NotWhole(Export):
 
     def test_what_is_called_wrongly_is_told(self):
         for words in (("export",), ("import",), ("export", "a", "--from", "b", "-e", "h:1"),
+                      ("export", "a", "--from", "b", "--timeout", "60s"),
+                      ("export", "a", "--from", "b", "--show-curl"),
                       ("import", "a", "--show-curl"), ("import", "a", "b")):
             self.refuse([f"pontoon {words[0]} --help"], *words, status=USAGE)
 

@@ -37,6 +37,12 @@ class Refusals(harness.TestCase):
                  if not any(given.startswith(flag.split("=")[0]) for given in flags)] + [*flags]
         self.refuse(status, words, "serve", *flags, **more)
 
+    def test_what_a_command_does_not_take_is_refused_by_its_name(self):
+        for words, named in ((("version", "extra"), "extra"), (("--version", "--jsn"), "--jsn"),
+                             (("help", "sevre"), "\"serve\""), (("help", "serve", "more"), "more")):
+            self.refuse(2, [named], *words)
+        self.assertEqual(harness.run("help", "serve")[1], harness.run("serve", "--help")[1])
+
     def test_a_command_that_is_unknown_is_met_with_a_suggestion(self):
         self.refuse(2, ['"sevre"', 'did you mean "serve"?'], "sevre")
         self.refuse(2, ['"frobnicate"', "there are serve, "], "frobnicate")
@@ -179,6 +185,7 @@ class Settings(harness.TestCase):
         status, output, errors = harness.run("version")
         self.assertEqual((status, errors), (0, ""))
         self.assertRegex(output, r"^pontoon \d+\.\d+\.\d+\n$")
+        self.assertEqual(harness.run("help", "serve")[1], harness.run("serve", "--help")[1])
 
     def test_an_address_that_others_reach_is_warned_of_and_loopback_is_not(self):
         node = self.cluster(start=False)[0]
