@@ -14,6 +14,10 @@
 #define TIMEOUT_MS_MAX (UINT64_C(24) * 3600 * 1000)
 #define ENVIRONMENT_NAME "PONTOON_ENDPOINTS="
 
+/* Its row in the table below. */
+#define TIMEOUT_NAME "timeout"
+#define TIMEOUT_HELP "how long a node may take to answer"
+
 static const char *const outputs[] = {"text", "json", NULL};
 
 const struct flag main_client_flags[] = {
@@ -21,12 +25,25 @@ const struct flag main_client_flags[] = {
      "nodes to ask, the next if one cannot (" ENDPOINTS_DEFAULT ")"},
     {"output", 'o', FLAG_CHOICE, offsetof(struct client_settings, output), outputs, "text|json",
      "for people, or for programs (text)"},
-    {"timeout", 0, FLAG_DURATION, offsetof(struct client_settings, timeout_ms), NULL, "TIME",
-     "how long a node may take to answer (10s)"},
+    {TIMEOUT_NAME, 0, FLAG_DURATION, offsetof(struct client_settings, timeout_ms), NULL, "TIME",
+     TIMEOUT_HELP},
     {"show-curl", 0, FLAG_SWITCH, offsetof(struct client_settings, show_curl), NULL, NULL,
      "tell on standard error how curl would do it"},
     {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
 };
+
+void main_client_flags_print(uint64_t timeout_ms, FILE *out)
+{
+    char help[sizeof(TIMEOUT_HELP) + 32];
+    struct flag flags[ARRAY_COUNT(main_client_flags)];
+    memcpy(flags, main_client_flags, sizeof(flags));
+    ASSERT(timeout_ms % 1000 == 0);
+    (void)snprintf(help, sizeof(help), TIMEOUT_HELP " (%" PRIu64 "s)", timeout_ms / 1000);
+    for (struct flag *flag = flags; flag->name != NULL; flag++) {
+        flag->help = strcmp(flag->name, TIMEOUT_NAME) == 0 ? help : flag->help;
+    }
+    main_flags_print(flags, out);
+}
 
 struct client {
     const struct client_settings *settings;

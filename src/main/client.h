@@ -29,10 +29,14 @@ struct client_settings {
     uint64_t output; /* enum client_output */
 };
 
-#define CLIENT_SETTINGS_DEFAULT ((struct client_settings){.timeout_ms = 10000})
+#define CLIENT_TIMEOUT_MS 10000u /* of a command that has no other */
+#define CLIENT_SETTINGS_DEFAULT ((struct client_settings){.timeout_ms = CLIENT_TIMEOUT_MS})
 
 /* -e, -o, --timeout, --show-curl: the flags that all commands of clients have. */
 extern const struct flag main_client_flags[];
+/* Prints them, for --help: of a command whose --timeout is `timeout_ms`, whole seconds, unless it
+ * is given. */
+void main_client_flags_print(uint64_t timeout_ms, FILE *out);
 
 struct client;
 struct endpoints;

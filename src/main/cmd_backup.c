@@ -24,14 +24,14 @@ static const char text[] =
     "                                                      cannot tell that it is whole\n"
     "\n"
     "What it is of: all that the node which answers had applied when it was asked. \"pontoon\n"
-    "restore\" makes a new cluster of it. --timeout is on silence (60s here), not on the whole.\n"
+    "restore\" makes a new cluster of it. --timeout is on silence, not on the whole.\n"
     "\n"
     "Flags:\n";
 
 void main_cmd_backup_help(FILE *out)
 {
     (void)fputs(text, out);
-    main_flags_print(main_client_flags, out);
+    main_client_flags_print(TIMEOUT_MS, out);
 }
 
 /* `path` NULL: standard output. */

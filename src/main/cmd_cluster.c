@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "api/document.h"
+#include "api/params.h"
 #include "api/units.h"
 #include "base/assert.h"
 #include "base/codec.h"
@@ -13,8 +14,10 @@
 #include "main/client_text.h"
 #include "main/pause.h"
 
-#define TIMEOUT_MS                                                                                 \
-    35000u /* a node takes up to 30 s: an election and other changes may come first */
+/* An election and other changes may come first: a node that is not told takes up to 30 s. */
+#define TIMEOUT_MS 35000u
+/* This part of it is for the way there and back: the node has the rest. */
+#define TIMEOUT_SHARE_OF_WAY 7u
 #define WAIT_PAUSE_MS 200u
 #define MEMBERS_PATH "/admin/members"
 
@@ -90,7 +93,7 @@ void main_cmd_cluster_help(FILE *out)
 {
     (void)fputs(text, out);
     main_flags_print(cluster_flags, out);
-    main_flags_print(main_client_flags, out);
+    main_client_flags_print(TIMEOUT_MS, out);
 }
 
 /* ---- asking ---- */
@@ -219,11 +222,24 @@ static uint64_t id_of(const char *word)
     return id;
 }
 
+/*
+ * What the node may take: less than is waited for it here. So it does not go on with what nobody
+ * waits for any more, and its own answer is heard, which knows whether anything was done.
+ */
+static uint64_t node_timeout_ms(uint64_t timeout_ms)
+{
+    uint64_t node_ms = timeout_ms - timeout_ms / TIMEOUT_SHARE_OF_WAY;
+    return node_ms < PARAMS_TIMEOUT_MS_MAX ? node_ms : PARAMS_TIMEOUT_MS_MAX;
+}
+
+/* Asks for a change: `path` may have a query. */
 static enum exit_status ask_change(const struct call *call, const char *method, const char *path,
                                    struct slice body)
 {
     char target[128];
-    (void)snprintf(target, sizeof(target), "%s%s", path, call->settings->is_forced ? "?force" : "");
+    (void)snprintf(target, sizeof(target), "%s%c%stimeout=%" PRIu64 "ms", path,
+                   strchr(path, '?') == NULL ? '?' : '&', call->settings->is_forced ? "force&" : "",
+                   node_timeout_ms(call->client_settings->timeout_ms));
     return ask(call, method, target, body);
 }
 

@@ -41,7 +41,7 @@ void main_cmd_drain_help(FILE *out)
 {
     (void)fputs(text, out);
     main_flags_print(drain_flags, out);
-    main_flags_print(main_client_flags, out);
+    main_client_flags_print(CLIENT_TIMEOUT_MS, out);
 }
 
 static void report(const struct client *client, const struct client_settings *settings,

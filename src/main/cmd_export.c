@@ -49,7 +49,7 @@ void main_cmd_export_help(FILE *out)
 {
     (void)fputs(text, out);
     main_flags_print(export_flags, out);
-    main_flags_print(main_client_flags, out);
+    main_client_flags_print(TIMEOUT_MS, out);
 }
 
 /* ---- out of a backup, from a node or a file ---- */

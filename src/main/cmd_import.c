@@ -23,14 +23,14 @@ static const char text[] =
     "changed is refused. Then many keys are written at a time, each as by PUT, and again where\n"
     "that is safe (an import may be repeated). Keys that are there already are replaced, others\n"
     "stay. At the first refusal it stops and tells the line; what was begun by then may have been\n"
-    "written. --timeout is how long one key is tried (30s here).\n"
+    "written. --timeout is how long one key is tried.\n"
     "\n"
     "Flags:\n";
 
 void main_cmd_import_help(FILE *out)
 {
     (void)fputs(text, out);
-    main_flags_print(main_client_flags, out);
+    main_client_flags_print(TIMEOUT_MS, out);
 }
 
 struct import {

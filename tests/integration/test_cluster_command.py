@@ -94,6 +94,14 @@ class ClusterCommand(harness.TestCase):
         self.run_cluster("status", nodes=[self.nodes[2], self.nodes[0]])
         _, err = self.run_cluster("status", nodes=[self.nodes[2]], status=UNAVAILABLE)
         self.assertIn(str(self.nodes[2].port), err)
+        # A node that cannot is heard before the patience with it ends: nothing was done.
+        self.nodes[1].kill()
+        for words in (("transfer", "2"), ("remove", "2")):
+            _, err = self.run_cluster(*words, "--timeout", "7s", "--show-curl",
+                                      nodes=self.nodes[:1], status=UNAVAILABLE)
+            self.assertIn("timeout=6000ms", err)
+            self.assertIn("no leader", err)
+        self.nodes[1].start().wait_ready()
         self.nodes[2].start().wait_ready()
 
 
