@@ -175,8 +175,7 @@ static err another_cluster(const struct identity *found, const char *directory,
                         directory, found->cluster_id);
 }
 
-static err check_identity(const struct identity *found, const struct identity_claim *claim,
-                          const char *directory, struct err_note *note)
+err identity_check_use(const struct identity *found, const char *directory, struct err_note *note)
 {
     if (found->is_restoring) {
         return err_note_set(note, ERR_IDENTITY,
@@ -184,17 +183,27 @@ static err check_identity(const struct identity *found, const struct identity_cl
                             "backup again",
                             directory);
     }
-    if (found->node != claim->node) {
-        return err_note_set(note, ERR_IDENTITY,
-                            "%s belongs to node %" PRIu64 ", this is node %" PRIu64
-                            ": choose another --data, or --id %" PRIu64,
-                            directory, found->node, claim->node, found->node);
-    }
     if (found->is_removed) {
         return err_note_set(note, ERR_IDENTITY,
                             "node %" PRIu64 " was removed from its cluster, and %s is of no use "
                             "any more: to come back, join with --join and an empty --data",
                             found->node, directory);
+    }
+    return OK;
+}
+
+static err check_identity(const struct identity *found, const struct identity_claim *claim,
+                          const char *directory, struct err_note *note)
+{
+    err e = identity_check_use(found, directory, note);
+    if (e != OK) {
+        return e;
+    }
+    if (found->node != claim->node) {
+        return err_note_set(note, ERR_IDENTITY,
+                            "%s belongs to node %" PRIu64 ", this is node %" PRIu64
+                            ": choose another --data, or --id %" PRIu64,
+                            directory, found->node, claim->node, found->node);
     }
     if (claim->joins != 0) {
         return found->cluster_id == claim->joins ? OK : another_cluster(found, directory, note);

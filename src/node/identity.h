@@ -60,6 +60,10 @@ MUST_USE err identity_open(struct env *env, const char *directory,
 MUST_USE err identity_read(struct env *env, const char *directory, struct identity *out_identity,
                            struct err_note *note);
 
+/* ERR_IDENTITY, with a note: nobody starts on such a directory, whatever the flags say. */
+MUST_USE err identity_check_use(const struct identity *found, const char *directory,
+                                struct err_note *note);
+
 /*
  * Writes it, durably, into blocks that were reserved before where the disk had any, and reserves
  * the next one's: ERR_IO, ERR_PERMISSION, ERR_NO_SPACE. Blocks: a few times in a node's life.

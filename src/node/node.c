@@ -94,6 +94,9 @@ err node_look_at(struct env *env, const char *data_directory, struct node_direct
     struct identity identity;
     err e = identity_read(env, data_directory, &identity, note);
     if (e == OK) {
+        e = identity_check_use(&identity, data_directory, note);
+    }
+    if (e == OK) {
         *out_directory = (struct node_directory){
             .id = identity.node,
             .cluster_id = identity.cluster_id,

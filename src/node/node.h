@@ -84,7 +84,8 @@ struct node_directory {
 };
 
 /*
- * Looks at a data directory without taking it. ERR_NO_FILE: it is empty, or not there; ERR_VERSION,
+ * Looks at a data directory without taking it. ERR_NO_FILE: it is empty, or not there;
+ * ERR_IDENTITY: nobody starts on it, as it was removed from its cluster, say; ERR_VERSION,
  * ERR_DAMAGED, ERR_IO, ERR_PERMISSION. With a note. Blocks: before a start.
  */
 MUST_USE err node_look_at(struct env *env, const char *data_directory,
