@@ -233,8 +233,9 @@ static void on_removed(void *ctx)
 {
     struct server *server = ctx;
     if (!server->is_draining) {
-        LOG_WARN(server->log, "this node has been removed from the cluster: shutting down; its "
-                              "data directory is of no use any more");
+        /* The first two sentences are those of etcd's raftexample. */
+        LOG_WARN(server->log, "I've been removed from the cluster! Shutting down. This node's data "
+                              "directory is of no use any more");
         drain(server);
     }
 }

@@ -112,7 +112,7 @@ class Members(harness.TestCase):
         response = ask(by, "DELETE", f"/admin/members/{node.id}")
         self.assertEqual(response.status, 204, response)
         node.end(0)
-        self.assertIn("has been removed from the cluster: shutting down", node.log())
+        self.assertIn("I've been removed from the cluster! Shutting down.", node.log())
         self.assertNotIn(node.id, members(cluster.others(node)[0]))
         node.start()
         node.end(1)
