@@ -29,9 +29,17 @@ static const char text[] =
     "Nothing is written. Status: 0: all is whole; 1: something is damaged, or cannot\n"
     "be read; 2: called wrongly.\n";
 
+/* What is to be done about damage, the worst last. */
+enum remedy {
+    REMEDY_START,   /* a start mends it, or says why not */
+    REMEDY_REPLACE, /* no start does, whoever is there */
+    REMEDY_VERSION, /* another pontoon wrote it */
+};
+
 struct check {
     struct offline offline;
     uint64_t damages;
+    enum remedy remedy;
     struct writer key;
     /* The log. */
     struct wal_inspect *log;
@@ -86,12 +94,38 @@ static PRINTF_LIKE(2, 3) void damage(struct check *check, const char *format, ..
     check->damages++;
 }
 
+/* Damage with such a remedy was told. */
+static void need(struct check *check, enum remedy remedy)
+{
+    check->remedy = remedy > check->remedy ? remedy : check->remedy;
+}
+
+/* As `need`: of what was refused with `e`. */
+static void need_by_version(struct check *check, err e)
+{
+    need(check, e == ERR_VERSION ? REMEDY_VERSION : REMEDY_START);
+}
+
 /* ---- who it is ---- */
+
+/* Nobody starts on some directories, however whole they are. */
+static void check_use(const struct check *check)
+{
+    const struct offline *offline = &check->offline;
+    struct err_note note = {""};
+    if (identity_check_use(&offline->identity, offline->directory, &note) != OK) {
+        remark("%s/identity: a start refuses this directory: %s", offline->directory, note.text);
+    }
+}
 
 static void check_identity(struct check *check)
 {
     const struct offline *offline = &check->offline;
     const struct identity *identity = &offline->identity;
+    if (offline->identity_error == ERR_NO_FILE || offline->identity_error == ERR_DAMAGED) {
+        need(check, REMEDY_REPLACE);
+    }
+    need_by_version(check, offline->identity_error);
     if (offline->identity_error == ERR_NO_FILE) {
         damage(check, "%s/identity is missing: whose data this is cannot be told",
                offline->directory);
@@ -101,6 +135,7 @@ static void check_identity(struct check *check)
         ok("%s/identity: node %" PRIu64 " of cluster %016" PRIx64 "%s%s", offline->directory,
            identity->node, identity->cluster_id, identity->is_founded ? "" : ", has not begun yet",
            identity->is_joining ? ", is about to join" : "");
+        check_use(check);
     }
 }
 
@@ -162,6 +197,10 @@ static void on_log_fault(void *ctx, err e, const char *what)
         remark("%s: there is no log yet", check->offline.log_directory);
         return;
     }
+    /* Of damaged segments peers have the rest, but none there ever were: a start takes the log for
+     * empty, and then it fits no store. */
+    need(check, e == ERR_NO_FILE ? REMEDY_REPLACE : REMEDY_START);
+    need_by_version(check, e);
     check->is_log_whole = false;
     damage(check, "%s", what);
 }
@@ -227,6 +266,7 @@ static void check_log(struct check *check)
 static void on_store_region(void *ctx, const struct store_region *region, err e)
 {
     struct check *check = ctx;
+    need_by_version(check, e);
     if (e != OK) {
         check->is_store_whole = false;
         damage(check, "%s: the state of region %" PRIu64 ": %s", store_inspect_path(check->store),
@@ -302,6 +342,7 @@ static void check_checkpoint(struct check *check)
         e = store_inspect_regions(check->store, on_store_region, check, &note);
         check->is_store_whole = check->is_store_whole && e == OK;
     }
+    need_by_version(check, e);
     if (e != OK) {
         damage(check, "%s", note.text);
         return;
@@ -397,12 +438,21 @@ static void check_fit(struct check *check)
     struct err_note note = {""};
     if (is_empty && check->applied.index == 0) {
         if (offline->identity.is_founded) {
+            need(check, REMEDY_REPLACE);
             damage(check, "%s: log and store are empty, but this node had begun: its data is lost",
                    offline->directory);
         }
     } else if (is_installing(check)) {
         ok("%s: a snapshot is being taken in, the next start goes on with it", offline->directory);
+    } else if (check->applied.index < wal_bounds(log, REGION_FIRST).compacted.index) {
+        damage(check,
+               "%s: the store has applied entry %" PRIu64
+               ", and the log begins behind entry %" PRIu64
+               ": the next start rebuilds the store from another member; without one it refuses",
+               offline->directory, check->applied.index,
+               wal_bounds(log, REGION_FIRST).compacted.index);
     } else if (replica_check_fit(log, REGION_FIRST, check->applied, &note) != OK) {
+        need(check, REMEDY_REPLACE);
         damage(check, "%s: %s", offline->directory, note.text);
     } else {
         ok("%s: the log goes on where the store ends", offline->directory);
@@ -416,10 +466,17 @@ static enum exit_status verdict(const struct check *check)
         (void)printf("%s is whole\n", directory);
         return EXIT_OK;
     }
-    (void)printf("%s is damaged, %" PRIu64 " finding%s: with other members, start it: it mends "
-                 "what it can from theirs, or says why not; alone, put a copy of the whole "
-                 "directory back\n",
-                 directory, check->damages, check->damages == 1 ? "" : "s");
+    static const char *const remedies[] = {
+        [REMEDY_START] = "with other members, start it: it mends what it can from theirs, or says "
+                         "why not; alone, put a copy of the whole directory back",
+        [REMEDY_REPLACE] =
+            "it cannot be used again: with other members, replace the node "
+            "(\"pontoon cluster replace\"); alone, put a copy of the whole directory "
+            "back",
+        [REMEDY_VERSION] = "start it with the version of pontoon that wrote it",
+    };
+    (void)printf("%s is damaged, %" PRIu64 " finding%s: %s\n", directory, check->damages,
+                 check->damages == 1 ? "" : "s", remedies[check->remedy]);
     return EXIT_FAILED;
 }
 

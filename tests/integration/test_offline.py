@@ -309,12 +309,34 @@ class Offline(harness.TestCase):
                 self.assertTrue(f"{name}: " in output, output)
                 if name == "identity":
                     self.assertIn(" is damaged, ", output)
+                    self.assertRegex(output, "(replace the node|version of pontoon).*\n$")
                 flip(path, at, 1)
         path = self.data / "identity"
         path.write_bytes(path.read_bytes().replace(b"pontoon-data 1", b"pontoon-data 2"))
-        self.expect_damage("identity: data format 2, this program knows 1")
+        output = self.expect_damage("identity: data format 2, this program knows 1")
+        self.assertIn("start it with the version of pontoon that wrote it", output)
         path.unlink()
         self.expect_damage("identity is missing")
+
+    def serve(self):
+        """The last line of a start that is refused."""
+        status, _, errors = harness.run("serve", "--data", self.data, "--listen", "127.0.0.1:0")
+        self.assertEqual(status, 1, errors)
+        return errors.splitlines()[-1]
+
+    def test_the_verdict_is_what_a_start_says(self):
+        def flip_identity():
+            flip(self.data / "identity", 40, 1)
+
+        def remove(*names):
+            for name in names:
+                subprocess.run(["rm", "-r", self.data / name], check=True)
+        for damage in (flip_identity, lambda: remove("wal"), lambda: remove("wal", "store")):
+            damage()
+            output, _ = self.look("check", status=1)
+            self.assertIn("replace the node", output.splitlines()[-1])
+            self.assertIn("replace the node", self.serve())
+            copy(self.template, self.data)
 
     def test_both_marks_damaged(self):
         for slot in (0, 1):
@@ -466,14 +488,19 @@ class Offline(harness.TestCase):
 
     def test_a_checkpoint_that_is_gone_is_missed(self):
         (self.data / "store" / "data.mdb").unlink()
-        self.expect_damage("the store has applied entry 0", "they do not belong together")
+        output = self.expect_damage("the store has applied entry 0, and the log begins behind",
+                                    "the next start rebuilds the store from another member")
+        self.assertIn("with other members, start it", output.splitlines()[-1])
+        self.assertNotIn("replace the node", output)
 
     def test_a_log_that_is_gone_is_missed(self):
         for path in (self.data / "wal").iterdir():
             path.unlink()
-        self.expect_damage("the log has entries 1 to 0")
+        output = self.expect_damage("the log has entries 1 to 0")
+        self.assertIn("replace the node", output.splitlines()[-1])
         (self.data / "store" / "data.mdb").unlink()
-        self.expect_damage("log and store are empty, but this node had begun")
+        output = self.expect_damage("log and store are empty, but this node had begun")
+        self.assertIn("replace the node", output.splitlines()[-1])
 
 
 if __name__ == "__main__":
