@@ -9,7 +9,9 @@
 #include "main/client.h"
 #include "node/node.h"
 
-#define JOIN_TIMEOUT_MS 35000u /* the server's own is 30 s */
+#define JOIN_PATIENCE_MS 30000u /* an election and a change may come first */
+#define ATTEMPT_MS 5000u        /* of that, the nodes are asked for so long at a time */
+#define WAY_MS 5000u            /* there and back, beside it */
 
 /* ---- the answer ---- */
 
@@ -101,20 +103,22 @@ static err error_of(enum exit_status status)
     return status == EXIT_UNAVAILABLE || status == EXIT_UNKNOWN ? ERR_NO_LEADER : ERR_CONFLICT;
 }
 
-/* `id` 0: the cluster chooses. */
-static err ask(const struct options *options, node_id id, struct join_place *out_place,
-               struct err_note *note)
+/* Once: the nodes may take `patience_ms`. `id` 0: the cluster chooses. */
+static err ask_once(const struct options *options, node_id id, uint64_t patience_ms,
+                    struct join_place *out_place, struct err_note *note)
 {
     struct client_settings settings = CLIENT_SETTINGS_DEFAULT;
     settings.endpoints = options->join;
-    settings.timeout_ms = JOIN_TIMEOUT_MS;
+    settings.timeout_ms = patience_ms + WAY_MS;
     char *nothing[] = {NULL};
+    char path[64];
     struct client *client = NULL;
     struct writer body = {0};
     err e = main_client_open(&client, &settings, nothing, note);
     if (e != OK) {
-        return err_note_wrap(note, e, "--join");
+        return e;
     }
+    (void)snprintf(path, sizeof(path), "/admin/members?timeout=%" PRIu64 "ms", patience_ms);
     writer_format(&body, "{\"addr\":\"%s\"", options->peer_default);
     if (id != 0) {
         writer_format(&body, ",\"id\":%" PRIu64, id);
@@ -123,7 +127,7 @@ static err ask(const struct options *options, node_id id, struct join_place *out
     static const char *const headers[] = {"Content-Type: application/json", NULL};
     struct client_request request = {
         .method = "POST",
-        .path = "/admin/members",
+        .path = path,
         .body = writer_slice(&body),
         .headers = headers,
     };
@@ -132,7 +136,41 @@ static err ask(const struct options *options, node_id id, struct join_place *out
                           : error_of(status);
     main_client_close(client);
     writer_deinit(&body);
-    return e == OK ? OK : err_note_wrap(note, e, "join %s", options->join);
+    return e;
+}
+
+static uint64_t now_ms(struct env *env)
+{
+    return env_now_ns(env) / 1000000; /* the loop, and its clock, stand still meanwhile */
+}
+
+/*
+ * Asks until it is taken in or told why not. In pieces, so that a person can be told what it waits
+ * for (J1). What took long was waited for, whatever it is called: a leader, say, or the end of
+ * another change. What comes at once would come again.
+ */
+static err ask(struct env *env, struct log *log, const struct options *options, node_id id,
+               struct join_place *out_place, struct err_note *note)
+{
+    uint64_t begin_ms = now_ms(env);
+    uint64_t end_ms = begin_ms + JOIN_PATIENCE_MS;
+    struct err_note said = {""};
+    LOG_INFO(log, "asking to be taken in", LOG_TEXT("nodes", options->join),
+             LOG_TEXT("address", options->peer_default));
+    for (;;) {
+        uint64_t left_ms = end_ms - begin_ms;
+        uint64_t patience_ms = left_ms < ATTEMPT_MS ? left_ms : ATTEMPT_MS;
+        err e = ask_once(options, id, patience_ms, out_place, note);
+        bool was_long = now_ms(env) - begin_ms >= patience_ms / 2;
+        begin_ms = now_ms(env);
+        if (e == OK || !was_long || begin_ms >= end_ms) {
+            return e == OK ? OK : err_note_wrap(note, e, "join %s", options->join);
+        }
+        if (strcmp(said.text, note->text) != 0) {
+            said = *note;
+            LOG_INFO(log, "not taken in yet, asking again", LOG_TEXT("reason", said.text));
+        }
+    }
 }
 
 /* The number that --id gave, or 0: its default is for clusters that begin. */
@@ -164,7 +202,7 @@ err main_join(struct env *env, struct log *log, const struct options *options,
                  LOG_U64("id", id));
         return OK;
     }
-    e = ask(options, id, out_place, note);
+    e = ask(env, log, options, id, out_place, note);
     if (e == OK) {
         LOG_INFO(log, "joining", LOG_U64("id", out_place->id),
                  LOG_TEXT("address", options->peer_default),

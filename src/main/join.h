@@ -2,7 +2,8 @@
  * --join: a node asks a cluster to take it in, before it opens. What it needs to know comes from
  * the answer: its id, the cluster's, and the members to dial.
  *
- * J1  Asking again is harmless: the cluster knows the address, or the id that the directory has.
+ * J1  Asking again is harmless: the cluster knows the address, or the id that the directory has. So
+ *     it is asked in short pieces, and why one of them was in vain is logged, once.
  * J2  A directory that was taken in once needs nobody: it is only started, whatever --join says.
  */
 #ifndef MAIN_JOIN_H

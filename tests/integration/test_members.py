@@ -154,6 +154,23 @@ class Members(harness.TestCase):
             self.assertEqual(node.get("/kv/key").body, b"value")
             node.flags.update(join=None, id=number, peer_listen=None)
 
+    def test_who_joins_says_whom_it_asks_and_what_it_waits_for(self):
+        cluster = self.cluster(3)
+        first, second, third = cluster
+        second.kill()
+        third.kill()
+        node = cluster.joiner(4, first).start()
+        wait_until(lambda: "not taken in yet, asking again" in node.log(), 30, "it says why")
+        line = next(line for line in node.log().splitlines() if "asking to be taken" in line)
+        self.assertIn(f"nodes={first.url}", line)
+        line = next(line for line in node.log().splitlines() if "asking again" in line)
+        self.assertIn("no leader", line)
+        second.start().wait_ready()
+        third.start().wait_ready()
+        node.wait_ready()
+        # As often as it asked, it is one member more.
+        self.assertEqual(sorted(members(first)), [1, 2, 3, 4])
+
     def test_members_come_and_go_under_load(self):
         cluster = self.cluster(3)
         with Load(cluster) as load:
