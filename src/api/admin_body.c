@@ -1,5 +1,6 @@
 #include "api/admin_body.h"
 
+#include <inttypes.h>
 #include <json-c/json_object.h>
 #include <json-c/json_object_iterator.h>
 #include <json-c/json_tokener.h>
@@ -102,10 +103,12 @@ static uint64_t parse_c_number(struct slice text)
 
 err api_admin_parse_id(struct slice text, bool is_c, uint64_t *out_id, struct problem *problem)
 {
-    *out_id = is_c ? parse_c_number(text) : parse_number(text, 10);
+    uint64_t id = is_c ? parse_c_number(text) : parse_number(text, 10);
+    *out_id = id <= NODE_ID_MAX ? id : 0;
     if (*out_id == 0) {
         return api_problem_set(
-            problem, ERR_BAD_REQUEST, "a member's id is a number from 1 on, not \"%.*s\"",
+            problem, ERR_BAD_REQUEST,
+            "a member's id is a number from 1 to %" PRIu64 ", not \"%.*s\"", NODE_ID_MAX,
             (int)(text.size < ECHO_SIZE_MAX ? text.size : ECHO_SIZE_MAX), (const char *)text.data);
     }
     return OK;
@@ -116,9 +119,12 @@ err api_admin_parse_id(struct slice text, bool is_c, uint64_t *out_id, struct pr
 static err take_number(const char *name, struct json_object *value, node_id *out_id,
                        struct problem *problem)
 {
-    int64_t number = json_object_get_int64(value);
-    if (!json_object_is_type(value, json_type_int) || number <= 0) {
-        return api_problem_set(problem, ERR_BAD_REQUEST, "\"%s\" is a number from 1 on", name);
+    int64_t number = json_object_get_int64(value); /* of a larger one: the largest there is */
+    if (!json_object_is_type(value, json_type_int) || number <= 0 ||
+        (uint64_t)number > NODE_ID_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "\"%s\" is a number from 1 to %" PRIu64 ", not %.*s", name,
+                               NODE_ID_MAX, (int)ECHO_SIZE_MAX, json_object_get_string(value));
     }
     *out_id = (node_id)number;
     return OK;

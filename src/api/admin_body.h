@@ -28,8 +28,8 @@ MUST_USE err api_admin_parse_body(struct slice body, unsigned fields, unsigned n
 MUST_USE err api_admin_parse_address(struct slice text, struct admin_spec *spec,
                                      struct problem *problem);
 
-/* A member's id: a number that is not 0. `is_c`: as ParseUint of raftexample reads it, 0x4 and 010
- * too. Same error. */
+/* A member's id: a number from 1 to NODE_ID_MAX. `is_c`: as ParseUint of raftexample reads it, 0x4
+ * and 010 too. Same error. */
 MUST_USE err api_admin_parse_id(struct slice text, bool is_c, uint64_t *out_id,
                                 struct problem *problem);
 

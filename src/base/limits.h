@@ -14,7 +14,8 @@
 #define FRAME_SIZE_MAX (ENTRY_SIZE_MAX + (2u << 20)) /* one huge entry, or many small ones */
 #define MEMBERS_MAX 32u
 #define ADDRESS_SIZE_MAX 255u
-#define REVISION_MAX (UINT64_C(1) << 53) /* exact in a double, so in every JSON reader */
+#define REVISION_MAX (UINT64_C(1) << 53)      /* exact in a double, so in every JSON reader */
+#define NODE_ID_MAX ((UINT64_C(1) << 53) - 1) /* of an id that is given: for the same reason */
 
 _Static_assert(KEY_SIZE_MAX < 511, "keys and our suffixes must fit into LMDB's key");
 _Static_assert(FRAME_SIZE_MAX > ENTRY_SIZE_MAX, "a frame must hold the largest entry");

@@ -173,6 +173,17 @@ static err choose_id(const struct admin_view *view, const struct admin_spec *spe
                      struct admin_plan *plan)
 {
     const struct membership *membership = view->membership;
+    if (spec->id > NODE_ID_MAX) {
+        return refuse(plan, ERR_BAD_REQUEST, "id %" PRIu64 " is above %" PRIu64, spec->id,
+                      NODE_ID_MAX);
+    }
+    if (spec->id == 0 && membership->id_max >= NODE_ID_MAX) {
+        return refuse(plan, ERR_CONFLICT,
+                      "there are no ids left above %" PRIu64
+                      ", which was a member's, and ids are not used again: this cluster takes "
+                      "nobody in any more, restore a backup as a new one",
+                      membership->id_max);
+    }
     plan->id = spec->id == 0 ? membership->id_max + 1 : spec->id;
     if (membership_find(membership, plan->id) != NULL) {
         return refuse(plan, ERR_CONFLICT, "id %" PRIu64 " is another member's", plan->id);

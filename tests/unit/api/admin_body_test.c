@@ -15,7 +15,9 @@ static void ids_are_numbers_from_1_on(void **state)
         bool is_c;
         uint64_t id; /* 0: refused */
     } table[] = {
-        {"1", false, 1},   {"18446744073709551615", false, UINT64_MAX},
+        {"1", false, 1},   {"9007199254740991", false, NODE_ID_MAX},
+        {"", false, 0},    {"9007199254740992", false, 0},
+        {"0", false, 0},   {"18446744073709551615", false, 0},
         {"", false, 0},    {"18446744073709551616", false, 0},
         {"0", false, 0},   {"-1", false, 0},
         {"+1", false, 0},  {"1 ", false, 0},
@@ -24,6 +26,7 @@ static void ids_are_numbers_from_1_on(void **state)
         {"010", true, 8},  {"08", true, 0},
         {"0x", true, 0},   {"0xg", true, 0},
         {"4", true, 4},    {"0x10000000000000000", true, 0},
+        {"0x5", true, 5},  {"0x20000000000000", true, 0},
     };
     for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
         struct problem problem = {.e = OK};
@@ -78,12 +81,40 @@ static void a_body_has_the_members_that_it_may_have(void **state)
                      ERR_BAD_REQUEST);
 }
 
+/* A reader of JSON that has doubles only would take the next one for another. */
+static void no_id_is_larger_than_every_reader_can_hold(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        bool is_taken;
+    } table[] = {
+        {"{\"id\":9007199254740991}", true},
+        {"{\"id\":9007199254740992}", false},
+        {"{\"id\":18446744073709551615}", false},
+        {"{\"id\":99999999999999999999}", false},
+        {"{\"id\":-1}", false},
+        {"{\"old\":9007199254740992}", false},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+        struct problem problem = {.e = OK};
+        struct admin_spec spec = {.op = ADMIN_ADD};
+        err e = api_admin_parse_body(slice_from_text(table[i].body),
+                                     ADMIN_FIELD_ID | ADMIN_FIELD_OLD, 0, &spec, &problem);
+        assert_int_equal(e, table[i].is_taken ? OK : ERR_BAD_REQUEST);
+        if (!table[i].is_taken) {
+            assert_non_null(strstr(problem.detail, "from 1 to 9007199254740991"));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_numbers_from_1_on),
         cmocka_unit_test(an_address_may_be_a_url),
         cmocka_unit_test(a_body_has_the_members_that_it_may_have),
+        cmocka_unit_test(no_id_is_larger_than_every_reader_can_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,6 +122,8 @@ static void the_calls_of_raftexample_work(void **state)
     assert_int_equal(f->node.spec.id, 3);
     request(f, "POST /4x", "", "http://127.0.0.1:42379");
     assert_int_equal(f->status, 400);
+    request(f, "POST /18446744073709551615", "", "http://127.0.0.1:42379");
+    assert_problem(f, 400, "bad-request", "from 1 to 9007199254740991, not \"18446744");
     request(f, "POST /4", "", "");
     assert_int_equal(f->status, 400);
     struct json_object *document = json_body(f);

@@ -120,6 +120,28 @@ static void who_comes_is_a_learner_with_an_id_that_nobody_had(void **state)
     assert_false(plan.members[0].wants_vote);
 }
 
+static void ids_come_to_their_end_and_do_not_begin_again(void **state)
+{
+    (void)state;
+    struct setup setup;
+    struct admin_plan plan;
+    setup_init(&setup);
+    struct admin_spec spec = spec_of(ADMIN_ADD, NODE_ID_MAX + 1, 0, "host:9");
+    assert_int_equal(admin_plan(&setup.view, &spec, &plan), ERR_BAD_REQUEST);
+    assert_non_null(strstr(plan.why, "is above 9007199254740991"));
+    setup.membership.id_max = NODE_ID_MAX - 1;
+    spec.id = 0;
+    assert_int_equal(admin_plan(&setup.view, &spec, &plan), OK);
+    assert_int_equal(plan.id, NODE_ID_MAX);
+    const uint64_t ends[] = {NODE_ID_MAX, UINT64_MAX}; /* the latter as --cluster may have it */
+    for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
+        setup.membership.id_max = ends[i];
+        assert_int_equal(admin_plan(&setup.view, &spec, &plan), ERR_CONFLICT);
+        assert_non_null(strstr(plan.why, "no ids left"));
+        assert_non_null(strstr(plan.why, "restore a backup as a new one")); /* it fits */
+    }
+}
+
 static void who_asks_again_finds_it_done(void **state)
 {
     (void)state;
@@ -355,6 +377,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_does_not_fit_is_refused_with_a_reason),
         cmocka_unit_test(who_comes_is_a_learner_with_an_id_that_nobody_had),
+        cmocka_unit_test(ids_come_to_their_end_and_do_not_begin_again),
         cmocka_unit_test(who_asks_again_finds_it_done),
         cmocka_unit_test(what_could_cost_the_quorum_is_refused_unless_it_is_forced),
         cmocka_unit_test(who_is_there_is_replaced_by_a_learner_that_has_caught_up),
