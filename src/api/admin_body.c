@@ -9,6 +9,7 @@
 #include "api/suggest.h"
 #include "base/assert.h"
 #include "base/mem.h"
+#include "env/address.h"
 
 #define ECHO_SIZE_MAX 48 /* of what a client sent, in a detail */
 
@@ -66,7 +67,14 @@ err api_admin_parse_address(struct slice text, struct admin_spec *spec, struct p
     }
     memcpy(spec->address, address.data, address.size);
     spec->address[address.size] = '\0';
-    return OK;
+    struct env_address parsed;
+    struct err_note note;
+    return env_address_parse_remote(spec->address, &parsed, &note) == OK
+               ? OK
+               : api_problem_set(problem, ERR_BAD_REQUEST,
+                                 "an address is HOST:PORT, where the other members reach the node: "
+                                 "%s",
+                                 note.text);
 }
 
 static int digit_value(uint8_t byte)
@@ -138,8 +146,10 @@ static err take_field(enum admin_field field, const char *name, struct json_obje
         if (!json_object_is_type(value, json_type_string)) {
             return api_problem_set(problem, ERR_BAD_REQUEST, "\"addr\" is a text, HOST:PORT");
         }
-        return api_admin_parse_address(slice_from_text(json_object_get_string(value)), spec,
-                                       problem);
+        return api_admin_parse_address(
+            (struct slice){(const uint8_t *)json_object_get_string(value),
+                           (size_t)json_object_get_string_len(value)},
+            spec, problem); /* with its NULs, if it has any */
     case ADMIN_FIELD_ID:
         return take_number(name, value, &spec->id, problem);
     case ADMIN_FIELD_OLD:

@@ -1,6 +1,6 @@
 /*
- * Network addresses as text: "HOST:PORT", where HOST is a name, an IPv4 address or an IPv6 address
- * in brackets.
+ * Network addresses as text: "HOST:PORT", where HOST is a name (of ASCII letters, digits, '-', '.'
+ * and '_'), an IPv4 address or an IPv6 address in brackets.
  */
 #ifndef ENV_ADDRESS_H
 #define ENV_ADDRESS_H
@@ -21,6 +21,11 @@ struct env_address {
 /* Parses `text`. ERR_ADDRESS: it is not of that form; the note then says in which way. */
 MUST_USE err env_address_parse(const char *text, struct env_address *out_address,
                                struct err_note *note);
+
+/* As env_address_parse, of an address that others are to connect to: that of every interface
+ * (0.0.0.0, [::]) and port 0 are none. */
+MUST_USE err env_address_parse_remote(const char *text, struct env_address *out_address,
+                                      struct err_note *note);
 
 /* A numeric address and its NUL in text: "[IPv6%interface]:65535". */
 #define ENV_ADDRESS_TEXT_SIZE 80

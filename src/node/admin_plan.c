@@ -74,12 +74,10 @@ static const struct member *find_address(const struct membership *membership, co
 static err check_address(const struct admin_spec *spec, struct admin_plan *plan)
 {
     struct env_address address;
-    if (env_address_parse(spec->address, &address, NULL) != OK || address.port_number == 0) {
-        return refuse(plan, ERR_BAD_REQUEST,
-                      "\"%s\" is no address: give HOST:PORT, where the other members reach it",
-                      spec->address);
-    }
-    return OK;
+    struct err_note note;
+    return env_address_parse_remote(spec->address, &address, &note) == OK
+               ? OK
+               : refuse(plan, ERR_BAD_REQUEST, "it is no address of a member: %s", note.text);
 }
 
 static const char *why_absent(const struct admin_view *view, node_id id, node_id moving)

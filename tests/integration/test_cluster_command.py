@@ -83,7 +83,7 @@ class ClusterCommand(harness.TestCase):
         _, err = self.run_cluster("remove", "9", status=NOT_FOUND)
         self.assertIn("there is no member 9", err)
         _, err = self.run_cluster("add", "nowhere", status=FAILED)
-        self.assertIn("is no address", err)
+        self.assertIn("an address is HOST:PORT", err)
         self.nodes[2].kill()
         wait_until(lambda: not all(row["is_reachable"] for row in self.rows()), 10, "it is missed")
         _, err = self.run_cluster("wait", "--timeout", "1s", status=UNAVAILABLE)

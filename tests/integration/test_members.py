@@ -268,6 +268,9 @@ class Members(harness.TestCase):
                       self.assert_problem(response, 409, "conflict")["detail"])
         for target, document, status, slug in (
                 ("/admin/members", {"addr": "nowhere"}, 400, "bad-request"),
+                ("/admin/members", {"addr": "\u00f6:24101"}, 400, "bad-request"),
+                ("/admin/members", {"addr": "0.0.0.0:4000"}, 400, "bad-request"),
+                ("/admin/members", {"addr": "127.0.0.1:1", "id": 1 << 53}, 400, "bad-request"),
                 ("/admin/members", {"addr": "127.0.0.1:1", "id": 2}, 409, "conflict"),
                 ("/admin/members/9/promote", None, 404, "not-found"),
                 ("/admin/leader?to=9", None, 404, "not-found")):

@@ -40,6 +40,9 @@ static void what_is_no_address_is_refused_with_a_reason(void **state)
         {"host:-1", "does not end in a port"},   {"host:123456", "does not end in a port"},
         {":3000", "has no usable host"},         {"[]:3000", "has no usable host"},
         {"::1:3000", "stands in brackets"},      {"[::1:3000", "stands in brackets"},
+        {"a b:3000", "a host has letters"},      {"\303\266:3000", "a host has letters"},
+        {"a\tb:3000", "a host has letters"},     {"http//h:3000", "a host has letters"},
+        {"[host]:3000", "no IPv6 address"},      {"[::1%a b]:3000", "no IPv6 address"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct env_address address;
@@ -62,6 +65,25 @@ static void a_host_may_be_as_long_as_the_limit_and_no_longer(void **state)
     assert_int_equal(env_address_parse(text, &address, NULL), ERR_ADDRESS);
 }
 
+static void others_connect_to_an_address_of_one_interface(void **state)
+{
+    (void)state;
+    static const char *const reached[] = {"h:1", "0.0.0.1:1", "[::1]:1", "[fe80::1%eth0]:1"};
+    static const char *const not_reached[] = {"0.0.0.0:1", "[::]:1", "[0:0::0]:1", "[::%eth0]:1",
+                                              "h:0"};
+    struct env_address address;
+    for (size_t i = 0; i < ARRAY_COUNT(reached); i++) {
+        assert_int_equal(env_address_parse_remote(reached[i], &address, NULL), OK);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(not_reached); i++) {
+        struct err_note note = {{0}};
+        assert_int_equal(env_address_parse(not_reached[i], &address, NULL), OK);
+        assert_int_equal(env_address_parse_remote(not_reached[i], &address, &note), ERR_ADDRESS);
+        assert_non_null(strstr(note.text, "nobody can connect to"));
+    }
+    assert_int_equal(env_address_parse_remote("nowhere", &address, NULL), ERR_ADDRESS);
+}
+
 static void numeric_addresses_are_written_as_they_are_read(void **state)
 {
     (void)state;
@@ -82,6 +104,7 @@ int main(void)
         cmocka_unit_test(hosts_and_ports_are_taken_apart),
         cmocka_unit_test(what_is_no_address_is_refused_with_a_reason),
         cmocka_unit_test(a_host_may_be_as_long_as_the_limit_and_no_longer),
+        cmocka_unit_test(others_connect_to_an_address_of_one_interface),
         cmocka_unit_test(numeric_addresses_are_written_as_they_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

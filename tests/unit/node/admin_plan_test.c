@@ -76,6 +76,7 @@ static void what_does_not_fit_is_refused_with_a_reason(void **state)
     } table[] = {
         {spec_of(ADMIN_ADD, 0, 0, "nowhere"), ERR_BAD_REQUEST, "no address"},
         {spec_of(ADMIN_ADD, 0, 0, "host:0"), ERR_BAD_REQUEST, "no address"},
+        {spec_of(ADMIN_ADD, 0, 0, "0.0.0.0:4000"), ERR_BAD_REQUEST, "nobody can connect"},
         {spec_of(ADMIN_ADD, 2, 0, "host:9"), ERR_CONFLICT, "another member's"},
         {spec_of(ADMIN_ADD, 5, 0, "host:9"), ERR_CONFLICT, "not used again"},
         {spec_of(ADMIN_ADD, 9, 0, "host:2"), ERR_CONFLICT, "member 2's"},
