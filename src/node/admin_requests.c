@@ -1,5 +1,8 @@
 #include "node/admin_requests.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/mem.h"
 #include "node/admin_plan.h"
@@ -149,7 +152,32 @@ static bool has_moved(const struct replica *replica, const struct node_admin *re
            (target == 0 ? replica->leader != request->spec.old : replica->leader == target);
 }
 
-/* To somebody who can, if nobody is named: that the leader knows best. */
+/* A5: a handover stops writes until it is given up, and to who is away it would be, each time. */
+static void refuse_absent(struct replica *replica, struct node_admin *request)
+{
+    if (!replica_has_listened(replica)) {
+        put_off(request, ERR_BUSY);
+        return;
+    }
+    node_id target = request->spec.id;
+    char why[ADMIN_WHY_SIZE];
+    (void)snprintf(why, sizeof(why),
+                   "member %" PRIu64 " %s, so it cannot take over: name another one, or none, or "
+                   "try again once it is back",
+                   target,
+                   contact_is_mending(&replica->contact, target) ? "is mending its data"
+                                                                 : "is not reached by the leader");
+    refuse(request, ERR_CONFLICT, why);
+}
+
+static bool is_absent(const struct replica *replica, node_id id, uint64_t now_ms)
+{
+    const struct node *node = replica->node;
+    return node->net == NULL || !net_is_up(node->net, id) ||
+           contact_is_lost(&replica->contact, id, now_ms, node->options.election_timeout_ms);
+}
+
+/* Of the leader. To somebody who can, if nobody is named: that it knows best. */
 static void transfer(struct replica *replica, struct node_admin *request, uint64_t now_ms)
 {
     node_id target = request->spec.id;
@@ -172,6 +200,10 @@ static void transfer(struct replica *replica, struct node_admin *request, uint64
     }
     if (conf->voters.count < 2 && target == 0) {
         refuse(request, ERR_CONFLICT, "there is no other voter that could lead");
+        return;
+    }
+    if (target != 0 && is_absent(replica, target, now_ms)) {
+        refuse_absent(replica, request);
         return;
     }
     err e = target != 0                  ? replica_transfer_leader(replica, target)
@@ -230,8 +262,8 @@ static void attempt(struct replica *replica, struct node_admin *request, uint64_
     request->last = ERR_NO_LEADER;
     if (replica->leader == 0 || replica->raft == NULL) {
         put_off(request, ERR_NO_LEADER);
-    } else if (is_transfer && (is_leader || request->spec.id != 0)) {
-        transfer(replica, request, now_ms); /* a follower's core can pass that on itself */
+    } else if (is_transfer && is_leader) {
+        transfer(replica, request, now_ms); /* a follower's core could pass it on, but not A5 */
     } else if (is_leader) {
         change_members(replica, request);
     } else if (request->is_passed_on) {

@@ -266,6 +266,9 @@ class Members(harness.TestCase):
         response = ask(one, "PATCH", f"/admin/members/{one.id}", {"addr": "127.0.0.1:1"})
         self.assertIn(f"member {one.id} is moving",
                       self.assert_problem(response, 409, "conflict")["detail"])
+        response = ask(one, "POST", f"/admin/leader?to={other.id}")
+        self.assertIn(f"member {other.id} is not reached",
+                      self.assert_problem(response, 409, "conflict")["detail"])
         for target, document, status, slug in (
                 ("/admin/members", {"addr": "nowhere"}, 400, "bad-request"),
                 ("/admin/members", {"addr": "\u00f6:24101"}, 400, "bad-request"),

@@ -124,6 +124,44 @@ static bool is_missed(void *ctx)
                            env_now_ms(cluster->env), ELECTION_TIMEOUT_MS);
 }
 
+static bool is_down(void *ctx)
+{
+    const struct voter *voter = ctx;
+    const struct cluster *cluster = voter->cluster;
+    return !net_is_up(cluster->nodes[leader_of(voter->cluster)]->net, voter->node + 1);
+}
+
+/* A5: by the leader itself, and by way of a follower. */
+static void leadership_is_not_offered_to_who_is_away(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    uint32_t leader = leader_of(&cluster);
+    uint32_t follower = (leader + 1) % 3;
+    struct voter third = {&cluster, (leader + 2) % 3};
+    stop_node(&cluster, third.node);
+    assert_true(turn_until(&cluster, is_down, &third));
+    struct admin_spec spec = {.op = ADMIN_TRANSFER, .id = third.node + 1};
+    uint32_t asked_nodes[] = {leader, follower};
+    for (size_t i = 0; i < ARRAY_COUNT(asked_nodes); i++) {
+        char who[64];
+        snprintf(who, sizeof(who), "member %u is not reached by the leader", third.node + 1);
+        assert_int_equal(ask(&cluster, asked_nodes[i], &asking, &spec), ERR_CONFLICT);
+        assert_non_null(strstr(asking.text, who));
+        assert_int_equal(leader_of(&cluster), leader);
+    }
+    spec.id = leader + 1; /* it leads */
+    assert_int_equal(ask(&cluster, follower, &asking, &spec), OK);
+    start_node(&cluster, third.node);
+    spec.id = follower + 1;
+    assert_int_equal(ask(&cluster, follower, &asking, &spec), OK);
+    assert_int_equal(leader_of(&cluster), follower);
+    cluster_deinit(&cluster);
+}
+
 static bool is_fourth_gone(void *ctx)
 {
     const struct voter *voter = ctx;
@@ -357,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_node_takes_it_and_the_leader_may_remove_itself),
         cmocka_unit_test(leadership_goes_to_whom_it_is_given),
+        cmocka_unit_test(leadership_is_not_offered_to_who_is_away),
         cmocka_unit_test(one_member_takes_the_place_of_another),
         cmocka_unit_test(a_new_leader_refuses_nothing_for_want_of_who_may_be_there),
         cmocka_unit_test(a_member_in_repair_is_not_counted_on),
