@@ -159,6 +159,7 @@ static err take_field(enum admin_field field, const char *name, struct json_obje
             return api_problem_set(problem, ERR_BAD_REQUEST, "\"learner\" is true or false");
         }
         spec->is_learner = json_object_get_boolean(value);
+        spec->wants_vote = !spec->is_learner;
         return OK;
     }
     UNREACHABLE();

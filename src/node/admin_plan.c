@@ -202,12 +202,26 @@ static err choose_id(const struct admin_view *view, const struct admin_spec *spe
 /*
  * The address is there already: who asks again may have it, and so may a node that asked and died
  * before it heard the answer. But a node that was met under the id has lost its data if it has to
- * ask who it is.
+ * ask who it is. Whoever joins does not know whether it is to vote, and does not say; who says is
+ * told if it is otherwise.
  */
 static err take_known(const struct admin_view *view, const struct admin_spec *spec,
                       const struct member *known, struct admin_plan *plan)
 {
     plan->id = known->id;
+    bool has_vote = known->wants_vote || id_set_has(&view->membership->conf.voters, known->id);
+    if (spec->wants_vote && !has_vote) {
+        return refuse(plan, ERR_CONFLICT,
+                      "the address is member %" PRIu64 "'s, which stays a learner until it is "
+                      "promoted: POST /admin/members/%" PRIu64 "/promote",
+                      known->id, known->id);
+    }
+    if (spec->is_learner && has_vote && !spec->is_again) {
+        return refuse(plan, ERR_CONFLICT,
+                      "the address is member %" PRIu64 "'s, which is a voter, or becomes one; it "
+                      "would have to be removed first, and to come as a new member",
+                      known->id);
+    }
     bool is_same =
         spec->id == known->id || spec->is_again ||
         (spec->id == 0 && known->id != view->self && !view->was_met(view->ctx, known->id));

@@ -9,7 +9,8 @@
 #define FLAG_LEARNER 1u
 #define FLAG_FORCED 2u
 #define FLAG_AGAIN 4u
-#define FLAGS_KNOWN (FLAG_LEARNER | FLAG_FORCED | FLAG_AGAIN)
+#define FLAG_VOTER 8u
+#define FLAGS_KNOWN (FLAG_LEARNER | FLAG_FORCED | FLAG_AGAIN | FLAG_VOTER)
 
 void admin_request_encode(const struct admin_request *request, struct writer *out)
 {
@@ -20,7 +21,8 @@ void admin_request_encode(const struct admin_request *request, struct writer *ou
     writer_u8(out, (uint8_t)spec->op);
     writer_u8(out,
               (uint8_t)((spec->is_learner ? FLAG_LEARNER : 0u) |
-                        (spec->is_forced ? FLAG_FORCED : 0u) | (spec->is_again ? FLAG_AGAIN : 0u)));
+                        (spec->is_forced ? FLAG_FORCED : 0u) | (spec->is_again ? FLAG_AGAIN : 0u) |
+                        (spec->wants_vote ? FLAG_VOTER : 0u)));
     writer_u64(out, spec->id);
     writer_u64(out, spec->old);
     writer_bytes(out, slice_from_text(spec->address));
@@ -43,6 +45,7 @@ err admin_request_decode(struct slice bytes, struct admin_request *out_request)
     request.spec.is_learner = (flags & FLAG_LEARNER) != 0;
     request.spec.is_forced = (flags & FLAG_FORCED) != 0;
     request.spec.is_again = (flags & FLAG_AGAIN) != 0;
+    request.spec.wants_vote = (flags & FLAG_VOTER) != 0;
     if (address.size > 0) {
         memcpy(request.spec.address, address.data, address.size);
     }

@@ -27,6 +27,7 @@ struct admin_spec {
     node_id id;      /* ADD, REPLACE: of who comes; 0: the leader chooses. TRANSFER: 0: any other */
     node_id old;     /* REPLACE: who goes */
     bool is_learner; /* ADD: and stays one */
+    bool wants_vote; /* ADD: and does not, as was said; neither: who joins takes what it is */
     bool is_forced;  /* also if it may cost the quorum */
     bool is_again;   /* it may have been carried out already, by who was asked before */
     char address[ADDRESS_SIZE_MAX + 1]; /* ADD, MOVE, REPLACE: where peers reach it */

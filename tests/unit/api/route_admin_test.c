@@ -14,12 +14,16 @@ static void a_member_is_added_with_what_the_body_says(void **state)
     assert_int_equal(f->node.spec.op, ADMIN_ADD);
     assert_int_equal(f->node.spec.id, 0);
     assert_false(f->node.spec.is_learner);
+    assert_false(f->node.spec.wants_vote); /* as --join, which does not know */
+    request(f, "POST /admin/members", "", "{\"addr\":\"10.0.0.4:4000\",\"learner\":false}");
+    assert_true(f->node.spec.wants_vote);
     assert_string_equal(f->node.spec.address, "10.0.0.4:4000");
     request(f, "POST /admin/members?force&timeout=2s", "",
             "{\"addr\":\"http://10.0.0.5:4000/\",\"id\":7,\"learner\":true}");
     assert_int_equal(f->status, 201);
     assert_int_equal(f->node.spec.id, 7);
     assert_true(f->node.spec.is_learner);
+    assert_false(f->node.spec.wants_vote);
     assert_true(f->node.spec.is_forced);
     assert_string_equal(f->node.spec.address, "10.0.0.5:4000");
 }

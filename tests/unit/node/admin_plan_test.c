@@ -174,6 +174,50 @@ static void who_asks_again_finds_it_done(void **state)
     }
 }
 
+/* The address was added before; member 3 is a voter, 4 stays a learner until `wants_vote`. */
+static void who_asks_for_another_role_is_told(void **state)
+{
+    (void)state;
+    struct setup setup;
+    struct admin_plan plan;
+    const struct {
+        const char *address;
+        bool is_learner;
+        bool wants_vote;
+        bool is_again;
+        err e;
+    } table[] = {
+        {"host:4", false, true, false, ERR_CONFLICT},
+        {"host:4", false, true, true, ERR_CONFLICT},
+        {"host:4", true, false, false, OK},
+        {"host:4", false, false, false, OK},
+        {"host:3", true, false, false, ERR_CONFLICT},
+        {"host:3", false, true, false, OK},
+        {"host:3", true, false, true, OK}, /* promoted since it was added so */
+    };
+    setup_init(&setup);
+    for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+        struct admin_spec spec = spec_of(ADMIN_ADD, 0, 0, table[i].address);
+        spec.is_learner = table[i].is_learner;
+        spec.wants_vote = table[i].wants_vote;
+        spec.is_again = table[i].is_again;
+        assert_int_equal(admin_plan(&setup.view, &spec, &plan), table[i].e);
+        assert_int_equal(plan.is_done, table[i].e == OK);
+        if (table[i].e != OK) {
+            assert_non_null(strstr(plan.why, table[i].wants_vote ? "/admin/members/4/promote"
+                                                                 : "is a voter, or becomes one"));
+        }
+    }
+    struct member *fourth = &setup.membership.members[3];
+    assert_int_equal(fourth->id, 4);
+    fourth->wants_vote = true;
+    struct admin_spec spec = spec_of(ADMIN_ADD, 0, 0, "host:4");
+    spec.wants_vote = true;
+    assert_int_equal(admin_plan(&setup.view, &spec, &plan), OK);
+    spec = (struct admin_spec){.op = ADMIN_ADD, .is_learner = true, .address = "host:4"};
+    assert_int_equal(admin_plan(&setup.view, &spec, &plan), ERR_CONFLICT);
+}
+
 static void what_could_cost_the_quorum_is_refused_unless_it_is_forced(void **state)
 {
     (void)state;
@@ -380,6 +424,7 @@ int main(void)
         cmocka_unit_test(who_comes_is_a_learner_with_an_id_that_nobody_had),
         cmocka_unit_test(ids_come_to_their_end_and_do_not_begin_again),
         cmocka_unit_test(who_asks_again_finds_it_done),
+        cmocka_unit_test(who_asks_for_another_role_is_told),
         cmocka_unit_test(what_could_cost_the_quorum_is_refused_unless_it_is_forced),
         cmocka_unit_test(who_is_there_is_replaced_by_a_learner_that_has_caught_up),
         cmocka_unit_test(who_moves_is_not_counted_on_until_it_is_met_there),

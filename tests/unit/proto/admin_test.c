@@ -10,7 +10,7 @@
 static void a_request_comes_back(void **state)
 {
     (void)state;
-    for (unsigned flags = 0; flags < 8; flags++) {
+    for (unsigned flags = 0; flags < 16; flags++) {
         struct admin_request request = {
             .number = 1,
             .left_ms = 2,
@@ -20,6 +20,7 @@ static void a_request_comes_back(void **state)
                      .is_learner = (flags & 1) != 0,
                      .is_forced = (flags & 2) != 0,
                      .is_again = (flags & 4) != 0,
+                     .wants_vote = (flags & 8) != 0,
                      .address = "host:1"},
         };
         struct admin_request back;
@@ -34,6 +35,7 @@ static void a_request_comes_back(void **state)
         assert_int_equal(back.spec.is_learner, (flags & 1) != 0);
         assert_int_equal(back.spec.is_forced, (flags & 2) != 0);
         assert_int_equal(back.spec.is_again, (flags & 4) != 0);
+        assert_int_equal(back.spec.wants_vote, (flags & 8) != 0);
         assert_string_equal(back.spec.address, "host:1");
         writer_deinit(&out);
     }
@@ -48,7 +50,7 @@ static void what_is_no_request_is_refused(void **state)
     struct {
         size_t at;
         uint8_t byte;
-    } cases[] = {{12, 0}, {12, ADMIN_OP_LAST + 1}, {13, 8}, {out.size - 1, 10}};
+    } cases[] = {{12, 0}, {12, ADMIN_OP_LAST + 1}, {13, 16}, {out.size - 1, 10}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint8_t before = out.data[cases[i].at];
         out.data[cases[i].at] = cases[i].byte;
