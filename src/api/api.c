@@ -83,7 +83,8 @@ static const struct route routes[] = {
     {.id = ROUTE_SERVER, .path = "*"},
 };
 
-/* The two calls of etcd's raftexample: a number, right below the root. */
+/* The two calls of etcd's raftexample: a number, right below the root. They have anything else that
+ * is sent there, too: it says what it should be. */
 static const struct route route_member = {
     .id = ROUTE_MEMBER,
     .path = "/",
@@ -92,10 +93,13 @@ static const struct route route_member = {
     .answer = api_member_answer,
 };
 
-static bool is_member_path(struct slice path)
+static bool is_member_call(struct slice path, enum http_method method)
 {
-    return path.size > 1 && path.data[0] == '/' && path.data[1] >= '0' && path.data[1] <= '9' &&
-           memchr(path.data + 1, '/', path.size - 1) == NULL;
+    bool is_one_segment =
+        path.size > 1 && path.data[0] == '/' && memchr(path.data + 1, '/', path.size - 1) == NULL;
+    return is_one_segment &&
+           ((path.data[1] >= '0' && path.data[1] <= '9') ||
+            (method != HTTP_METHOD_OTHER && (route_member.methods & 1u << method) != 0));
 }
 
 static const struct route route_none = {.id = ROUTE_NONE, .path = ""};
@@ -105,7 +109,7 @@ const struct route *api_route_none(void)
     return &route_none;
 }
 
-static const struct route *find_route(struct slice path)
+static const struct route *find_route(struct slice path, enum http_method method)
 {
     for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
         size_t size = strlen(routes[i].path);
@@ -114,7 +118,7 @@ static const struct route *find_route(struct slice path)
             return &routes[i];
         }
     }
-    return is_member_path(path) ? &route_member : &route_none;
+    return is_member_call(path, method) ? &route_member : &route_none;
 }
 
 void api_route_allow(const struct route *route, char target[ALLOW_SIZE])
@@ -173,7 +177,7 @@ static err admit(struct exchange *x, struct problem *problem)
         .origin = http_header(x->request, "origin"),
         .fetch_site = http_header(x->request, "sec-fetch-site"),
     };
-    x->route = find_route(http_path(x->request));
+    x->route = find_route(http_path(x->request), x->method);
     err e = api_guard_check(&guard, problem);
     if (e == OK) {
         e = check_method(x, problem);

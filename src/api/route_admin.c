@@ -325,7 +325,8 @@ err api_member_prepare(struct exchange *x, struct problem *problem)
     struct slice id = {path.data + 1, path.size - 1};
     struct problem why = {.e = OK};
     if (api_admin_parse_id(id, true, &spec->id, &why) != OK) {
-        return api_problem_set(problem, ERR_BAD_REQUEST, "Failed on %s: %s",
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "Failed on %s: %s; at this path are members (keys are under /kv/)",
                                http_method_name(x->method), why.detail);
     }
     return take_query(x, problem);

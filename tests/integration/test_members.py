@@ -251,9 +251,10 @@ class Members(harness.TestCase):
         cluster.nodes.remove(third)
         self.assertEqual(cluster[0].get("/kv/foo").body, b"bar")
         for method in ("POST", "DELETE"):
-            response = ask(cluster[0], method, "/4x")
-            self.assertIn(f"Failed on {method}", self.assert_problem(response, 400,
-                                                                     "bad-request")["detail"])
+            for path in ("/4x", "/abc"):
+                response = ask(cluster[0], method, path)
+                self.assertIn(f"Failed on {method}", self.assert_problem(response, 400,
+                                                                         "bad-request")["detail"])
 
     def test_what_is_not_safe_is_refused(self):
         cluster = self.cluster(3)

@@ -4,7 +4,7 @@ static void what_is_not_there_is_not_found(void **state)
 {
     struct fixture *f = *state;
     const char *const starts[] = {"GET /nope", "GET /stats/", "GET /Stats", "GET /kvfoo",
-                                  "POST /favicon.ico"};
+                                  "PUT /favicon.ico"};
     for (size_t i = 0; i < ARRAY_COUNT(starts); i++) {
         request(f, starts[i], "", NULL);
         assert_problem(f, 404, "not-found", "GET /");

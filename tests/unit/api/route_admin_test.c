@@ -145,6 +145,22 @@ static void the_calls_of_raftexample_work(void **state)
     assert_int_equal(f->status, 405);
     request(f, "DELETE /4/5", "", NULL);
     assert_int_equal(f->status, 404);
+    static const char *const no_ids[] = {"POST /abc", "POST /-4", "POST /kvv", "DELETE /abc"};
+    for (size_t i = 0; i < ARRAY_COUNT(no_ids); i++) {
+        bool is_post = no_ids[i][0] == 'P';
+        request(f, no_ids[i], "", is_post ? "x" : NULL);
+        assert_problem(f, 400, "bad-request",
+                       is_post ? "Failed on POST: a member's id is a number from 1 to"
+                               : "Failed on DELETE: a member's id is a number from 1 to");
+    }
+    request(f, "GET /abc", "", NULL);
+    assert_int_equal(f->status, 404);
+    request(f, "PUT /abc", "", "x");
+    assert_int_equal(f->status, 404);
+    request(f, "POST /stats", "", "x");
+    assert_int_equal(f->status, 405);
+    request(f, "POST /abc/", "", "x");
+    assert_int_equal(f->status, 404);
     assert_int_equal(f->node.admin_count, 2);
 }
 
