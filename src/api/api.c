@@ -75,10 +75,12 @@ static const struct route routes[] = {
     {.id = ROUTE_DRAIN,
      .path = "/admin/drain",
      .methods = METHOD(POST) | METHOD(DELETE),
+     .prepare = api_admin_bare_prepare,
      .answer = api_drain_answer},
     {.id = ROUTE_SNAPSHOT,
      .path = "/admin/snapshot",
      .methods = METHODS_READ,
+     .prepare = api_admin_bare_prepare,
      .answer = api_snapshot_answer},
     {.id = ROUTE_SERVER, .path = "*"},
 };

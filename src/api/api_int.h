@@ -80,4 +80,7 @@ void api_admin_leader_answer(struct exchange *x);
 MUST_USE err api_member_prepare(struct exchange *x, struct problem *problem);
 void api_member_answer(struct exchange *x);
 
+/* Of any path under /admin/ that has no parameters: refuses all. */
+MUST_USE err api_admin_bare_prepare(struct exchange *x, struct problem *problem);
+
 #endif

@@ -1,5 +1,6 @@
 #include "api/params.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/suggest.h"
@@ -9,6 +10,7 @@
 
 #define SHORT_NAME_SIZE 3u /* such names are misspelled only with their own letters */
 #define ECHO_SIZE_MAX 48u  /* of what a client sent, in a detail */
+#define PARAMS_NAMES_SIZE 64u
 
 enum reach {
     REACH_HERE = 0,       /* it works */
@@ -155,6 +157,17 @@ static err take(const struct http_parameter *parameter, bool is_write, uint32_t 
     return param->take == NULL ? OK : param->take(parameter->value, params, problem);
 }
 
+static err finish(const struct http_query *query, struct problem *problem)
+{
+    problem->parameter = SLICE_EMPTY;
+    if (http_query_finish(query) != OK) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "the query is not percent-encoded correctly: two hex digits must "
+                               "follow every '%%', and '%%' itself is written %%25");
+    }
+    return OK;
+}
+
 err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_params *params,
                         struct problem *problem)
 {
@@ -168,11 +181,66 @@ err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_param
             return problem->e;
         }
     }
-    problem->parameter = SLICE_EMPTY;
-    if (http_query_finish(query) != OK) {
-        return api_problem_set(problem, ERR_BAD_REQUEST,
-                               "the query is not percent-encoded correctly: two hex digits must "
-                               "follow every '%%', and '%%' itself is written %%25");
+    return finish(query, problem);
+}
+
+/* ---- paths without parameters of others ---- */
+
+static err refuse_foreign(struct slice name, const struct param_own *rows, size_t row_count,
+                          struct problem *problem)
+{
+    struct suggest suggest = {.name = name};
+    for (size_t i = 0; i < row_count; i++) {
+        api_suggest_offer(&suggest, rows[i].name);
     }
-    return OK;
+    problem->did_you_mean = api_suggest_meant(&suggest);
+    if (problem->did_you_mean != NULL) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "unknown parameter \"%.*s\": did you mean \"%s\"?",
+                               SLICE_ARGS(cut(name)), problem->did_you_mean);
+    }
+    char known[PARAMS_NAMES_SIZE] = "none";
+    size_t size = 0;
+    for (size_t i = 0; i < row_count; i++) {
+        size += (size_t)snprintf(known + size, sizeof(known) - size, "%s?%s", i == 0 ? "" : ", ",
+                                 rows[i].name);
+        ASSERT(size < sizeof(known));
+    }
+    return api_problem_set(problem, ERR_BAD_REQUEST,
+                           "unknown parameter \"%.*s\": there are %s here", SLICE_ARGS(cut(name)),
+                           known);
+}
+
+static err take_own(const struct http_parameter *parameter, const struct param_own *rows,
+                    size_t row_count, void *ctx, uint32_t *seen, struct problem *problem)
+{
+    for (size_t i = 0; i < row_count; i++) {
+        if (!slice_equal(parameter->name, slice_from_text(rows[i].name))) {
+            continue;
+        }
+        uint32_t bit = UINT32_C(1) << i;
+        if ((*seen & bit) != 0) {
+            return api_problem_set(problem, ERR_BAD_REQUEST, "?%s is given twice", rows[i].name);
+        }
+        *seen |= bit;
+        return rows[i].take(ctx, parameter->value, problem);
+    }
+    return refuse_foreign(parameter->name, rows, row_count, problem);
+}
+
+err api_params_parse_own(struct slice text, uint8_t *memory, const struct param_own *rows,
+                         size_t row_count, void *ctx, struct problem *problem)
+{
+    ASSERT(row_count <= 32); /* bits of `seen` */
+    struct http_query query = http_query_of(text, memory);
+    struct http_parameter parameter;
+    uint32_t seen = 0;
+    while (http_query_next(&query, &parameter)) {
+        problem->parameter = parameter.name;
+        err e = take_own(&parameter, rows, row_count, ctx, &seen, problem);
+        if (e != OK) {
+            return e;
+        }
+    }
+    return finish(&query, problem);
 }

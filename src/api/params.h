@@ -1,7 +1,8 @@
 /*
  * Query parameters. Those of others are ignored (some tools append their own), but a near miss of
  * one of ours, a bad value, or one that is documented and not there yet is refused: a typing
- * mistake or an old server must not turn a condition into an unconditional write.
+ * mistake or an old server must not turn a condition into an unconditional write. Under /admin/
+ * others have none: there each unknown one is refused.
  */
 #ifndef API_PARAMS_H
 #define API_PARAMS_H
@@ -26,6 +27,22 @@ struct kv_params {
  */
 MUST_USE err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_params *params,
                                  struct problem *problem);
+
+/* A parameter of a path where nobody else's are expected. */
+struct param_own {
+    const char *name; /* static */
+    /* Takes what it is given, with api_params_parse_own's `ctx`. ERR_BAD_REQUEST, set in
+     * `problem`. */
+    err (*take)(void *ctx, struct slice value, struct problem *problem);
+};
+
+/*
+ * Hands each parameter of `text`, a query, to its row among `rows`. One that is not among them, or
+ * comes twice, is refused: an administrator's typing mistake must not be carried out. `memory` as
+ * http_query_of. ERR_BAD_REQUEST, set in `problem`.
+ */
+MUST_USE err api_params_parse_own(struct slice text, uint8_t *memory, const struct param_own *rows,
+                                  size_t row_count, void *ctx, struct problem *problem);
 
 /* The value of ?timeout. ERR_BAD_REQUEST, set in `problem`. */
 MUST_USE err api_params_take_timeout(struct slice value, uint64_t *out_ms, struct problem *problem);

@@ -9,7 +9,6 @@
 #include "api/admin_body.h"
 #include "api/document.h"
 #include "api/exchange.h"
-#include "api/suggest.h"
 #include "base/assert.h"
 
 #define MEMBERS_PATH "/admin/members"
@@ -17,47 +16,48 @@
 
 /* ---- the query ---- */
 
-static err take_parameter(struct exchange *x, const struct http_parameter *parameter,
-                          struct problem *problem)
+static err take_timeout(void *ctx, struct slice value, struct problem *problem)
 {
-    struct admin_spec *spec = &x->op.admin.spec;
-    problem->parameter = parameter->name;
-    if (slice_equal(parameter->name, SLICE_LITERAL("timeout"))) {
-        return api_params_take_timeout(parameter->value, &x->params.timeout_ms, problem);
-    }
-    if (slice_equal(parameter->name, SLICE_LITERAL("force"))) {
-        spec->is_forced = true;
-        return parameter->value.size == 0 || slice_equal(parameter->value, SLICE_LITERAL("true"))
-                   ? OK
-                   : api_problem_set(problem, ERR_BAD_REQUEST, "?force takes no value, or true");
-    }
-    if (slice_equal(parameter->name, SLICE_LITERAL("to")) && spec->op == ADMIN_TRANSFER) {
-        return api_admin_parse_id(parameter->value, false, &spec->id, problem);
-    }
-    return api_problem_set(problem, ERR_BAD_REQUEST,
-                           "there are ?timeout, ?force and, for /admin/leader, ?to here");
+    struct exchange *x = ctx;
+    return api_params_take_timeout(value, &x->params.timeout_ms, problem);
+}
+
+static err take_force(void *ctx, struct slice value, struct problem *problem)
+{
+    struct exchange *x = ctx;
+    x->op.admin.spec.is_forced = true;
+    return value.size == 0 || slice_equal(value, SLICE_LITERAL("true"))
+               ? OK
+               : api_problem_set(problem, ERR_BAD_REQUEST, "?force takes no value, or true");
+}
+
+static err take_to(void *ctx, struct slice value, struct problem *problem)
+{
+    struct exchange *x = ctx;
+    return api_admin_parse_id(value, false, &x->op.admin.spec.id, problem);
+}
+
+static err take_rows(struct exchange *x, const struct param_own *rows, size_t row_count,
+                     struct problem *problem)
+{
+    struct slice text = http_query(x->request);
+    return text.size == 0 ? OK
+                          : api_params_parse_own(text, http_alloc(x->request, text.size), rows,
+                                                 row_count, x, problem);
 }
 
 static err take_query(struct exchange *x, struct problem *problem)
 {
-    struct slice text = http_query(x->request);
+    static const struct param_own rows[] = {
+        {"timeout", take_timeout}, {"force", take_force}, {"to", take_to}};
     x->params.timeout_ms = TIMEOUT_MS;
-    if (text.size == 0) {
-        return OK;
-    }
-    struct http_query query = http_query_of(text, http_alloc(x->request, text.size));
-    struct http_parameter parameter;
-    while (http_query_next(&query, &parameter)) {
-        err e = take_parameter(x, &parameter, problem);
-        if (e != OK) {
-            return e;
-        }
-    }
-    problem->parameter = SLICE_EMPTY;
-    return http_query_finish(&query) == OK
-               ? OK
-               : api_problem_set(problem, ERR_BAD_REQUEST,
-                                 "the query is not percent-encoded correctly");
+    bool has_to = x->op.admin.spec.op == ADMIN_TRANSFER;
+    return take_rows(x, rows, ARRAY_COUNT(rows) - (has_to ? 0 : 1), problem);
+}
+
+err api_admin_bare_prepare(struct exchange *x, struct problem *problem)
+{
+    return take_rows(x, NULL, 0, problem);
 }
 
 /* ---- the list ---- */
