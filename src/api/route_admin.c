@@ -171,13 +171,13 @@ static void answer_list(struct exchange *x)
 
 /* ---- doing it ---- */
 
-static const char *explain(err e)
+static const char *explain(const struct exchange *x, err e)
 {
     switch ((int)e) {
     case ERR_NO_LEADER:
         return "no leader with a quorum was there in time: nothing was changed, try again";
     case ERR_DRAINING:
-        return "this node is shutting down: ask another member";
+        return node_explain_draining(x->api->node);
     case ERR_OVERLOADED:
         return "more is waiting than this node may hold: nothing was changed, try again later";
     case ERR_OUTCOME_UNKNOWN:
@@ -194,7 +194,7 @@ static void refuse(struct exchange *x, err e, struct slice text)
     if (x->route->id == ROUTE_MEMBER && e == ERR_BAD_REQUEST) {
         prefix = x->method == HTTP_METHOD_POST ? "Failed on POST: " : "Failed on DELETE: ";
     }
-    struct slice why = text.size > 0 ? text : slice_from_text(explain(e));
+    struct slice why = text.size > 0 ? text : slice_from_text(explain(x, e));
     err set = api_problem_set(&problem, e, "%s%.*s", prefix, (int)why.size, (const char *)why.data);
     ASSERT(set == e);
     api_exchange_respond_problem(x, &problem);

@@ -115,7 +115,7 @@ static const char explain_divergence[] =
     "this node's state differs from that of other members, so it serves nothing until that is "
     "mended; ask another member";
 
-static const char *explain_write(err e)
+static const char *explain_write(const struct exchange *x, err e)
 {
     switch ((int)e) {
     case ERR_NO_LEADER:
@@ -127,7 +127,7 @@ static const char *explain_write(err e)
         return "the write was proposed and its outcome was not seen in time: it may or may not "
                "happen; read the key before you write it again";
     case ERR_DRAINING:
-        return "this node is shutting down and takes no more writes; another member will";
+        return node_explain_draining(x->api->node);
     case ERR_DIVERGED:
         return explain_divergence;
     case ERR_OVERLOADED:
@@ -143,7 +143,7 @@ static const char *explain_write(err e)
     }
 }
 
-static const char *explain_read(err e)
+static const char *explain_read(const struct exchange *x, err e)
 {
     switch ((int)e) {
     case ERR_NOT_FOUND:
@@ -160,7 +160,7 @@ static const char *explain_read(err e)
     case ERR_PROPOSAL_DROPPED:
         return "no quorum confirmed this read in time; ?consistency=stale reads what this node has";
     case ERR_DRAINING:
-        return "this node is shutting down; another member will answer";
+        return node_explain_draining(x->api->node);
     case ERR_DIVERGED:
         return explain_divergence;
     case ERR_OVERLOADED:
@@ -229,7 +229,7 @@ static void write_done(struct node_write *write, const struct command_result *re
         return;
     }
     if (result->e != OK) {
-        api_exchange_refuse(x, result->e, explain_write(result->e));
+        api_exchange_refuse(x, result->e, explain_write(x, result->e));
         return;
     }
     x->has_revision = true;
@@ -317,7 +317,7 @@ static void read_done(struct node_read *read, err e, struct store_record *record
                                 x->params.consistency == READ_STALE ? "stale" : "linearizable");
     }
     if (e != OK) {
-        api_exchange_refuse(x, e, explain_read(e));
+        api_exchange_refuse(x, e, explain_read(x, e));
         return;
     }
     struct buf *owner = record->owner;

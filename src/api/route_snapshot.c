@@ -129,7 +129,7 @@ static void refuse(struct exchange *x, err e)
         api_exchange_refuse(x, ERR_OVERLOADED,
                             "no checkpoint could be made in time: the log of this member says why");
     } else if (e == ERR_DRAINING) {
-        api_exchange_refuse(x, e, "this member is draining: ask another one");
+        api_exchange_refuse(x, e, node_explain_draining(x->api->node));
     } else if (e == ERR_DIVERGED) {
         api_exchange_refuse(x, e,
                             "the state of this member differs from that of others: take the backup "

@@ -281,7 +281,7 @@ void admin_requests_begin(struct replica *replica, struct node_admin *request)
     request->id = 0;
     list_push_back(&replica->requests.waiting, &request->link);
     if (replica->node->drain.is_begun && request->spec.op != ADMIN_TRANSFER) {
-        refuse(request, ERR_DRAINING, "this node is shutting down: ask another member");
+        refuse(request, ERR_DRAINING, drain_explain(replica->node));
         return;
     }
     attempt(replica, request, env_now_ms(replica->node->env));

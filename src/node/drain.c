@@ -93,6 +93,21 @@ err drain_undo(struct node *node)
     return OK;
 }
 
+const char *drain_explain(const struct node *node)
+{
+    /* While it closes it has no replica any more, and promises nothing. */
+    bool has_others = node->replica != NULL && node->replica->membership.member_count > 1;
+    if (!node->drain.is_begun || node->drain.is_final) {
+        return has_others ? "this node is shutting down: ask another member"
+                          : "this node is shutting down: ask again once it is started again";
+    }
+    return has_others ? "this node is draining, as it was told to, and takes nothing new: ask "
+                        "another member, or end that here with DELETE /admin/drain (pontoon drain "
+                        "--undo)"
+                      : "this node is draining, as it was told to, and takes nothing new: end that "
+                        "with DELETE /admin/drain (pontoon drain --undo)";
+}
+
 void drain_tick(struct node *node)
 {
     if (node->drain.is_begun) {

@@ -31,6 +31,8 @@ void drain_init(struct drain *drain);
 void drain_begin(struct node *node, struct node_drain *request);
 /* As node_undrain. */
 MUST_USE err drain_undo(struct node *node);
+/* As node_explain_draining. */
+const char *drain_explain(const struct node *node);
 /*
  * Hands over if it leads (D3); nothing if it has not begun. Every tick, right behind the core's: a
  * handover whose time is up goes on then, before anything is proposed in between.

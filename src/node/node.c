@@ -481,6 +481,11 @@ err node_undrain(struct node *node)
     return drain_undo(node);
 }
 
+const char *node_explain_draining(const struct node *node)
+{
+    return drain_explain(node);
+}
+
 void node_finish(struct node *node, void (*done)(void *ctx), void *ctx)
 {
     finish_begin(node, done, ctx);

@@ -126,6 +126,8 @@ void node_drain(struct node *node, struct node_drain *drain);
  * ERR_DRAINING: it is about to end.
  */
 MUST_USE err node_undrain(struct node *node);
+/* What to tell a person whose request got ERR_DRAINING: why, and what helps. Static. */
+const char *node_explain_draining(const struct node *node);
 
 /*
  * The last before node_close, once nothing more is asked of the node: a checkpoint of all that it

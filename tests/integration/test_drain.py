@@ -29,7 +29,9 @@ class Drain(harness.TestCase):
         self.assertEqual(node.get("/livez").status, 200)
         self.assertEqual(node.metric("pontoon_draining"), 1)
         for answer in (node.put("/kv/a", b"2"), node.get("/kv/a")):
-            self.assertEqual(self.assert_problem(answer, 503, "draining")["outcome"], "not-applied")
+            problem = self.assert_problem(answer, 503, "draining")
+            self.assertEqual(problem["outcome"], "not-applied")
+            self.assertIn("is draining", problem["detail"])
         self.assertEqual(node.get("/kv/a?consistency=stale").body, b"1")
         # It follows: what the others take arrives.
         other = nodes.others(node)[0]

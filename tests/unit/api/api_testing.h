@@ -236,6 +236,11 @@ err node_undrain(struct node *node)
     return node->e;
 }
 
+const char *node_explain_draining(const struct node *node)
+{
+    return node->status.is_draining ? "draining: undo it" : "shutting down";
+}
+
 void node_status(const struct node *node, struct node_status *out_status)
 {
     *out_status = node->status;

@@ -23,6 +23,20 @@ static void it_begins_and_is_undone(void **state)
     assert_state(f, false);
 }
 
+/* The node's words, whatever was asked. */
+static void who_is_refused_meanwhile_is_told_how_it_ends(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const starts[] = {"PUT /kv/a", "GET /kv/a", "DELETE /admin/members/3",
+                                         "GET /admin/snapshot"};
+    request(f, "POST /admin/drain", "", "");
+    f->node.e = ERR_DRAINING;
+    for (size_t i = 0; i < ARRAY_COUNT(starts); i++) {
+        request(f, starts[i], "", starts[i][0] == 'P' ? "1" : NULL);
+        assert_problem(f, 503, "draining", "draining: undo it");
+    }
+}
+
 static void a_refusal_says_why(void **state)
 {
     struct fixture *f = *state;
@@ -45,6 +59,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_begins_and_is_undone, fixture_open, fixture_close),
+        cmocka_unit_test_setup_teardown(who_is_refused_meanwhile_is_told_how_it_ends, fixture_open,
+                                        fixture_close),
         cmocka_unit_test_setup_teardown(a_refusal_says_why, fixture_open, fixture_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,7 +102,7 @@ static void what_cannot_be_begun_is_refused_with_why(void **state)
     } rows[] = {
         {ERR_BUSY, 503, "overloaded", "another backup"},
         {ERR_UNAVAILABLE, 503, "overloaded", "no checkpoint"},
-        {ERR_DRAINING, 503, "draining", "is draining"},
+        {ERR_DRAINING, 503, "draining", "shutting down"},
         {ERR_DIVERGED, 503, "diverged", "another one"},
         {ERR_CORRUPT, 500, "corrupt", "damaged"},
     };

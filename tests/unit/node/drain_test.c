@@ -269,6 +269,36 @@ static void the_end_of_the_process_cannot_be_undone(void **state)
     cluster_deinit(&cluster);
 }
 
+static void assert_explains(const struct node *node, const char *why, const char *where,
+                            const char *not_where)
+{
+    const char *text = node_explain_draining(node);
+    assert_non_null(strstr(text, why));
+    assert_non_null(strstr(text, where));
+    assert_null(strstr(text, not_where));
+}
+
+static void it_says_what_helps(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 3; count += 2) {
+        struct cluster cluster;
+        struct draining draining;
+        cluster_init(&cluster, count);
+        assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+        begin_drain(&draining, &cluster, 0);
+        assert_true(turn_until(&cluster, is_drained, &draining));
+        const char *other = "another member";
+        assert_explains(cluster.nodes[0], "is draining", count == 1 ? "--undo" : other,
+                        count == 1 ? other : "shutting down");
+        struct drained end = {.drain = {.is_final = true, .done = on_drained}};
+        node_drain(cluster.nodes[0], &end.drain);
+        assert_explains(cluster.nodes[0], "shutting down", count == 1 ? "started again" : other,
+                        count == 1 ? other : "--undo");
+        cluster_deinit(&cluster);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +312,7 @@ int main(void)
         cmocka_unit_test(it_can_be_undone),
         cmocka_unit_test(who_waits_is_told_that_it_was_undone),
         cmocka_unit_test(the_end_of_the_process_cannot_be_undone),
+        cmocka_unit_test(it_says_what_helps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
