@@ -255,8 +255,9 @@ static void write_body(const struct call *call, const char *address, const char 
     if (call->settings->id != NULL) {
         api_document_add_u64(document, "id", id_of(call->settings->id));
     }
-    if (call->settings->is_learner) {
-        (void)json_object_object_add(document, "learner", json_object_new_boolean(1));
+    if ((call->verb->takes & TAKES_LEARNER) != 0) {
+        (void)json_object_object_add(document, "learner",
+                                     json_object_new_boolean(call->settings->is_learner));
     }
     writer_bytes(out, slice_from_text(json_object_to_json_string_ext(
                           document, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));

@@ -206,6 +206,12 @@ static void transfer(struct replica *replica, struct node_admin *request, uint64
         refuse_absent(replica, request);
         return;
     }
+    if (target != 0 && condition_is(replica, target, CONDITION_DRAINING)) {
+        refuse(request, ERR_CONFLICT,
+               "that member is being drained, and would hand over again: name another one, or end "
+               "that first");
+        return;
+    }
     err e = target != 0                  ? replica_transfer_leader(replica, target)
             : changes_hand_over(replica) ? OK
                                          : ERR_BUSY;

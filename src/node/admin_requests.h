@@ -15,7 +15,8 @@
  *     replaced by who has to catch up first, unless it is forced: by a learner that has, it is.
  * A4  Ids are never given twice: the leader gives new ones, above all that ever were.
  * A5  Leadership is not offered to a named member that the leader does not reach, or whose core it
- *     does not hear: that is refused at once. To one that is behind it is offered again.
+ *     does not hear, or that is drained: that is refused at once. To one that is behind it is
+ *     offered again.
  */
 #ifndef NODE_ADMIN_REQUESTS_H
 #define NODE_ADMIN_REQUESTS_H

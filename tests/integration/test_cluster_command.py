@@ -45,6 +45,8 @@ class ClusterCommand(harness.TestCase):
                                    peer_listen=flags["peer-listen"])
         fourth.start().wait_ready()
         self.assertEqual([row["role"] for row in self.rows() if row["id"] == 4], ["learner"])
+        _, err = self.run_cluster("add", address, status=FAILED)  # it was to stay a learner
+        self.assertIn("promote", err)
         def is_promoted():
             found = harness.run("cluster", "promote", "4", "-o", "json", "-e", self.nodes[0].url)
             return found[0] == 0 and json.loads(found[1]) == {"id": 4}

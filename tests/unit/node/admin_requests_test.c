@@ -131,6 +131,18 @@ static bool is_down(void *ctx)
     return !net_is_up(cluster->nodes[leader_of(voter->cluster)]->net, voter->node + 1);
 }
 
+static bool is_known_to_drain(void *ctx)
+{
+    const struct voter *voter = ctx;
+    return condition_is(voter->cluster->nodes[leader_of(voter->cluster)]->replica, voter->node + 1,
+                        CONDITION_DRAINING);
+}
+
+static bool is_known_to_serve(void *ctx)
+{
+    return !is_known_to_drain(ctx);
+}
+
 /* A5: by the leader itself, and by way of a follower. */
 static void leadership_is_not_offered_to_who_is_away(void **state)
 {
@@ -156,7 +168,15 @@ static void leadership_is_not_offered_to_who_is_away(void **state)
     spec.id = leader + 1; /* it leads */
     assert_int_equal(ask(&cluster, follower, &asking, &spec), OK);
     start_node(&cluster, third.node);
+    struct drained drained;
+    drain(cluster.nodes[follower], &drained);
     spec.id = follower + 1;
+    struct voter drains = {&cluster, follower};
+    assert_true(turn_until(&cluster, is_known_to_drain, &drains));
+    assert_int_equal(ask(&cluster, third.node, &asking, &spec), ERR_CONFLICT);
+    assert_non_null(strstr(asking.text, "is being drained"));
+    assert_int_equal(node_undrain(cluster.nodes[follower]), OK);
+    assert_true(turn_until(&cluster, is_known_to_serve, &drains));
     assert_int_equal(ask(&cluster, follower, &asking, &spec), OK);
     assert_int_equal(leader_of(&cluster), follower);
     cluster_deinit(&cluster);
