@@ -176,9 +176,12 @@ static bool takes_vote_of(const struct conf_change *change, node_id id)
     return has(change, CONF_CHANGE_REMOVE, id) || has(change, CONF_CHANGE_ADD_LEARNER, id);
 }
 
-/* The voter that has most of the log; 0: there is none. */
+/* Who would hand over again, or cannot take over. */
+#define UNFIT (CONDITION_DRAINING | CONDITION_STALLED)
+
+/* The voter that has most of the log, of those that say nothing of `unfit`; 0: there is none. */
 static node_id find_successor(const struct replica *replica, const struct conf_change *change,
-                              bool may_drain)
+                              unsigned unfit)
 {
     const struct node *node = replica->node;
     struct raft_status status;
@@ -190,7 +193,7 @@ static node_id find_successor(const struct replica *replica, const struct conf_c
         bool is_there =
             member->recent_active && node->net != NULL && net_is_up(node->net, member->id);
         bool stays = (change == NULL || !takes_vote_of(change, member->id)) &&
-                     (may_drain || !condition_is(replica, member->id, CONDITION_DRAINING));
+                     !condition_is(replica, member->id, unfit);
         if (member->id != status.id && !member->is_learner && is_there && stays &&
             member->match > match) {
             successor = member->id;
@@ -202,9 +205,12 @@ static node_id find_successor(const struct replica *replica, const struct conf_c
 
 node_id changes_successor(const struct replica *replica, const struct conf_change *change)
 {
-    node_id successor = find_successor(replica, change, false);
-    /* A leader that loses its vote cannot stay; any other can, if all the others drain as well. */
-    return successor == 0 && change != NULL ? find_successor(replica, change, true) : successor;
+    static const unsigned unfit[] = {UNFIT, CONDITION_STALLED, 0};
+    node_id successor = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(unfit) && successor == 0; i++) {
+        successor = find_successor(replica, change, unfit[i]);
+    }
+    return successor;
 }
 
 /*
@@ -231,7 +237,7 @@ bool changes_hand_over(struct replica *replica)
     struct raft_status status;
     raft_status(replica->raft, &status);
     /* Whoever is being asked has its time: to ask another one now would have both of them stand. */
-    node_id successor = status.transfer_target == 0 ? changes_successor(replica, NULL) : 0;
+    node_id successor = status.transfer_target == 0 ? find_successor(replica, NULL, UNFIT) : 0;
     return successor != 0 && raft_transfer_leader(replica->raft, successor) == OK;
 }
 

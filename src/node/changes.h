@@ -33,13 +33,13 @@ struct changes {
 /* Proposes `change` or answers it. */
 void changes_begin(struct replica *replica, struct node_change *change);
 
-/* The voter that has most of the log, of those that are there, are not drained, and stay voters
- * after `change` (NULL: all do; else one that is drained will do, too, if there is no other); 0:
- * there is none. Of a leader. */
+/* The voter that has most of the log, of those that are there and stay voters after `change` (NULL:
+ * all do), one that is drained or whose disk stalls only if there is no other; 0: there is none. Of
+ * a leader that cannot stay. */
 node_id changes_successor(const struct replica *replica, const struct conf_change *change);
 
-/* A leader that can't do its work asks a voter that can to lead. False: there is none, or one is
- * being asked already. */
+/* A leader that can't do its work asks a voter that can to lead: none that is drained, and would do
+ * the same. False: there is none, or one is being asked already. */
 bool changes_hand_over(struct replica *replica);
 
 /* Of a leader: whether this member has nearly all of the log, and is there. */

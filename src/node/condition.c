@@ -4,6 +4,7 @@
 
 #define TELL_MS 1000u
 #define BELIEVE_MS (UINT64_C(3) * TELL_MS)
+#define CONDITION_KNOWN (CONDITION_FULL | CONDITION_DRAINING | CONDITION_STALLED)
 
 static struct condition_peer *find(struct condition *condition, node_id id)
 {
@@ -19,6 +20,7 @@ static uint8_t own_flags(const struct replica *replica)
 {
     unsigned flags = replica->space.is_short ? CONDITION_FULL : 0;
     flags |= replica->node->drain.is_begun ? CONDITION_DRAINING : 0;
+    flags |= replica->stall.is_stalled ? CONDITION_STALLED : 0;
     return (uint8_t)flags;
 }
 
@@ -64,7 +66,7 @@ void condition_receive(struct replica *replica, node_id from, struct slice paylo
         return;
     }
     struct condition_peer *peer = find(condition, from);
-    uint8_t flags = payload.data[0] & (CONDITION_FULL | CONDITION_DRAINING); /* a newer one's: no */
+    uint8_t flags = payload.data[0] & CONDITION_KNOWN; /* of a newer one's the rest is not */
     if (flags != 0 && peer == NULL && condition->peer_count < MEMBERS_MAX) {
         peer = &condition->peers[condition->peer_count];
         condition->peer_count++;
@@ -79,15 +81,15 @@ void condition_receive(struct replica *replica, node_id from, struct slice paylo
     }
 }
 
-bool condition_is(const struct replica *replica, node_id id, enum condition_flag flag)
+bool condition_is(const struct replica *replica, node_id id, unsigned flags)
 {
     const struct condition *condition = &replica->condition;
     if (id == replica->node->identity.node) {
-        return (own_flags(replica) & flag) != 0;
+        return (own_flags(replica) & flags) != 0;
     }
     for (uint32_t i = 0; i < condition->peer_count; i++) {
         if (condition->peers[i].id == id) {
-            return (condition->peers[i].flags & flag) != 0;
+            return (condition->peers[i].flags & flags) != 0;
         }
     }
     return false;

@@ -1,6 +1,6 @@
 /*
  * What a member says of itself that the others should know, and no log tells: its disk is full
- * (space.h), it is being drained (drain.h).
+ * (space.h), it is being drained (drain.h), its disk does not answer (stall.h).
  *
  * O1  It says so once a second (FRAME_CONDITION), and at once when that changes; the last time,
  *     that there is nothing. It is believed for three seconds: a lost frame, or an end, says no
@@ -19,6 +19,7 @@ struct replica;
 enum condition_flag {
     CONDITION_FULL = 1u,
     CONDITION_DRAINING = 2u,
+    CONDITION_STALLED = 4u,
 };
 
 /* All zero at first. */
@@ -38,7 +39,7 @@ struct condition {
 void condition_tick(struct replica *replica, uint64_t now_ms);
 /* The payload of a FRAME_CONDITION. */
 void condition_receive(struct replica *replica, node_id from, struct slice payload);
-/* Whether a member, this node or another, is so. */
-bool condition_is(const struct replica *replica, node_id id, enum condition_flag flag);
+/* Whether a member, this node or another, is one of `flags` (enum condition_flag). */
+bool condition_is(const struct replica *replica, node_id id, unsigned flags);
 
 #endif

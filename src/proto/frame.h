@@ -46,9 +46,9 @@ enum frame_type {
     FRAME_STATE_MARK = 16,   /* member to member: its state at an index, struct frame_mark */
     FRAME_RECORD_ASK = 17,   /* member to member: a record, please; u64 number, then the key */
     FRAME_RECORD = 18,       /* its answer: struct frame_record */
-    FRAME_CONDITION = 19,    /* member to members: u8 flags; 1: its disk is full, 2: it drains */
-    FRAME_LOG_ASK = 20,      /* between any two: entries of your log, struct log_frame_ask */
-    FRAME_LOG_ENTRIES = 21,  /* its answer: struct log_frame_answer (proto/log_frame.h) */
+    FRAME_CONDITION = 19, /* member to members: u8 flags; 1: full disk, 2: drains, 4: disk stalls */
+    FRAME_LOG_ASK = 20,   /* between any two: entries of your log, struct log_frame_ask */
+    FRAME_LOG_ENTRIES = 21, /* its answer: struct log_frame_answer (proto/log_frame.h) */
     FRAME_TYPE_LAST = FRAME_LOG_ENTRIES,
 };
 

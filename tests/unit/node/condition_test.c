@@ -7,7 +7,7 @@
 struct known {
     const struct replica *replica;
     node_id id;
-    enum condition_flag flag;
+    unsigned flag;
 };
 
 static bool is_known(void *ctx)

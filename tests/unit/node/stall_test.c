@@ -43,6 +43,12 @@ static bool has_another_leader(void *ctx)
     return leader < NODES_MAX && leader != wait->node;
 }
 
+static bool knows_of_stall(void *ctx)
+{
+    const struct wait *wait = ctx;
+    return condition_is(wait->cluster->nodes[wait->node]->replica, wait->least, CONDITION_STALLED);
+}
+
 /* Whether it was handed over: on a busy machine there may be an election first. */
 static bool is_handed_over(void)
 {
@@ -61,6 +67,8 @@ static bool is_handed_over(void)
     bool is_done = cluster.nodes[leader]->replica->stall_handovers.value == 1;
     put_at_least_once(&cluster, (leader + 1) % 3, "c", "3"); /* the others go on */
     assert_int_equal(caught.answers, 0);
+    struct wait told = {&cluster, (leader + 1) % 3, leader + 1};
+    assert_true(turn_until(&cluster, knows_of_stall, &told)); /* and do not hand over to it */
     stall("");
     assert_true(turn_until(&cluster, is_written, &caught));
     assert_true(caught.result.e == OK || !is_done);
