@@ -202,6 +202,10 @@ static void transfer(struct replica *replica, struct node_admin *request, uint64
         refuse(request, ERR_CONFLICT, "there is no other voter that could lead");
         return;
     }
+    if (!replica_has_quorum(replica)) {
+        put_off(request, ERR_NO_LEADER); /* nobody can be asked; who is away, it may be itself */
+        return;
+    }
     if (target != 0 && is_absent(replica, target, now_ms)) {
         refuse_absent(replica, request);
         return;

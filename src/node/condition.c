@@ -59,6 +59,25 @@ void condition_tick(struct replica *replica, uint64_t now_ms)
     }
 }
 
+static void forget(struct condition *condition, struct condition_peer *peer)
+{
+    condition->peer_count--;
+    *peer = condition->peers[condition->peer_count];
+}
+
+void condition_peer_lost(struct replica *replica, node_id peer)
+{
+    struct condition_peer *known = find(&replica->condition, peer);
+    if (known != NULL) {
+        forget(&replica->condition, known);
+    }
+}
+
+void condition_peer_found(struct replica *replica)
+{
+    replica->condition.told_ms = 0; /* at the next tick, if there is anything */
+}
+
 void condition_receive(struct replica *replica, node_id from, struct slice payload)
 {
     struct condition *condition = &replica->condition;
@@ -76,8 +95,7 @@ void condition_receive(struct replica *replica, node_id from, struct slice paylo
         peer->flags = flags;
         peer->until_ms = env_now_ms(replica->node->env) + BELIEVE_MS;
     } else if (peer != NULL) {
-        condition->peer_count--;
-        *peer = condition->peers[condition->peer_count];
+        forget(condition, peer);
     }
 }
 

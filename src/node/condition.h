@@ -3,8 +3,8 @@
  * (space.h), it is being drained (drain.h), its disk does not answer (stall.h).
  *
  * O1  It says so once a second (FRAME_CONDITION), and at once when that changes; the last time,
- *     that there is nothing. It is believed for three seconds: a lost frame, or an end, says no
- *     more.
+ *     that there is nothing; and to who is reached again. It is believed for three seconds, and no
+ *     longer than its connection is there: what is behind the next one may have begun anew.
  * O2  It is a hint. Nothing that has to be right rests on it: a member's word may be late.
  */
 #ifndef NODE_CONDITION_H
@@ -39,6 +39,9 @@ struct condition {
 void condition_tick(struct replica *replica, uint64_t now_ms);
 /* The payload of a FRAME_CONDITION. */
 void condition_receive(struct replica *replica, node_id from, struct slice payload);
+/* The connection from `peer` has ended, or that to it is welcomed. */
+void condition_peer_lost(struct replica *replica, node_id peer);
+void condition_peer_found(struct replica *replica);
 /* Whether a member, this node or another, is one of `flags` (enum condition_flag). */
 bool condition_is(const struct replica *replica, node_id id, unsigned flags);
 

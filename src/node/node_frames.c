@@ -129,6 +129,7 @@ static void on_up(void *ctx, node_id peer)
 {
     struct node *node = ctx;
     (void)peer;
+    condition_peer_found(node->replica);
     env_turn_wake(node->env); /* writes may have waited for this connection */
 }
 

@@ -368,6 +368,7 @@ void replica_peer_down(struct replica *replica, node_id peer)
 
 void replica_peer_unheard(struct replica *replica, node_id peer)
 {
+    condition_peer_lost(replica, peer);
     writes_peer_lost(&replica->writes, peer);
     admin_requests_peer_lost(replica, peer);
 }

@@ -50,6 +50,30 @@ static void the_others_hear_of_it_and_of_its_end(void **state)
     cluster_deinit(&cluster);
 }
 
+static void a_restart_is_a_new_beginning(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    uint32_t i = (leader + 1) % 3;
+    uint32_t other = (leader + 2) % 3;
+    struct drained drained;
+    struct known known = {cluster.nodes[other]->replica, i + 1, CONDITION_DRAINING};
+    drain(cluster.nodes[i], &drained);
+    assert_true(turn_until(&cluster, is_known, &known));
+    stop_node(&cluster, i);
+    cluster.nodes[other]->replica->condition.peers[0].until_ms = UINT64_MAX;
+    assert_true(turn_until(&cluster, is_forgotten, &known));
+    /* And who begins anew hears of the others'. */
+    drain(cluster.nodes[other], &drained);
+    start_node(&cluster, i);
+    known = (struct known){cluster.nodes[i]->replica, other + 1, CONDITION_DRAINING};
+    assert_true(turn_until(&cluster, is_known, &known));
+    cluster_deinit(&cluster);
+}
+
 static void what_is_not_said_again_is_not_believed_for_long(void **state)
 {
     (void)state;
@@ -79,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_others_hear_of_it_and_of_its_end),
+        cmocka_unit_test(a_restart_is_a_new_beginning),
         cmocka_unit_test(what_is_not_said_again_is_not_believed_for_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
