@@ -6,7 +6,9 @@
 #include "base/mem.h"
 
 #define TMP_SUFFIX ".tmp"
-#define SYNC_BYTES (32u << 20) /* so that the last sync does not have to write all of it */
+
+/* So that no sync keeps others on this disk waiting for long: a node may be among them. */
+#define SYNC_BYTES (1u << 20)
 
 struct out_file {
     struct env *env;

@@ -3,7 +3,9 @@
  *
  * Q1  A replacement holds a bounded amount of memory. LMDB keeps what a transaction writes in
  *     memory until the commit, or until it counts 2^17 pieces, and a value of 64 MiB counts as one:
- *     so it is made to write out what it has every SPILL_BYTES (spill).
+ *     so it is made to write out what it has (spill).
+ * Q2  It goes to the disk in small pieces. A commit that syncs all of it keeps the syncs of other
+ *     files on that disk, the log's, waiting for as long as that takes.
  */
 #include "base/assert.h"
 #include "base/mem.h"
@@ -11,6 +13,9 @@
 
 /* Below it LMDB has never to write early, which in 0.9.24 loses 1 MiB of memory a transaction. */
 #define SPILL_BYTES (16u << 20)
+
+/* Of the rest, so much at a time (Q2). */
+#define SYNC_BYTES (1u << 20)
 
 /* LMDB's unnamed database, where the names of the others stand. */
 #define DBI_NAMES 1
@@ -203,6 +208,7 @@ static int put_records(MDB_txn *txn, MDB_cursor *cursor,
 {
     /* In the middle of other regions' records nothing is appended. */
     unsigned flags = is_whole(&replacement->range) ? MDB_APPEND : 0;
+    uint64_t room = SPILL_BYTES;
     uint64_t gathered = 0;
     int status = 0;
     while (status == 0) {
@@ -216,8 +222,10 @@ static int put_records(MDB_txn *txn, MDB_cursor *cursor,
         MDB_val mdb_bytes = val_of(bytes);
         status = mdb_cursor_put(cursor, &mdb_key, &mdb_bytes, flags);
         gathered += key.size + bytes.size;
-        if (status == 0 && gathered >= SPILL_BYTES) {
+        if (status == 0 && gathered >= room) {
             status = spill(txn);
+            status = status == 0 ? mdb_env_sync(mdb_txn_env(txn), 1) : status;
+            room = SYNC_BYTES;
             gathered = 0;
         }
     }

@@ -6,8 +6,8 @@
 #include "store/snapshot_int.h"
 #include "store/store_int.h"
 
-/* So that the sync after the last chunk does not hold up the loop for all of them. */
-#define SYNC_BYTES (8u << 20)
+/* So that no sync holds up the loop for long, nor the syncs of others on the same disk (Q2). */
+#define SYNC_BYTES (1u << 20)
 
 struct store_incoming {
     struct store *store;
