@@ -124,6 +124,26 @@ bool replica_has_backlog(const struct replica *replica)
     return replica->backlog_next < replica->backlog.count;
 }
 
+/* The keys of the next entries: the store looks for all of them at once, then for each. */
+static void look_ahead(struct replica *replica, uint64_t entries)
+{
+    struct slice keys[STORE_PREFETCH_MAX];
+    uint32_t count = 0;
+    uint32_t end = replica->backlog.count;
+    for (uint32_t i = replica->backlog_next; i < end && entries > 0; i++, entries--) {
+        const struct entry *entry = &replica->backlog.items[i];
+        bool is_command = entry->type == ENTRY_NORMAL && entry->data != NULL;
+        struct slice key = is_command ? command_key(entry->data) : SLICE_EMPTY;
+        if (key.size > 0) {
+            keys[count] = key;
+            count++;
+        }
+    }
+    if (count > 1) {
+        store_prefetch(replica->node->store, keys, count);
+    }
+}
+
 bool replica_apply(struct replica *replica, struct apply_budget *budget)
 {
     uint64_t before = replica->applied;
@@ -133,8 +153,12 @@ bool replica_apply(struct replica *replica, struct apply_budget *budget)
     if (replica->writes.count > 0) {
         writes_set_clock(&replica->writes, env_now_ns(replica->node->env));
     }
-    while (replica_has_backlog(replica) && budget->entries > 0 && budget->bytes > 0 &&
-           store_health(replica->node->store) == OK) {
+    for (uint32_t i = 0; replica_has_backlog(replica) && budget->entries > 0 && budget->bytes > 0 &&
+                         store_health(replica->node->store) == OK;
+         i++) {
+        if (i % STORE_PREFETCH_MAX == 0) {
+            look_ahead(replica, STORE_PREFETCH_MAX);
+        }
         const struct entry *entry = &replica->backlog.items[replica->backlog_next];
         size_t size = entry_size(entry);
         apply_entry(replica, entry);

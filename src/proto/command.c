@@ -9,6 +9,7 @@
 #define COMMAND_HEADER_SIZE 25u
 #define COMMAND_STAMP_OFFSET 2u
 #define COMMAND_QUOTA_OFFSET 10u
+#define COMMAND_KEY_SIZE_OFFSET 18u
 
 _Static_assert(COMMAND_HEADER_SIZE + KEY_SIZE_MAX + CONTENT_TYPE_SIZE_MAX <= COMMAND_OVERHEAD_MAX,
                "what a command adds to its value is within what ENTRY_SIZE_MAX allows for");
@@ -49,7 +50,7 @@ struct buf *command_encode(const struct command *command)
     header[1] = (uint8_t)command->type;
     store_u64(header + COMMAND_STAMP_OFFSET, command->stamp_ms);
     store_u64(header + COMMAND_QUOTA_OFFSET, command->quota_bytes);
-    store_u16(header + 18, (uint16_t)command->key.size);
+    store_u16(header + COMMAND_KEY_SIZE_OFFSET, (uint16_t)command->key.size);
     header[20] = (uint8_t)command->content_type.size;
     store_u32(header + 21, (uint32_t)command->value.size);
     uint8_t *target = append(header + COMMAND_HEADER_SIZE, command->key);
@@ -68,6 +69,16 @@ void command_stamp(struct buf *encoded, struct command_stamp stamp)
         ASSERT(encoded->size >= COMMAND_HEADER_SIZE);
         store_u64(encoded->data + COMMAND_QUOTA_OFFSET, stamp.quota_bytes);
     }
+}
+
+struct slice command_key(const struct buf *encoded)
+{
+    if (encoded->size < COMMAND_HEADER_SIZE || encoded->data[0] != COMMAND_FORMAT) {
+        return SLICE_EMPTY;
+    }
+    size_t size = load_u16(encoded->data + COMMAND_KEY_SIZE_OFFSET);
+    bool is_whole = size <= encoded->size - COMMAND_HEADER_SIZE && size <= KEY_SIZE_MAX;
+    return is_whole ? (struct slice){encoded->data + COMMAND_HEADER_SIZE, size} : SLICE_EMPTY;
 }
 
 enum command_type command_type_of(const struct buf *encoded)

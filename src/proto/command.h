@@ -36,6 +36,8 @@ struct command_stamp {
 struct buf *command_encode(const struct command *command);
 /* Sets the stamp in an encoding that nobody else has seen yet (ref_count 1). */
 void command_stamp(struct buf *encoded, struct command_stamp stamp);
+/* The key in an encoding, without a look at the rest of it; SLICE_EMPTY: it can hold none. */
+struct slice command_key(const struct buf *encoded);
 /* What a whole encoding is of. */
 enum command_type command_type_of(const struct buf *encoded);
 /* Slices borrow from `bytes`. ERR_MALFORMED, ERR_VERSION. */

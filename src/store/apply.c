@@ -132,6 +132,11 @@ static void apply_delete(struct store *store, struct store_region *region, struc
     store_tail_delete(store->active, key);
 }
 
+void store_prefetch(const struct store *store, const struct slice *keys, uint32_t count)
+{
+    store_tail_prefetch(store->active, keys, count);
+}
+
 void store_apply(struct store *store, region_id id, struct raft_pos pos,
                  const struct command *command, struct buf *owner,
                  struct command_result *out_result)

@@ -83,6 +83,11 @@ const struct store_region *store_region(const struct store *store, region_id reg
 void store_regions(const struct store *store,
                    void (*each)(void *ctx, const struct store_region *region), void *ctx);
 
+#define STORE_PREFETCH_MAX 32u
+
+/* What is applied next has these keys, at most STORE_PREFETCH_MAX: a hint, it makes that faster. */
+void store_prefetch(const struct store *store, const struct slice *keys, uint32_t count);
+
 /*
  * Applies one committed command of the region `id`. `command` is decoded from `owner`, which the
  * tail shares for the value's sake. Fills `out_result`, deterministically. A DELETE of what is not

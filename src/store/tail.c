@@ -10,6 +10,8 @@
 #define BLOCK_SIZE (64u << 10)
 #define FANOUT 64u
 #define HALF (FANOUT / 2)
+#define CACHE_LINE 64u
+#define PREFIX_SIZE 48u
 
 _Static_assert(FANOUT % 2 == 0, "a full node splits into two halves");
 _Static_assert(sizeof(struct store_tail_entry) + KEY_SIZE_MAX < BLOCK_SIZE / 8,
@@ -33,6 +35,7 @@ struct node {
     struct node *next;
     uint32_t count;
     uint32_t skip;
+    uint8_t prefix[PREFIX_SIZE]; /* the first ones of those bytes: entries are seldom looked at */
     uint64_t heads[FANOUT];
     struct store_tail_entry *entries[FANOUT];
     struct node *children[];
@@ -127,7 +130,10 @@ static uint64_t key_head(struct slice key, uint32_t skip)
 static int compare_prefix(struct slice key, const struct node *node)
 {
     size_t size = key.size < node->skip ? key.size : node->skip;
-    int order = node->skip > 0 ? memcmp(key.data, node->entries[0]->key, size) : 0;
+    int order = memcmp(key.data, node->prefix, size < PREFIX_SIZE ? size : PREFIX_SIZE);
+    if (order == 0 && size > PREFIX_SIZE) {
+        order = memcmp(key.data, node->entries[0]->key, size);
+    }
     return order != 0 || key.size >= node->skip ? order : -1;
 }
 
@@ -159,6 +165,23 @@ static uint32_t lower_bound(const struct node *node, struct slice key, bool *out
     return high;
 }
 
+/* Where in a leaf that is not empty the key stands, if it is there: without a look at any entry. */
+static uint32_t likely_index(const struct node *leaf, struct slice key)
+{
+    uint64_t head = key_head(key, key.size < leaf->skip ? (uint32_t)key.size : leaf->skip);
+    uint32_t low = 0;
+    uint32_t high = leaf->count - 1;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (leaf->heads[middle] < head) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /* The child under which the key belongs: what equals the separator is on its right. */
 static uint32_t child_index(const struct node *node, struct slice key)
 {
@@ -184,6 +207,8 @@ static void rehead(struct node *node)
     ASSERT(node->count > 0);
     node->skip =
         common_prefix(entry_key(node->entries[0]), entry_key(node->entries[node->count - 1]));
+    memcpy(node->prefix, node->entries[0]->key,
+           node->skip < PREFIX_SIZE ? node->skip : PREFIX_SIZE);
     for (uint32_t i = 0; i < node->count; i++) {
         node->heads[i] = key_head(entry_key(node->entries[i]), node->skip);
     }
@@ -358,6 +383,56 @@ const struct store_tail_entry *store_tail_get(const struct store_tail *tail, str
     bool is_equal;
     uint32_t index = lower_bound(leaf, key, &is_equal);
     return is_equal ? leaf->entries[index] : NULL;
+}
+
+/* All of the numbers: which of them a search reads is not known before. */
+static void prefetch_node(const struct node *node)
+{
+    __builtin_prefetch(node);
+    for (uint32_t i = 0; i < FANOUT; i += CACHE_LINE / sizeof(node->heads[0])) {
+        __builtin_prefetch(node->heads + i);
+    }
+}
+
+static void prefetch_entry(const struct store_tail_entry *entry)
+{
+    for (size_t i = 0; i < sizeof(*entry); i += CACHE_LINE) {
+        __builtin_prefetch((const uint8_t *)entry + i);
+    }
+}
+
+/*
+ * Level by level, and in each what all keys need before the next: what one key waits for comes
+ * while the others ask for theirs.
+ */
+void store_tail_prefetch(const struct store_tail *tail, const struct slice *keys, uint32_t count)
+{
+    const struct node *nodes[STORE_PREFETCH_MAX];
+    struct store_tail_entry *const *places[STORE_PREFETCH_MAX];
+    ASSERT(count <= STORE_PREFETCH_MAX);
+    if (tail->count == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        nodes[i] = tail->root;
+    }
+    for (uint32_t level = tail->height; level > 0; level--) {
+        for (uint32_t i = 0; i < count; i++) {
+            nodes[i] = nodes[i]->children[child_index(nodes[i], keys[i])];
+            prefetch_node(nodes[i]);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = likely_index(nodes[i], keys[i]);
+        places[i] = nodes[i]->entries + index;
+        __builtin_prefetch(places[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        prefetch_entry(*places[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        __builtin_prefetch((*places[i])->record.owner); /* a put gives it back */
+    }
 }
 
 struct store_tail_cursor store_tail_seek(const struct store_tail *tail, struct slice from)

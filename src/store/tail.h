@@ -46,6 +46,12 @@ void store_tail_delete(struct store_tail *tail, struct slice key);
 /* The entry under `key`, a tombstone too; NULL: the tail does not know the key. Borrowed. */
 const struct store_tail_entry *store_tail_get(const struct store_tail *tail, struct slice key);
 
+/*
+ * Has what finding these keys reads brought into the processor's caches, for all of them at once:
+ * one wait for memory instead of several for each. Changes nothing. At most STORE_PREFETCH_MAX.
+ */
+void store_tail_prefetch(const struct store_tail *tail, const struct slice *keys, uint32_t count);
+
 /* A place between two entries. A change of the tail invalidates it. */
 struct store_tail_cursor {
     const void *leaf;

@@ -33,7 +33,23 @@ static void a_put_comes_back_as_it_was_encoded(void **state)
     assert_true(slice_equal(decoded.key, command.key));
     assert_true(slice_equal(decoded.value, command.value));
     assert_true(slice_equal(decoded.content_type, command.content_type));
+    assert_true(slice_equal(command_key(encoded), command.key));
     assert_prefixes_are_refused(buf_slice(encoded), decode);
+    buf_unref(encoded);
+}
+
+static void what_is_no_command_has_no_key(void **state)
+{
+    (void)state;
+    struct command command = put_command();
+    struct buf *encoded = command_encode(&command);
+    for (size_t size = 0; size < 25 + command.key.size; size++) {
+        struct buf *cut = buf_copy((struct slice){encoded->data, size});
+        assert_int_equal(command_key(cut).size, 0);
+        buf_unref(cut);
+    }
+    encoded->data[0]++;
+    assert_int_equal(command_key(encoded).size, 0);
     buf_unref(encoded);
 }
 
@@ -179,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_put_comes_back_as_it_was_encoded),
+        cmocka_unit_test(what_is_no_command_has_no_key),
         cmocka_unit_test(a_delete_carries_a_key_alone),
         cmocka_unit_test(the_stamp_is_set_in_place),
         cmocka_unit_test(a_command_of_the_first_format_has_no_quota),

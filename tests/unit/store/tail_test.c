@@ -118,6 +118,7 @@ static void it_behaves_as_a_sorted_array_does(void **state)
         }
         struct slice probe = random_key(&prng, bytes);
         size_t position = model_position(&model, probe);
+        store_tail_prefetch(tail, &probe, 1); /* changes nothing */
         const struct store_tail_entry *found = store_tail_get(tail, probe);
         struct store_tail_cursor cursor = store_tail_seek(tail, probe);
         const struct store_tail_entry *next = store_tail_next(&cursor);
@@ -205,6 +206,39 @@ static void a_key_that_all_others_begin_with_comes_before_them(void **state)
     buf_unref(owner);
 }
 
+/* Longer than what a node has of it, and differing before, within and after that. */
+static void a_long_common_beginning_tells_keys_apart(void **state)
+{
+    (void)state;
+    struct store_tail *tail = store_tail_new();
+    struct buf *owner = buf_new(0);
+    char keys[300][100];
+    struct slice slices[STORE_PREFETCH_MAX];
+    for (int i = 0; i < 300; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "%090d", i);
+        put(tail, slice_from_text(keys[i]), owner);
+    }
+    for (uint32_t i = 0; i < STORE_PREFETCH_MAX; i++) {
+        slices[i] = slice_from_text(keys[i * 9]);
+    }
+    store_tail_prefetch(tail, slices, STORE_PREFETCH_MAX);
+    for (size_t at = 0; at < 87; at++) {
+        char key[100];
+        snprintf(key, sizeof(key), "%090d", 299);
+        assert_non_null(store_tail_get(tail, slice_from_text(key)));
+        key[at] = '1';
+        struct store_tail_cursor cursor = store_tail_seek(tail, slice_from_text(key));
+        assert_null(store_tail_get(tail, slice_from_text(key)));
+        assert_null(store_tail_next(&cursor));
+        key[at] = '/'; /* below '0' */
+        cursor = store_tail_seek(tail, slice_from_text(key));
+        assert_null(store_tail_get(tail, slice_from_text(key)));
+        assert_memory_equal(store_tail_next(&cursor)->key, keys[0], 90);
+    }
+    store_tail_free(tail);
+    buf_unref(owner);
+}
+
 static void an_empty_tail_has_nothing(void **state)
 {
     (void)state;
@@ -214,6 +248,7 @@ static void an_empty_tail_has_nothing(void **state)
     assert_null(store_tail_next(&all));
     assert_null(store_tail_next(&some));
     assert_null(store_tail_get(tail, SLICE_LITERAL("k")));
+    store_tail_prefetch(tail, &SLICE_LITERAL("k"), 1);
     assert_int_equal(store_tail_count(tail), 0);
     store_tail_free(tail);
     store_tail_free(NULL);
@@ -310,6 +345,7 @@ int main(void)
         cmocka_unit_test(it_behaves_as_a_sorted_array_does),
         cmocka_unit_test(keys_come_out_in_order_however_they_went_in),
         cmocka_unit_test(a_key_that_all_others_begin_with_comes_before_them),
+        cmocka_unit_test(a_long_common_beginning_tells_keys_apart),
         cmocka_unit_test(an_empty_tail_has_nothing),
         cmocka_unit_test(a_small_value_counts_with_all_of_its_entry),
         cmocka_unit_test(draining_gives_back_a_bounded_part_at_a_time),
