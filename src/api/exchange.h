@@ -15,7 +15,7 @@
 #include "api/problem.h"
 #include "api/text.h"
 
-#define EXCHANGE_FIELDS_MAX 14u
+#define EXCHANGE_FIELDS_MAX 16u
 #define EXCHANGE_TEXT_SIZE 160u /* of the numbers and dates among the header fields */
 
 /* What /readyz looks at. */

@@ -7,6 +7,7 @@
 #include "api/etag.h"
 #include "api/exchange.h"
 #include "api/key.h"
+#include "api/timing.h"
 #include "base/assert.h"
 #include "base/limits.h"
 #include "http/http_date.h"
@@ -221,9 +222,21 @@ static void refuse_by_quota(struct exchange *x)
     api_exchange_respond_problem(x, &problem);
 }
 
+/* Before any answer: a refusal took its time, too. */
+static void add_write_times(struct exchange *x)
+{
+    const struct write_times *times = &x->op.write.times;
+    const struct timing_row rows[] = {{"queue", times->queue_us},
+                                      {"fsync", times->fsync_us},
+                                      {"replicate", times->replicate_us},
+                                      {"apply", times->apply_us}};
+    api_timing_add(x, rows, ARRAY_COUNT(rows));
+}
+
 static void write_done(struct node_write *write, const struct command_result *result)
 {
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
+    add_write_times(x);
     if (result->e == ERR_QUOTA && result->revision < REVISION_MAX) {
         refuse_by_quota(x);
         return;
@@ -269,6 +282,7 @@ static void begin_write(struct exchange *x)
     const struct api_options *options = &x->api->options;
     x->op.write.command = command_encode(&command);
     x->op.write.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
+    x->op.write.received_ns = http_started_ns(x->request);
     x->op.write.done = write_done;
     node_write(x->api->node, x->key, &x->op.write);
 }
@@ -312,6 +326,8 @@ static void respond_record(struct exchange *x, const struct store_record *record
 static void read_done(struct node_read *read, err e, struct store_record *record)
 {
     struct exchange *x = CONTAINER_OF(read, struct exchange, op.read);
+    const struct timing_row rows[] = {{"index", read->index_us}};
+    api_timing_add(x, rows, ARRAY_COUNT(rows));
     if (e == OK || e == ERR_NOT_FOUND) {
         api_exchange_field_text(x, "KV-Consistency",
                                 x->params.consistency == READ_STALE ? "stale" : "linearizable");
@@ -331,6 +347,7 @@ static void begin_read(struct exchange *x)
     x->op.read.key = x->key;
     x->op.read.consistency = x->params.consistency;
     x->op.read.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
+    x->op.read.received_ns = http_started_ns(x->request);
     x->op.read.done = read_done;
     node_read(x->api->node, &x->op.read);
 }

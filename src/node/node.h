@@ -144,11 +144,23 @@ void node_close(struct node *node);
 /* ---- writes ---- */
 
 /* One write on its way; a field of its owner, which keeps it until `done`. */
+/* What the time of a write went into, in microseconds; 0: not known, as where another node leads.
+ * The log's disk and the quorum are waited for at the same time. */
+struct write_times {
+    uint32_t queue_us;     /* from received_ns to the proposal */
+    uint32_t fsync_us;     /* until the leader's own log had it on the disk */
+    uint32_t replicate_us; /* until a quorum had it: both from the proposal on */
+    uint32_t apply_us;     /* from there until it was applied */
+};
+
 struct node_write {
     /* In: */
     struct buf *command;  /* taken: encoded, unstamped, seen by nobody else */
     uint64_t deadline_ms; /* env_now_ms at which it is answered at the latest */
+    uint64_t received_ns; /* env_now_ns when it came; 0: its stages are not measured */
     void (*done)(struct node_write *write, const struct command_result *result);
+    /* Out: */
+    struct write_times times;
     /* The node's own: */
     struct list link;
     struct deadline deadline;
@@ -180,10 +192,13 @@ struct node_read {
     struct slice key; /* borrowed until `done` */
     enum read_consistency consistency;
     uint64_t deadline_ms;
+    uint64_t received_ns; /* env_now_ns when it came; 0: not measured */
     /* `record` is valid if `e` is OK; the callee takes its owner's reference. ERR_NOT_FOUND,
      * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING, ERR_DIVERGED,
      * ERR_MENDING (damaged here, and no member had it in time). */
     void (*done)(struct node_read *read, err e, struct store_record *record);
+    /* Out: */
+    uint32_t index_us; /* from received_ns until a quorum had confirmed its index; 0: not known */
     /* The node's own: */
     struct list link;
     struct deadline deadline;

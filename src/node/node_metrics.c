@@ -323,6 +323,29 @@ static const struct {
     {METRIC("peers_connected"), "Peers that this node reaches.", false, read_peers_connected},
 };
 
+static void register_stages(struct node *node)
+{
+    struct metrics *metrics = node->options.metrics;
+    const struct writes *writes = &node->replica->writes;
+    const struct {
+        const char *label;
+        const struct histogram *histogram;
+    } stages[] = {{"stage=\"queue\"", &writes->queue_us},
+                  {"stage=\"fsync\"", &writes->fsync_us},
+                  {"stage=\"replicate\"", &writes->replicate_us},
+                  {"stage=\"apply\"", &writes->apply_us}};
+    for (size_t i = 0; i < ARRAY_COUNT(stages); i++) {
+        metrics_add_histogram(metrics, METRIC("write_stage_seconds"),
+                              "Where writes spend their time, of those that this leader took: "
+                              "until proposed; from then until on its disk, until a quorum had "
+                              "it; from then until applied.",
+                              stages[i].label, stages[i].histogram, 1e-6);
+    }
+    metrics_add_histogram(metrics, METRIC("read_index_seconds"),
+                          "From a linearizable read's coming until a quorum confirmed its index.",
+                          NULL, &node->replica->reads.index_us, 1e-6);
+}
+
 static void register_backups(struct node *node)
 {
     struct metrics *metrics = node->options.metrics;
@@ -395,6 +418,7 @@ void node_register_metrics(struct node *node)
     metrics_add_histogram(metrics, METRIC("write_commit_seconds"),
                           "From a write's proposal to its applied entry.", NULL,
                           &replica->writes.commit_us, 1e-6);
+    register_stages(node);
     metrics_add_histogram(metrics, METRIC("wal_sync_seconds"), "One fdatasync of the log.", NULL,
                           &wal_stats(node->wal)->sync_us, 1e-6);
     metrics_add_histogram(metrics, METRIC("wal_batch_entries"), "Entries of one log write.", NULL,

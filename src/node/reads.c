@@ -109,14 +109,19 @@ void reads_lost(struct reads *reads)
     }
 }
 
-void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index)
+void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index, uint64_t now_ns)
 {
     struct read_batch *batch = batch_of(reads, sequence);
     if (batch == NULL) {
         return; /* another answer was there before, or nobody waits any more */
     }
     LIST_FOREACH (link, &batch->reads) {
-        of_link(link)->index = index;
+        struct node_read *read = of_link(link);
+        read->index = index;
+        if (read->received_ns != 0 && now_ns > read->received_ns) {
+            read->index_us = (uint32_t)((now_ns - read->received_ns) / 1000);
+            histogram_observe(&reads->index_us, read->index_us);
+        }
     }
     /* An answer can overtake another one's: keep the order of the indexes. */
     struct list *after = reads->confirmed.prev;

@@ -34,6 +34,7 @@ struct reads {
     uint64_t count;
     struct counter finished;
     struct counter expired;
+    struct histogram index_us; /* from a read's coming to its index */
 };
 
 /* An empty one; questions are numbered from `first_sequence` on (0 is left out). */
@@ -47,8 +48,8 @@ void reads_add(struct reads *reads, struct node_read *read);
 uint64_t reads_ask(struct reads *reads, uint64_t now_ms);
 /* The core did not take the question: the batch goes back to WAITING. */
 void reads_unasked(struct reads *reads, uint64_t sequence);
-/* The answer to `sequence`: its reads may be served once `index` is applied. */
-void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index);
+/* The answer to `sequence`, at `now_ns`: its reads may be served once `index` is applied. */
+void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index, uint64_t now_ns);
 /* Serves what is confirmed at or below `applied`, from `store`. */
 void reads_serve(struct reads *reads, uint64_t applied, struct store *store);
 /*

@@ -468,6 +468,10 @@ void replica_persisted(struct replica *replica, uint64_t ticket)
         deliver(replica, record->messages, record->message_count);
         if (record->has_mark) {
             raft_persisted(replica->raft, &record->mark);
+            if (replica->role == RAFT_LEADER) {
+                writes_set_clock(&replica->writes, env_now_ns(replica->node->env));
+                writes_synced(&replica->writes, record->mark.last.index);
+            }
         }
         mem_free(record);
     }
@@ -550,11 +554,16 @@ static void carry_out(struct replica *replica)
         install_begin(replica, &ready);
     }
     persist(replica, &ready);
+    uint64_t now_ns = ready.read_state_count > 0 ? env_now_ns(replica->node->env) : 0;
     for (uint32_t i = 0; i < ready.read_state_count; i++) {
         if (ready.read_states[i].ctx.node == replica->node->identity.node) {
             reads_confirm(&replica->reads, ready.read_states[i].ctx.sequence,
-                          ready.read_states[i].index);
+                          ready.read_states[i].index, now_ns);
         }
+    }
+    if (ready.committed_count > 0 && replica->role == RAFT_LEADER) {
+        writes_set_clock(&replica->writes, env_now_ns(replica->node->env));
+        writes_committed(&replica->writes, ready.committed[ready.committed_count - 1].pos.index);
     }
     replica_take_committed(replica, ready.committed, ready.committed_count);
 }

@@ -84,6 +84,16 @@ void writes_set_clock(struct writes *writes, uint64_t now_ns)
     writes->now_ns = now_ns;
 }
 
+void writes_synced(struct writes *writes, uint64_t index)
+{
+    stages_add(&writes->synced, index, writes->now_ns);
+}
+
+void writes_committed(struct writes *writes, uint64_t index)
+{
+    stages_add(&writes->committed, index, writes->now_ns);
+}
+
 void writes_add(struct writes *writes, struct node_write *write)
 {
     ASSERT(write->command != NULL && write->command->ref_count == 1);
@@ -146,6 +156,34 @@ void writes_unforwarded(struct writes *writes, struct node_write *write)
     writes_unproposed(writes, write);
 }
 
+/* 0 if either is not known. */
+static uint32_t span_us(uint64_t from_ns, uint64_t to_ns)
+{
+    return from_ns != 0 && to_ns > from_ns ? (uint32_t)((to_ns - from_ns) / 1000) : 0;
+}
+
+static void measure(struct writes *writes, struct node_write *write)
+{
+    uint64_t committed_ns = stages_at(&writes->committed, write->pos.index);
+    uint64_t synced_ns = stages_at(&writes->synced, write->pos.index);
+    histogram_observe(&writes->commit_us, (writes->now_ns - write->proposed_ns) / 1000);
+    if (write->received_ns == 0 || committed_ns == 0) {
+        return;
+    }
+    write->times = (struct write_times){
+        .queue_us = span_us(write->received_ns, write->proposed_ns),
+        .fsync_us = span_us(write->proposed_ns, synced_ns),
+        .replicate_us = span_us(write->proposed_ns, committed_ns),
+        .apply_us = span_us(committed_ns, writes->now_ns),
+    };
+    histogram_observe(&writes->queue_us, write->times.queue_us);
+    if (synced_ns != 0) { /* else a quorum of others had it before this node's own disk */
+        histogram_observe(&writes->fsync_us, write->times.fsync_us);
+    }
+    histogram_observe(&writes->replicate_us, write->times.replicate_us);
+    histogram_observe(&writes->apply_us, write->times.apply_us);
+}
+
 /* Answers the write at `pos`, or puts it back: another entry has taken its place for good. */
 static void settle(struct writes *writes, struct node_write *write, struct raft_pos pos,
                    const struct command_result *result)
@@ -156,7 +194,7 @@ static void settle(struct writes *writes, struct node_write *write, struct raft_
         return;
     }
     ASSERT(result != NULL); /* one term has one entry at an index, and this one was a write */
-    histogram_observe(&writes->commit_us, (writes->now_ns - write->proposed_ns) / 1000);
+    measure(writes, write);
     finish(writes, write, result);
 }
 

@@ -18,6 +18,7 @@
 #define NODE_WRITES_H
 
 #include "node/node.h"
+#include "node/stages.h"
 #include "proto/frame.h"
 
 struct writes {
@@ -33,8 +34,14 @@ struct writes {
     uint64_t next_forward_id;
     struct counter finished;
     struct counter unknown;
-    uint64_t now_ns;            /* writes_set_clock */
+    uint64_t now_ns; /* writes_set_clock */
+    struct stages synced;
+    struct stages committed;
     struct histogram commit_us; /* from the proposal to the applied entry */
+    struct histogram queue_us;  /* the others: struct write_times */
+    struct histogram fsync_us;
+    struct histogram replicate_us;
+    struct histogram apply_us;
 };
 
 /* An empty one; forwarded writes are numbered from `first_forward_id` on. */
@@ -42,6 +49,11 @@ void writes_init(struct writes *writes, uint64_t first_forward_id);
 
 /* Monotonic time for what is proposed and answered from here on: one look at the clock a chunk. */
 void writes_set_clock(struct writes *writes, uint64_t now_ns);
+
+/* Of a leader: from now on (writes_set_clock) the entries up to `index` are on its disk, or are
+ * committed. */
+void writes_synced(struct writes *writes, uint64_t index);
+void writes_committed(struct writes *writes, uint64_t index);
 
 /* Takes `write` (its command, deadline and done set) into QUEUED. */
 void writes_add(struct writes *writes, struct node_write *write);

@@ -53,6 +53,8 @@ struct node {
     const char *admin_text;            /* why not; NULL: nothing is said */
     const char *why_not_ready;         /* NULL: it is ready */
     enum read_consistency consistency; /* of the last read */
+    struct write_times times;          /* of the next writes */
+    uint32_t index_us;                 /* of the next linearizable reads */
     uint64_t deadline_ms;              /* of the last request */
     struct wal_stats wal;
     struct store_stats store;
@@ -137,6 +139,8 @@ static void fake_answer(struct node *node, struct node_write *write)
         fake_apply(node, &command, &result);
     }
     buf_drop(&write->command);
+    assert_int_not_equal(write->received_ns, 0);
+    write->times = node->times;
     write->done(write, &result);
 }
 
@@ -155,6 +159,8 @@ void node_read(struct node *node, struct node_read *read)
 {
     node->consistency = read->consistency;
     node->deadline_ms = read->deadline_ms;
+    assert_int_not_equal(read->received_ns, 0);
+    read->index_us = read->consistency == READ_LINEARIZABLE ? node->index_us : 0;
     const struct fake_record *found = fake_find(node, read->key);
     if (node->e != OK || found == NULL) {
         read->done(read, node->e != OK ? node->e : ERR_NOT_FOUND, NULL);

@@ -19,6 +19,13 @@ err store_get(struct store *store, struct slice key, struct store_record *out_re
     return OK;
 }
 
+void store_prefetch(const struct store *store, const struct slice *keys, uint32_t count)
+{
+    (void)store;
+    (void)keys;
+    assert_in_range(count, 2, STORE_PREFETCH_MAX);
+}
+
 /* Nor is there anybody who could mend a record. */
 bool mends_wait(struct replica *replica, struct node_read *read)
 {
@@ -67,10 +74,14 @@ static void a_read_is_served_once_its_index_is_applied(void **state)
     reads_init(&reads, 9);
     probe_add(&reads, &found, SLICE_LITERAL("key"));
     probe_add(&reads, &missing, SLICE_LITERAL("missing"));
+    found.read.received_ns = 1000000;
     assert_int_equal(reads_ask(&reads, 1), 9);
     reads_serve(&reads, 100, NULL);
     assert_int_equal(found.answers, 0); /* not confirmed yet */
-    reads_confirm(&reads, 9, 50);
+    reads_confirm(&reads, 9, 50, 1250000);
+    assert_int_equal(found.read.index_us, 250);
+    assert_int_equal(missing.read.index_us, 0); /* nobody says when it came */
+    assert_int_equal(reads.index_us.count, 1);
     reads_serve(&reads, 49, NULL);
     assert_int_equal(found.answers, 0);
     reads_serve(&reads, 50, NULL);
@@ -90,13 +101,13 @@ static void a_read_that_came_after_the_question_waits_for_the_next(void **state)
     probe_add(&reads, &early, SLICE_LITERAL("a"));
     uint64_t first = reads_ask(&reads, 1);
     probe_add(&reads, &late, SLICE_LITERAL("b"));
-    reads_confirm(&reads, first, 10);
+    reads_confirm(&reads, first, 10, 0);
     reads_serve(&reads, 10, NULL);
     assert_int_equal(early.answers, 1);
     assert_int_equal(late.answers, 0); /* R1 */
     uint64_t second = reads_ask(&reads, 1);
     assert_int_not_equal(second, first);
-    reads_confirm(&reads, second, 10);
+    reads_confirm(&reads, second, 10, 0);
     reads_serve(&reads, 10, NULL);
     assert_int_equal(late.answers, 1);
 }
@@ -114,8 +125,8 @@ static void a_lost_question_is_asked_again_and_whichever_answer_comes_will_do(vo
     assert_int_equal(reads_overdue(&reads, 21, 11), 0); /* counts as asked at 21 */
     reads_lost(&reads);
     assert_int_equal(reads_overdue(&reads, 22, 1), sequence);
-    reads_confirm(&reads, sequence, 5);
-    reads_confirm(&reads, sequence, 6); /* the second answer finds nobody */
+    reads_confirm(&reads, sequence, 5, 0);
+    reads_confirm(&reads, sequence, 6, 0); /* the second answer finds nobody */
     reads_serve(&reads, 5, NULL);
     assert_int_equal(probe.answers, 1);
 }
@@ -164,8 +175,8 @@ static void answers_that_overtake_each_other_are_served_by_index(void **state)
     uint64_t first = reads_ask(&reads, 1);
     probe_add(&reads, &high, SLICE_LITERAL("b"));
     uint64_t second = reads_ask(&reads, 1);
-    reads_confirm(&reads, second, 20);
-    reads_confirm(&reads, first, 10);
+    reads_confirm(&reads, second, 20, 0);
+    reads_confirm(&reads, first, 10, 0);
     reads_serve(&reads, 10, NULL);
     assert_int_equal(low.answers, 1);
     assert_int_equal(high.answers, 0);
@@ -182,7 +193,7 @@ static void a_deadline_ends_a_read_in_whatever_stage(void **state)
     struct probe waiting;
     reads_init(&reads, 1);
     probe_add(&reads, &confirmed, SLICE_LITERAL("a"));
-    reads_confirm(&reads, reads_ask(&reads, 1), 10);
+    reads_confirm(&reads, reads_ask(&reads, 1), 10, 0);
     probe_add(&reads, &asked, SLICE_LITERAL("b"));
     uint64_t sequence = reads_ask(&reads, 1);
     probe_add(&reads, &waiting, SLICE_LITERAL("c"));
@@ -190,7 +201,7 @@ static void a_deadline_ends_a_read_in_whatever_stage(void **state)
     assert_int_equal(confirmed.e, ERR_NO_LEADER);
     assert_int_equal(asked.e, ERR_NO_LEADER);
     assert_int_equal(waiting.e, ERR_NO_LEADER);
-    reads_confirm(&reads, sequence, 1);
+    reads_confirm(&reads, sequence, 1, 0);
     reads_serve(&reads, 10, NULL);
     assert_int_equal(asked.answers, 1);
     assert_int_equal(reads.count, 0);

@@ -54,6 +54,41 @@ static void a_write_is_answered_when_its_entry_is_applied(void **state)
     assert_int_equal(writes.bytes, 0);
 }
 
+static void a_write_says_what_its_time_went_into(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probes[3];
+    struct command_result result = {.e = OK};
+    writes_init(&writes, 1);
+    for (uint64_t i = 0; i < 3; i++) {
+        probe_add(&writes, &probes[i], 100);
+        probes[i].write.received_ns = i == 1 ? 0 : 1000000;
+        writes_set_clock(&writes, 1500000);
+        propose(&writes, 2, 10 + i);
+    }
+    writes_set_clock(&writes, 3500000);
+    writes_synced(&writes, 10); /* and not the others */
+    writes_set_clock(&writes, 4500000);
+    writes_committed(&writes, 12);
+    writes_set_clock(&writes, 4750000);
+    for (uint64_t i = 0; i < 3; i++) {
+        writes_applied(&writes, (struct raft_pos){.term = 2, .index = 10 + i}, &result);
+    }
+    const struct write_times *times = &probes[0].write.times;
+    assert_int_equal(times->queue_us, 500);
+    assert_int_equal(times->fsync_us, 2000);
+    assert_int_equal(times->replicate_us, 3000);
+    assert_int_equal(times->apply_us, 250);
+    assert_int_equal(probes[1].write.times.replicate_us, 0); /* nobody says when it came */
+    assert_int_equal(probes[2].write.times.fsync_us, 0);     /* others were a quorum before */
+    assert_int_equal(probes[2].write.times.replicate_us, 3000);
+    assert_int_equal(writes.queue_us.count, 2);
+    assert_int_equal(writes.fsync_us.count, 1);
+    assert_int_equal(writes.replicate_us.count, 2);
+    assert_int_equal(writes.apply_us.count, 2);
+}
+
 static void an_overwritten_write_is_tried_again(void **state)
 {
     (void)state;
@@ -289,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_is_answered_when_its_entry_is_applied),
+        cmocka_unit_test(a_write_says_what_its_time_went_into),
         cmocka_unit_test(an_overwritten_write_is_tried_again),
         cmocka_unit_test(orphans_of_several_leaderships_are_settled_in_order),
         cmocka_unit_test(forwarded_bytes_are_counted_until_the_answer),
