@@ -409,6 +409,7 @@ err admin_plan(const struct admin_view *view, const struct admin_spec *spec,
     case ADMIN_REPLACE:
         return plan_replace(view, spec, out_plan);
     case ADMIN_TRANSFER:
+    case ADMIN_LIST:
         break;
     }
     UNREACHABLE();

@@ -41,7 +41,8 @@ static void refuse(struct node_admin *request, err e, const char *text)
     finish(request, e, slice_from_text(text));
 }
 
-/* It has to be tried again, and will be. Of a peer's: by the node that asked. */
+/* It has to be tried again, and will be. Of a peer's: by the node that asked. But who asks for the
+ * list while nobody leads is not to wait for it (A6). */
 static void put_off(struct node_admin *request, err why)
 {
     request->stage = STAGE_WAITING;
@@ -49,12 +50,16 @@ static void put_off(struct node_admin *request, err why)
     request->last = why;
     if (request->is_passed_on) {
         refuse(request, why, "");
+    } else if (request->spec.op == ADMIN_LIST) {
+        refuse(request, ERR_NO_LEADER, "");
     }
 }
 
 static void time_is_up(struct node_admin *request)
 {
-    if (request->stage != STAGE_WAITING || request->spec.is_again) {
+    if (request->spec.op == ADMIN_LIST) {
+        refuse(request, ERR_NO_LEADER, "the leader has not answered in time");
+    } else if (request->stage != STAGE_WAITING || request->spec.is_again) {
         refuse(request, ERR_OUTCOME_UNKNOWN,
                "it was begun, and its end was not seen in time: look at the members, or ask again");
     } else if (request->last == ERR_BUSY) {
@@ -237,6 +242,56 @@ static void watch_transfer(struct replica *replica, struct node_admin *request, 
     }
 }
 
+/* ---- the list ---- */
+
+static enum admin_progress progress_of(enum raft_progress_state state)
+{
+    switch (state) {
+    case RAFT_PROGRESS_PROBE:
+        return ADMIN_PROGRESS_PROBE;
+    case RAFT_PROGRESS_REPLICATE:
+        return ADMIN_PROGRESS_REPLICATE;
+    case RAFT_PROGRESS_SNAPSHOT:
+        return ADMIN_PROGRESS_SNAPSHOT;
+    }
+    UNREACHABLE();
+}
+
+static struct admin_figure figure_of(const struct node *node,
+                                     const struct raft_member_status *member)
+{
+    struct net_peer_info info;
+    struct admin_figure figure = {
+        .id = member->id, .match = member->match, .progress = progress_of(member->state)};
+    if (node->net != NULL && net_peer_info(node->net, member->id, &info)) {
+        figure.is_reachable = info.is_up;
+        figure.round_trip_us = info.rtt_us < UINT32_MAX ? (uint32_t)info.rtt_us : UINT32_MAX;
+    }
+    return figure;
+}
+
+/* Of the leader. How much of its own log is durable is not how far it is: it lags behind nobody. */
+static void list_members(struct replica *replica, struct node_admin *request)
+{
+    const struct node *node = replica->node;
+    struct admin_figures *figures = &replica->requests.figures;
+    struct raft_status status;
+    raft_status(replica->raft, &status);
+    *figures = (struct admin_figures){.last_index = status.last_index};
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        struct admin_figure *figure = &figures->rows[figures->count];
+        figures->count++;
+        *figure = figure_of(node, &status.members[i]);
+        if (figure->id == status.id) {
+            *figure = (struct admin_figure){
+                .id = status.id, .match = status.last_index, .is_reachable = true};
+        }
+    }
+    request->id = status.id;
+    request->figures = figures;
+    finish(request, OK, SLICE_EMPTY);
+}
+
 /* ---- one attempt ---- */
 
 static void pass_on(struct replica *replica, struct node_admin *request, uint64_t now_ms)
@@ -267,12 +322,14 @@ static void pass_on(struct replica *replica, struct node_admin *request, uint64_
 
 static void attempt(struct replica *replica, struct node_admin *request, uint64_t now_ms)
 {
-    bool is_transfer = request->spec.op == ADMIN_TRANSFER;
+    enum admin_op op = request->spec.op;
     bool is_leader = replica->raft != NULL && replica->role == RAFT_LEADER;
     request->last = ERR_NO_LEADER;
     if (replica->leader == 0 || replica->raft == NULL) {
         put_off(request, ERR_NO_LEADER);
-    } else if (is_transfer && is_leader) {
+    } else if (op == ADMIN_LIST && is_leader) {
+        list_members(replica, request);
+    } else if (op == ADMIN_TRANSFER && is_leader) {
         transfer(replica, request, now_ms); /* a follower's core could pass it on, but not A5 */
     } else if (is_leader) {
         change_members(replica, request);
@@ -289,8 +346,10 @@ void admin_requests_begin(struct replica *replica, struct node_admin *request)
     request->stage = STAGE_WAITING;
     request->asked = 0;
     request->id = 0;
+    request->figures = NULL;
     list_push_back(&replica->requests.waiting, &request->link);
-    if (replica->node->drain.is_begun && request->spec.op != ADMIN_TRANSFER) {
+    bool changes_members = request->spec.op != ADMIN_TRANSFER && request->spec.op != ADMIN_LIST;
+    if (replica->node->drain.is_begun && changes_members) {
         refuse(request, ERR_DRAINING, drain_explain(replica->node));
         return;
     }
@@ -333,6 +392,9 @@ static void guest_done(struct node_admin *request, err e, struct slice text)
     struct replica *replica = request->replica;
     struct node *node = replica->node;
     struct admin_result result = {.number = guest->number, .e = e, .id = request->id, .text = text};
+    if (request->figures != NULL) {
+        result.figures = *request->figures;
+    }
     writer_reset(&node->scratch);
     admin_result_encode(&result, &node->scratch);
     /* Lost, the other node asks again, or says that it does not know. */
@@ -392,6 +454,8 @@ void admin_requests_receive_result(struct replica *replica, node_id from, struct
         request->spec.is_again = request->spec.is_again || result.e == ERR_OUTCOME_UNKNOWN; /* A2 */
         put_off(request, ERR_NO_LEADER);
     } else {
+        replica->requests.figures = result.figures;
+        request->figures = &replica->requests.figures;
         finish(request, result.e, result.text);
     }
 }
@@ -408,7 +472,8 @@ void admin_requests_close(struct admin_requests *requests)
 {
     LIST_FOREACH (node, &requests->waiting) {
         struct node_admin *request = CONTAINER_OF(node, struct node_admin, link);
-        bool is_open = request->stage != STAGE_WAITING || request->spec.is_again;
+        bool is_open = request->spec.op != ADMIN_LIST &&
+                       (request->stage != STAGE_WAITING || request->spec.is_again);
         refuse(request, is_open ? ERR_OUTCOME_UNKNOWN : ERR_DRAINING, "this node is shutting down");
     }
 }

@@ -17,6 +17,9 @@
  * A5  Leadership is not offered to a named member that the leader does not reach, or whose core it
  *     does not hear, or that is drained: that is refused at once. To one that is behind it is
  *     offered again.
+ * A6  A LIST waits for nobody but a leader that is there: where anything else would be put off, it
+ *     is refused at once, for whoever asks during an outage needs an answer. It is answered also
+ *     while this node is being drained.
  */
 #ifndef NODE_ADMIN_REQUESTS_H
 #define NODE_ADMIN_REQUESTS_H
@@ -29,6 +32,7 @@ struct replica;
 struct admin_requests {
     struct list waiting; /* those of this node's clients */
     uint64_t next_number;
+    struct admin_figures figures; /* of the LIST that is being answered */
 };
 
 /* Numbers of an earlier life must not be taken for ours: `first` is somewhere at random. */

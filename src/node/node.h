@@ -255,7 +255,8 @@ struct node_admin {
     /* `text` (borrowed; may be empty) says why not. */
     void (*done)(struct node_admin *request, err e, struct slice text);
     /* Out: */
-    node_id id; /* OK: of whom it was about */
+    node_id id;                          /* OK: of whom it was about; LIST: who leads */
+    const struct admin_figures *figures; /* OK, LIST: borrowed until another request is made */
     /* The node's own: */
     struct list link;
     struct replica *replica;
@@ -275,6 +276,9 @@ struct node_admin {
  * ERR_BAD_REQUEST, ERR_NOT_FOUND, ERR_CONFLICT (it does not fit, is not safe, or another change was
  * under way all the time), ERR_NO_LEADER, ERR_DRAINING, ERR_OVERLOADED: it was not done.
  * ERR_OUTCOME_UNKNOWN.
+ *
+ * A LIST changes nothing, and does not wait for a leader: OK, ERR_NO_LEADER (there is none, or it
+ * does not answer), or ERR_DRAINING (the node is being closed).
  */
 void node_admin(struct node *node, struct node_admin *request);
 
@@ -376,6 +380,7 @@ struct node_status {
     char peer_address[ADDRESS_SIZE_MAX + 1];   /* its own; "": it is alone */
     char client_address[ADDRESS_SIZE_MAX + 1]; /* likewise */
     bool is_voter;
+    bool wants_vote; /* a learner that becomes a voter once it has caught up */
     bool has_quorum; /* leader: heard from a quorum lately; others: a leader is known and reached */
     bool is_draining;        /* asked to; it may still take requests (node_drain) */
     bool is_joining;         /* not taken in yet, or not durably */

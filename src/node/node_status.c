@@ -89,6 +89,7 @@ static void fill_peers(const struct node *node, const struct raft_status *raft,
     for (uint32_t i = 0; i < membership->member_count; i++) {
         const struct member *member = &membership->members[i];
         if (member->id == status->id) {
+            status->wants_vote = member->wants_vote;
             continue;
         }
         struct node_peer_status *peer = &status->peers[status->peer_count];

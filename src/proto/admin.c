@@ -12,6 +12,8 @@
 #define FLAG_VOTER 8u
 #define FLAGS_KNOWN (FLAG_LEARNER | FLAG_FORCED | FLAG_AGAIN | FLAG_VOTER)
 
+#define FIGURE_REACHABLE 1u
+
 void admin_request_encode(const struct admin_request *request, struct writer *out)
 {
     const struct admin_spec *spec = &request->spec;
@@ -53,6 +55,58 @@ err admin_request_decode(struct slice bytes, struct admin_request *out_request)
     return OK;
 }
 
+/* ---- results ---- */
+
+static void encode_figures(const struct admin_figures *figures, struct writer *out)
+{
+    ASSERT(figures->count <= MEMBERS_MAX);
+    writer_u64(out, figures->last_index);
+    writer_u8(out, (uint8_t)figures->count);
+    for (uint32_t i = 0; i < figures->count; i++) {
+        const struct admin_figure *row = &figures->rows[i];
+        writer_u64(out, row->id);
+        writer_u64(out, row->match);
+        writer_u32(out, row->round_trip_us);
+        writer_u8(out, (uint8_t)row->progress);
+        writer_u8(out, row->is_reachable ? FIGURE_REACHABLE : 0);
+    }
+}
+
+/* False: it is none, or its id is not above `before`. */
+static bool decode_figure(struct reader *in, node_id before, uint64_t last_index,
+                          struct admin_figure *out_row)
+{
+    out_row->id = reader_u64(in);
+    out_row->match = reader_u64(in);
+    out_row->round_trip_us = reader_u32(in);
+    uint8_t progress = reader_u8(in);
+    uint8_t flags = reader_u8(in);
+    if (!reader_ok(in) || out_row->id <= before || out_row->match > last_index ||
+        progress > ADMIN_PROGRESS_LAST || (flags & ~FIGURE_REACHABLE) != 0) {
+        return false;
+    }
+    out_row->progress = (enum admin_progress)progress;
+    out_row->is_reachable = (flags & FIGURE_REACHABLE) != 0;
+    return true;
+}
+
+static bool decode_figures(struct reader *in, struct admin_figures *out_figures)
+{
+    node_id before = 0;
+    out_figures->last_index = reader_u64(in);
+    out_figures->count = reader_u8(in);
+    if (out_figures->count > MEMBERS_MAX) {
+        return false;
+    }
+    for (uint32_t i = 0; i < out_figures->count; i++) {
+        if (!decode_figure(in, before, out_figures->last_index, &out_figures->rows[i])) {
+            return false;
+        }
+        before = out_figures->rows[i].id;
+    }
+    return true;
+}
+
 void admin_result_encode(const struct admin_result *result, struct writer *out)
 {
     struct slice text = result->text;
@@ -60,7 +114,8 @@ void admin_result_encode(const struct admin_result *result, struct writer *out)
     writer_u64(out, result->number);
     command_err_encode(result->e, out);
     writer_u64(out, result->id);
-    writer_bytes(out, text);
+    writer_sized(out, text);
+    encode_figures(&result->figures, out);
 }
 
 err admin_result_decode(struct slice bytes, struct admin_result *out_result)
@@ -69,8 +124,9 @@ err admin_result_decode(struct slice bytes, struct admin_result *out_result)
     struct admin_result result = {.number = reader_u64(&in)};
     result.e = command_err_decode(&in);
     result.id = reader_u64(&in);
-    result.text = reader_bytes(&in, in.size);
-    if (!reader_ok(&in) || result.text.size > ADMIN_TEXT_SIZE_MAX || !text_is_plain(result.text)) {
+    result.text = reader_sized(&in, ADMIN_TEXT_SIZE_MAX);
+    if (!decode_figures(&in, &result.figures) || reader_finish(&in) != OK ||
+        !text_is_plain(result.text)) {
         return ERR_MALFORMED;
     }
     *out_result = result;

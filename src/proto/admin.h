@@ -1,6 +1,6 @@
 /*
- * What an operator asks of a cluster's membership, on its way from the node that was asked to the
- * leader, and the answer. Byte by byte in README.md.
+ * What an operator asks of a cluster's membership, and who the members are, on its way from the
+ * node that was asked to the leader, and the answer. Byte by byte in README.md.
  */
 #ifndef PROTO_ADMIN_H
 #define PROTO_ADMIN_H
@@ -19,7 +19,8 @@ enum admin_op {
     ADMIN_PROMOTE = 4,  /* a learner that stayed one is to become a voter */
     ADMIN_REPLACE = 5,  /* one member by another, in one joint step */
     ADMIN_TRANSFER = 6, /* leadership */
-    ADMIN_OP_LAST = ADMIN_TRANSFER,
+    ADMIN_LIST = 7,     /* changes nothing: how far the members are, as the leader sees it */
+    ADMIN_OP_LAST = ADMIN_LIST,
 };
 
 struct admin_spec {
@@ -39,11 +40,37 @@ struct admin_request {
     struct admin_spec spec;
 };
 
+/* How a leader sends to a member. The values stand on the wire. */
+enum admin_progress {
+    ADMIN_PROGRESS_NONE = 0, /* it is the leader itself */
+    ADMIN_PROGRESS_PROBE = 1,
+    ADMIN_PROGRESS_REPLICATE = 2,
+    ADMIN_PROGRESS_SNAPSHOT = 3,
+    ADMIN_PROGRESS_LAST = ADMIN_PROGRESS_SNAPSHOT,
+};
+
+/* How far a member is, as its leader sees it. */
+struct admin_figure {
+    node_id id;
+    uint64_t match;         /* highest index known to be durable there; at most the leader's last */
+    uint32_t round_trip_us; /* 0 while unknown, and of the leader itself */
+    enum admin_progress progress;
+    bool is_reachable;
+};
+
+/* What a LIST is answered with; all zero: nothing. */
+struct admin_figures {
+    uint64_t last_index; /* of the leader's log */
+    uint32_t count;
+    struct admin_figure rows[MEMBERS_MAX]; /* ascending ids, none 0 */
+};
+
 struct admin_result {
     uint64_t number;
     err e;
-    node_id id;        /* of whom it was about */
+    node_id id;        /* of whom it was about; LIST: who leads */
     struct slice text; /* why not, for people; plain */
+    struct admin_figures figures;
 };
 
 /* Appends the payload of a FRAME_ADMIN. */

@@ -8,6 +8,7 @@ struct asking {
     err e;
     int answers;
     char text[256];
+    struct admin_figures figures; /* of a list */
 };
 
 static void asked(struct node_admin *request, err e, struct slice text)
@@ -15,6 +16,9 @@ static void asked(struct node_admin *request, err e, struct slice text)
     struct asking *asking = CONTAINER_OF(request, struct asking, request);
     asking->e = e;
     asking->answers++;
+    if (e == OK && request->spec.op == ADMIN_LIST) {
+        asking->figures = *request->figures;
+    }
     snprintf(asking->text, sizeof(asking->text), "%.*s", (int)text.size, (const char *)text.data);
 }
 
@@ -382,6 +386,137 @@ static void without_a_leader_it_waits_and_is_then_refused(void **state)
     cluster_deinit(&cluster);
 }
 
+static const struct admin_spec list = {.op = ADMIN_LIST};
+
+struct listing {
+    struct cluster *cluster;
+    struct asking asking;
+    uint32_t asked;
+};
+
+/* Whether all but one (by its id; 0: none) are level, and that one is not reached. Asks again until
+ * it is so: what a follower has acknowledged, the leader may not have heard yet. */
+static bool are_level_but(struct listing *listing, node_id away)
+{
+    struct cluster *cluster = listing->cluster;
+    const struct admin_figures *figures = &listing->asking.figures;
+    if (ask(cluster, listing->asked, &listing->asking, &list) != OK) {
+        return false;
+    }
+    assert_int_equal(figures->count, 3);
+    bool is_so = true;
+    for (uint32_t i = 0; i < figures->count; i++) {
+        const struct admin_figure *row = &figures->rows[i];
+        assert_int_equal(row->id, i + 1);
+        assert_int_equal(row->progress == ADMIN_PROGRESS_NONE,
+                         row->id == listing->asking.request.id);
+        is_so = is_so && row->is_reachable == (row->id != away) &&
+                (row->match == figures->last_index) == (row->id != away);
+    }
+    return is_so;
+}
+
+static bool are_all_level(void *ctx)
+{
+    return are_level_but(ctx, 0);
+}
+
+static bool is_third_away(void *ctx)
+{
+    return are_level_but(ctx, 3);
+}
+
+static void the_list_has_the_leaders_figures_on_every_node(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    for (uint32_t i = 0; i < 3; i++) {
+        struct listing listing = {.cluster = &cluster, .asked = i};
+        assert_true(turn_until(&cluster, are_all_level, &listing));
+        assert_int_equal(listing.asking.request.id, leader_of(&cluster) + 1);
+    }
+    stop_node(&cluster, 2);
+    put_at_least_once(&cluster, 0, "a", "2");
+    for (uint32_t i = 0; i < 2; i++) {
+        struct listing listing = {.cluster = &cluster, .asked = i};
+        assert_true(turn_until(&cluster, is_third_away, &listing));
+    }
+    struct drained drained; /* it is asked all the same */
+    drain(cluster.nodes[0], &drained);
+    struct listing listing = {.cluster = &cluster, .asked = 0};
+    assert_true(turn_until(&cluster, is_third_away, &listing));
+    cluster_deinit(&cluster);
+}
+
+static bool hears_nobody(void *ctx)
+{
+    const struct voter *voter = ctx;
+    const struct node *node = voter->cluster->nodes[voter->node];
+    bool is_heard = false;
+    for (uint32_t i = 0; i < 3; i++) {
+        is_heard = is_heard || net_is_heard(node->net, i + 1);
+    }
+    return !is_heard && node->replica->leader != node->identity.node;
+}
+
+/* A6: whoever asks then looks for what is wrong. */
+static void without_a_leader_the_list_is_refused_at_once(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct asking asking;
+    cluster_init(&cluster, 3);
+    put_at_least_once(&cluster, 0, "a", "1");
+    for (uint32_t i = 1; i < 3; i++) {
+        assert_int_equal(net_peer_set(cluster.nodes[i]->net, 1, "127.0.0.1:1"), OK);
+    }
+    struct voter first = {&cluster, 0};
+    assert_true(turn_until(&cluster, hears_nobody, &first)); /* whether it knows a leader or not */
+    begin(&cluster, 0, &asking, &list, 15000);
+    assert_int_equal(asking.answers, 1); /* from within */
+    assert_int_equal(asking.e, ERR_NO_LEADER);
+    cluster_deinit(&cluster);
+}
+
+/* One that does not lead has asked who does, and has no answer yet. */
+static bool is_passed_on(void *ctx)
+{
+    struct listing *listing = ctx;
+    uint32_t leader = find_leader(listing->cluster);
+    if (leader == NODES_MAX) {
+        return false;
+    }
+    listing->asked = (leader + 1) % 3;
+    begin(listing->cluster, listing->asked, &listing->asking, &list, 15000);
+    return listing->asking.answers == 0;
+}
+
+static void the_list_is_refused_if_the_leader_does_not_answer(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct listing listing = {.cluster = &cluster};
+    struct asking *asking = &listing.asking;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, is_passed_on, &listing));
+    admin_requests_tick(asking->request.replica, asking->request.deadline_ms);
+    assert_int_equal(asking->answers, 1);
+    assert_int_equal(asking->e, ERR_NO_LEADER);
+    assert_true(turn_until(&cluster, is_passed_on, &listing));
+    uint32_t leader = (uint32_t)asking->request.asked - 1;
+    stop_node(&cluster, leader); /* before it has seen it */
+    assert_true(turn_until(&cluster, is_answered, asking));
+    assert_int_equal(asking->e, ERR_NO_LEADER);
+    start_node(&cluster, leader);
+    assert_true(turn_until(&cluster, is_passed_on, &listing));
+    stop_node(&cluster, listing.asked);
+    assert_int_equal(asking->answers, 1);
+    assert_int_equal(asking->e, ERR_DRAINING);
+    cluster_deinit(&cluster);
+}
+
 static void a_node_alone_takes_in_its_first_peer(void **state)
 {
     (void)state;
@@ -421,6 +556,9 @@ int main(void)
         cmocka_unit_test(a_member_in_repair_is_not_counted_on),
         cmocka_unit_test(nothing_is_passed_on_to_a_leader_that_is_not_heard),
         cmocka_unit_test(without_a_leader_it_waits_and_is_then_refused),
+        cmocka_unit_test(the_list_has_the_leaders_figures_on_every_node),
+        cmocka_unit_test(without_a_leader_the_list_is_refused_at_once),
+        cmocka_unit_test(the_list_is_refused_if_the_leader_does_not_answer),
         cmocka_unit_test(a_node_alone_takes_in_its_first_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

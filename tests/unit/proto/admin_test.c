@@ -80,10 +80,12 @@ static void a_result_comes_back_with_its_error_by_name(void **state)
     assert_int_equal(back.e, ERR_CONFLICT);
     assert_int_equal(back.id, 8);
     assert_true(slice_equal(back.text, SLICE_LITERAL("no")));
-    out.data[out.size - 1] = '\n';
+    assert_int_equal(back.figures.last_index, 0);
+    assert_int_equal(back.figures.count, 0);
+    result.text = SLICE_LITERAL("no\n");
+    writer_reset(&out);
+    admin_result_encode(&result, &out);
     assert_int_equal(admin_result_decode(writer_slice(&out), &back), ERR_MALFORMED);
-    struct slice cut = {out.data, out.size - 3};
-    assert_int_equal(admin_result_decode(cut, &back), ERR_MALFORMED);
     uint8_t longer[ADMIN_TEXT_SIZE_MAX + 50];
     memset(longer, 'x', sizeof(longer));
     result.text = (struct slice){longer, sizeof(longer)};
@@ -94,12 +96,114 @@ static void a_result_comes_back_with_its_error_by_name(void **state)
     writer_deinit(&out);
 }
 
+static const struct admin_result listed = {
+    .number = 7,
+    .e = OK,
+    .id = 2,
+    .figures = {.last_index = 100,
+                .count = 3,
+                .rows = {{.id = 1,
+                          .match = 90,
+                          .round_trip_us = 800,
+                          .progress = ADMIN_PROGRESS_REPLICATE,
+                          .is_reachable = true},
+                         {.id = 2, .match = 100, .is_reachable = true},
+                         {.id = 5, .match = 3, .progress = ADMIN_PROGRESS_SNAPSHOT}}},
+};
+
+static void a_result_comes_back_with_its_figures(void **state)
+{
+    (void)state;
+    struct admin_result back;
+    struct writer out = {0};
+    admin_result_encode(&listed, &out);
+    assert_int_equal(admin_result_decode(writer_slice(&out), &back), OK);
+    assert_int_equal(back.figures.last_index, 100);
+    assert_int_equal(back.figures.count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct admin_figure *row = &back.figures.rows[i];
+        const struct admin_figure *sent = &listed.figures.rows[i];
+        assert_int_equal(row->id, sent->id);
+        assert_int_equal(row->match, sent->match);
+        assert_int_equal(row->round_trip_us, sent->round_trip_us);
+        assert_int_equal(row->progress, sent->progress);
+        assert_int_equal(row->is_reachable, sent->is_reachable);
+    }
+    writer_deinit(&out);
+}
+
+/* The name of OK is empty and there is no text: the figures begin at 21, a row has 22 bytes. */
+static void what_is_no_result_is_refused(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 29,
+        FIRST = 30,
+        SECOND = 52,
+        PROGRESS = 20,
+        FLAGS = 21
+    };
+    static const struct {
+        size_t at;
+        uint8_t byte;
+    } cases[] = {
+        {COUNT, 2},                                  /* what is left over */
+        {COUNT, 4},                                  /* more than there are */
+        {COUNT, MEMBERS_MAX + 1},                    /* than there can be */
+        {FIRST, 0},                                  /* an id that is none */
+        {FIRST, 2},                                  /* twice the same */
+        {FIRST, 3},                                  /* and not ascending */
+        {FIRST + 8, 101},                            /* more than the leader has */
+        {FIRST + PROGRESS, ADMIN_PROGRESS_LAST + 1}, /* unknown */
+        {SECOND + FLAGS, 2},                         /* likewise */
+    };
+    struct admin_result back;
+    struct writer out = {0};
+    admin_result_encode(&listed, &out);
+    assert_int_equal(out.size, FIRST + 3 * 22);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t before = out.data[cases[i].at];
+        out.data[cases[i].at] = cases[i].byte;
+        assert_int_equal(admin_result_decode(writer_slice(&out), &back), ERR_MALFORMED);
+        out.data[cases[i].at] = before;
+    }
+    for (size_t size = 0; size < out.size; size++) {
+        struct slice cut = {out.data, size};
+        assert_int_equal(admin_result_decode(cut, &back), ERR_MALFORMED);
+    }
+    writer_u8(&out, 0);
+    assert_int_equal(admin_result_decode(writer_slice(&out), &back), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
+static void a_result_has_at_most_members_max_figures(void **state)
+{
+    (void)state;
+    struct admin_result full = {.number = 7, .figures = {.count = MEMBERS_MAX}};
+    struct admin_result back;
+    struct writer out = {0};
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+        full.figures.rows[i].id = i + 1;
+    }
+    admin_result_encode(&full, &out);
+    assert_int_equal(admin_result_decode(writer_slice(&out), &back), OK);
+    assert_int_equal(back.figures.rows[MEMBERS_MAX - 1].id, MEMBERS_MAX);
+    out.data[29]++; /* one more, and it is there */
+    writer_u64(&out, MEMBERS_MAX + 1);
+    memset(writer_extend(&out, 14), 0, 14);
+    assert_int_equal(admin_result_decode(writer_slice(&out), &back), ERR_MALFORMED);
+    writer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_comes_back),
         cmocka_unit_test(what_is_no_request_is_refused),
         cmocka_unit_test(a_result_comes_back_with_its_error_by_name),
+        cmocka_unit_test(a_result_comes_back_with_its_figures),
+        cmocka_unit_test(what_is_no_result_is_refused),
+        cmocka_unit_test(a_result_has_at_most_members_max_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
