@@ -12,7 +12,8 @@
 #include "base/assert.h"
 
 #define MEMBERS_PATH "/admin/members"
-#define TIMEOUT_MS 30000u /* without ?timeout: an election and a change may come first */
+#define TIMEOUT_MS 30000u     /* without ?timeout: an election and a change may come first */
+#define LIST_TIMEOUT_MS 1000u /* likewise, of the list: then it is what this node knows */
 
 /* ---- the query ---- */
 
@@ -50,7 +51,7 @@ static err take_query(struct exchange *x, struct problem *problem)
 {
     static const struct param_own rows[] = {
         {"timeout", take_timeout}, {"force", take_force}, {"to", take_to}};
-    x->params.timeout_ms = TIMEOUT_MS;
+    x->params.timeout_ms = x->op.admin.spec.op == ADMIN_LIST ? LIST_TIMEOUT_MS : TIMEOUT_MS;
     bool has_to = x->op.admin.spec.op == ADMIN_TRANSFER;
     return take_rows(x, rows, ARRAY_COUNT(rows) - (has_to ? 0 : 1), problem);
 }
@@ -65,18 +66,67 @@ err api_admin_bare_prepare(struct exchange *x, struct problem *problem)
 struct member_row {
     node_id id;
     bool is_self;
+    bool wants_vote;
     const char *role;
     const char *peer_address;
     const char *client_address;
     const char *version;
+    /* By this node's own connection. */
     bool is_reachable;
+    uint64_t round_trip_us;
 };
 
-static struct json_object *new_row(const struct member_row *row)
+static const struct admin_figure *figure_of(const struct admin_figures *figures, node_id id)
+{
+    for (uint32_t i = 0; i < figures->count; i++) {
+        if (figures->rows[i].id == id) {
+            return &figures->rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* NULL: it is the leader itself, which sends itself nothing. */
+static const char *progress_name(enum admin_progress progress)
+{
+    static const char *const names[] = {NULL, "probe", "replicate", "snapshot"};
+    ASSERT(progress < ARRAY_COUNT(names));
+    return names[progress];
+}
+
+/* How far a member is, only the leader knows; without it, whether this node reaches it. */
+static void add_figures(struct json_object *document, const struct member_row *row,
+                        const struct admin_figures *figures)
+{
+    const struct admin_figure *figure = figures != NULL ? figure_of(figures, row->id) : NULL;
+    const char *progress = NULL;
+    if (figure != NULL) {
+        ASSERT(figure->match <= figures->last_index);
+        progress = progress_name(figure->progress);
+        api_document_add_bool(document, "is_reachable", figure->is_reachable);
+        api_document_add_u64(document, "match_index", figure->match);
+        api_document_add_u64(document, "lag_entries", figures->last_index - figure->match);
+        api_document_add_u64(document, "round_trip_us", figure->round_trip_us);
+    } else {
+        api_document_add_bool(document, "is_reachable", row->is_reachable);
+        api_document_add_null(document, "match_index");
+        api_document_add_null(document, "lag_entries");
+        api_document_add_u64(document, "round_trip_us", row->round_trip_us);
+    }
+    if (progress != NULL) {
+        api_document_add_text(document, "progress", progress);
+    } else {
+        api_document_add_null(document, "progress");
+    }
+}
+
+static struct json_object *new_row(const struct member_row *row,
+                                   const struct admin_figures *figures)
 {
     struct json_object *document = json_object_new_object();
     api_document_add_u64(document, "id", row->id);
     api_document_add_text(document, "role", row->role);
+    api_document_add_bool(document, "becomes_voter", row->wants_vote);
     api_document_add_bool(document, "is_self", row->is_self);
     api_document_add_text(document, "peer_address", row->peer_address);
     if (row->client_address[0] != '\0') {
@@ -86,8 +136,8 @@ static struct json_object *new_row(const struct member_row *row)
     } else {
         api_document_add_null(document, "client_address");
     }
-    api_document_add_bool(document, "is_reachable", row->is_reachable);
     api_document_add_text(document, "version", row->version);
+    add_figures(document, row, figures);
     return document;
 }
 
@@ -99,73 +149,68 @@ static const char *role_of(const struct node_status *status, node_id id, bool is
     return is_voter ? "follower" : "learner";
 }
 
-static struct json_object *own_row(const struct exchange *x, const struct node_status *status)
+static struct json_object *own_row(const struct exchange *x, const struct node_status *status,
+                                   const struct admin_figures *figures)
 {
-    struct json_object *row = new_row(&(struct member_row){
+    const struct member_row row = {
         .id = status->id,
         .is_self = true,
+        .wants_vote = status->wants_vote,
         .role = role_of(status, status->id, status->is_voter),
         .peer_address = status->peer_address,
         .client_address = status->client_address,
         .version = x->api->options.version,
         .is_reachable = true,
-    });
-    api_document_add_u64(row, "match_index", status->last_index);
-    api_document_add_u64(
-        row, "lag_entries",
-        status->role == NODE_LEADER ? 0 : status->commit_index - status->applied_index);
-    return row;
+    };
+    return new_row(&row, figures);
 }
 
-/* How far a peer is, only the leader knows. */
 static struct json_object *peer_row(const struct node_status *status,
-                                    const struct node_peer_status *peer)
+                                    const struct node_peer_status *peer,
+                                    const struct admin_figures *figures)
 {
-    struct json_object *row = new_row(&(struct member_row){
+    const struct member_row row = {
         .id = peer->id,
+        .wants_vote = peer->wants_vote,
         .role = role_of(status, peer->id, peer->is_voter),
         .peer_address = peer->peer_address,
         .client_address = peer->client_address,
         .version = peer->version,
         .is_reachable = peer->is_connected,
-    });
-    if (status->role == NODE_LEADER) {
-        api_document_add_u64(row, "match_index", peer->match_index);
-        api_document_add_u64(
-            row, "lag_entries",
-            status->last_index > peer->match_index ? status->last_index - peer->match_index : 0);
-        api_document_add_text(row, "progress", peer->progress);
-    } else {
-        api_document_add_null(row, "match_index");
-        api_document_add_null(row, "lag_entries");
-    }
-    api_document_add_bool(row, "becomes_voter", peer->wants_vote);
-    api_document_add_u64(row, "round_trip_us", peer->round_trip_us);
-    return row;
+        .round_trip_us = peer->round_trip_us,
+    };
+    return new_row(&row, figures);
 }
 
-static void add_members(struct json_object *document, const struct exchange *x)
+/* The members as this node has them, with the figures of `from`, who leads; NULL: without. */
+static void add_members(struct json_object *document, const struct exchange *x,
+                        const struct admin_figures *figures, node_id from)
 {
     struct node_status status;
     node_status(x->api->node, &status);
     api_document_add_id(document, "cluster_id", status.cluster_id);
     api_document_add_u64(document, "node_id", status.id);
     api_document_add_u64(document, "leader_id", status.leader);
+    if (figures != NULL) {
+        api_document_add_u64(document, "figures_from", from);
+    } else {
+        api_document_add_null(document, "figures_from");
+    }
     api_document_add_bool(document, "is_joint", status.is_joint);
     struct json_object *members = json_object_new_array();
     if (!status.is_removed && !status.is_joining) {
-        (void)json_object_array_add(members, own_row(x, &status));
+        (void)json_object_array_add(members, own_row(x, &status, figures));
     }
     for (uint32_t i = 0; i < status.peer_count; i++) {
-        (void)json_object_array_add(members, peer_row(&status, &status.peers[i]));
+        (void)json_object_array_add(members, peer_row(&status, &status.peers[i], figures));
     }
     api_document_add(document, "members", members);
 }
 
-static void answer_list(struct exchange *x)
+static void respond_list(struct exchange *x, const struct admin_figures *figures, node_id from)
 {
     struct json_object *document = json_object_new_object();
-    add_members(document, x);
+    add_members(document, x, figures, from);
     api_exchange_respond_json(x, 200, document, true);
 }
 
@@ -204,7 +249,7 @@ static void respond_added(struct exchange *x, node_id id)
 {
     struct json_object *document = json_object_new_object();
     api_document_add_u64(document, "id", id);
-    add_members(document, x);
+    add_members(document, x, NULL, 0);
     size_t size = sizeof(MEMBERS_PATH "/") + TEXT_U64_SIZE_MAX;
     char *location = http_alloc(x->request, size);
     (void)snprintf(location, size, MEMBERS_PATH "/%" PRIu64, id);
@@ -216,7 +261,9 @@ static void done(struct node_admin *request, err e, struct slice text)
 {
     struct exchange *x = CONTAINER_OF(request, struct exchange, op.admin);
     enum admin_op op = request->spec.op;
-    if (e != OK) {
+    if (op == ADMIN_LIST && e != ERR_DRAINING) { /* else the node is closing: it has no status */
+        respond_list(x, e == OK ? request->figures : NULL, request->id);
+    } else if (e != OK) {
         refuse(x, e, text);
     } else if (x->route->id == ROUTE_MEMBERS && (op == ADMIN_ADD || op == ADMIN_REPLACE)) {
         respond_added(x, request->id);
@@ -269,7 +316,7 @@ err api_members_prepare(struct exchange *x, struct problem *problem)
     struct slice path = http_path(x->request);
     size_t prefix = strlen(MEMBERS_PATH "/");
     err e = OK;
-    x->op.admin.spec.op = ADMIN_ADD;
+    x->op.admin.spec.op = api_method_is_unsafe(x->method) ? ADMIN_ADD : ADMIN_LIST;
     if (path.size > prefix) {
         e = take_tail(x, (struct slice){path.data + prefix, path.size - prefix}, problem);
     }
@@ -282,10 +329,6 @@ void api_members_answer(struct exchange *x)
     struct slice body = buf_slice(http_body(x->request));
     struct problem problem = {.e = OK};
     err e = OK;
-    if (!api_method_is_unsafe(x->method)) {
-        answer_list(x);
-        return;
-    }
     if (spec->op == ADMIN_ADD) {
         e = api_admin_parse_body(body, ADMIN_FIELD_ADDR | ADMIN_FIELD_ID | ADMIN_FIELD_LEARNER,
                                  ADMIN_FIELD_ADDR, spec, &problem);

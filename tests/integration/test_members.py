@@ -292,6 +292,48 @@ class Members(harness.TestCase):
         self.assertIn("lost its data", one.log())
         self.assertEqual(ask(leader, "DELETE", f"/admin/members/{one.id}?timeout=2s").status, 503)
 
+    def assert_figures(self, cluster, away=None):
+        """Every node tells the same figures: the leader's, who sees all as level but for one."""
+        def are_told(node):
+            leader = cluster.leader()
+            document = ask(node, "GET", "/admin/members").json()
+            level = [row for row in document["members"] if row["lag_entries"] == 0]
+            return (document["figures_from"] == document["leader_id"] == leader.id and
+                    len(level) == len(document["members"]) - (away is not None) and
+                    all(row["is_reachable"] == (away is None or row["id"] != away.id)
+                        for row in document["members"]) and document)
+        running = [node for node in cluster if node.is_up()]
+        for node in running:
+            document = wait_until(lambda: are_told(node), 20, f"{node.id} has all figures")
+            self.assertEqual(len({frozenset(row) for row in document["members"]}), 1)
+            for row in document["members"]:
+                is_leader = row["id"] == document["leader_id"]
+                self.assertEqual(row["progress"] is None, is_leader, row)
+                if away is not None and row["id"] == away.id:
+                    self.assertGreater(row["lag_entries"], 0)
+
+    def test_every_node_lists_the_leaders_figures(self):
+        cluster = self.cluster(3)
+        cluster[0].put("/kv/key", b"value")
+        self.assert_figures(cluster)
+        leader = cluster.leader()
+        gone, last = cluster.others(leader)
+        gone.kill()
+        self.assertEqual(leader.put("/kv/key", b"without it").status, 200)
+        self.assert_figures(cluster, away=gone)
+        # Nobody leads: it is listed all the same, and not after the time that a change is given.
+        leader.kill()
+        def has_no_figures():
+            document = ask(last, "GET", "/admin/members").json()
+            return document["figures_from"] is None and document
+        document = wait_until(has_no_figures, 20, "the leader is missed")
+        self.assertEqual({row["lag_entries"] for row in document["members"]}, {None})
+        self.assertEqual(sorted(row["id"] for row in document["members"]), [1, 2, 3])
+        leader.start()
+        gone.start()
+        cluster.wait_ready()
+        self.assert_figures(cluster)
+
     def test_leadership_goes_where_it_is_told(self):
         cluster = self.cluster(3)
         for _ in range(3):

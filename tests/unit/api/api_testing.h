@@ -51,6 +51,7 @@ struct node {
     struct admin_spec spec;            /* the last request about members */
     uint32_t admin_count;              /* how many there were */
     const char *admin_text;            /* why not; NULL: nothing is said */
+    struct admin_figures figures;      /* what a list is answered with */
     const char *why_not_ready;         /* NULL: it is ready */
     enum read_consistency consistency; /* of the last read */
     struct write_times times;          /* of the next writes */
@@ -225,6 +226,10 @@ void node_admin(struct node *node, struct node_admin *request)
     node->deadline_ms = request->deadline_ms;
     node->admin_count++;
     request->id = request->spec.id == 0 ? 4 : request->spec.id;
+    if (request->spec.op == ADMIN_LIST) {
+        request->id = node->status.leader;
+        request->figures = &node->figures;
+    }
     const char *text = node->admin_text == NULL ? "" : node->admin_text;
     request->done(request, node->e, slice_from_text(text));
 }

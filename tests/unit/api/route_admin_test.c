@@ -175,42 +175,138 @@ static void the_calls_of_raftexample_work(void **state)
     assert_int_equal(f->node.admin_count, 2);
 }
 
-static void the_list_says_who_is_there_and_how_far(void **state)
+/* Three members; the third is a learner that becomes a voter, and this node does not reach it. */
+static void set_members(struct fixture *f, node_id leader)
 {
-    struct fixture *f = *state;
     struct node_status *status = &f->node.status;
-    status->last_index = 100;
+    status->role = leader == 1 ? NODE_LEADER : NODE_FOLLOWER;
+    status->leader = leader;
     status->is_voter = true;
     status->peer_count = 2;
-    status->peers[0] = (struct node_peer_status){.id = 2,
-                                                 .is_voter = true,
-                                                 .is_connected = true,
-                                                 .match_index = 90,
-                                                 .progress = "replicate",
-                                                 .version = "0.1.0"};
-    status->peers[1] = (struct node_peer_status){.id = 3, .wants_vote = true, .progress = "probe"};
-    for (int is_leader = 0; is_leader < 2; is_leader++) {
-        status->role = is_leader == 1 ? NODE_LEADER : NODE_FOLLOWER;
-        status->leader = is_leader == 1 ? 1 : 2;
-        request(f, "GET /admin/members", "", NULL);
-        assert_int_equal(f->status, 200);
-        struct json_object *document = json_body(f);
-        struct json_object *members = json_object_object_get(document, "members");
-        assert_int_equal(json_object_array_length(members), 3);
-        struct json_object *second = json_object_array_get_idx(members, 1);
-        struct json_object *third = json_object_array_get_idx(members, 2);
-        assert_string_equal(json_text(second, "role"), is_leader == 1 ? "follower" : "leader");
-        assert_string_equal(json_text(second, "version"), "0.1.0");
-        assert_string_equal(json_text(third, "role"), "learner");
-        assert_int_equal(json_object_get_boolean(json_object_object_get(second, "is_reachable")),
-                         1);
-        if (is_leader == 1) {
-            assert_int_equal(json_u64(second, "lag_entries"), 10);
-        } else {
-            assert_null(json_object_object_get(second, "lag_entries"));
+    status->peers[0] = (struct node_peer_status){
+        .id = 2, .is_voter = true, .is_connected = true, .round_trip_us = 700, .version = "0.1.0"};
+    status->peers[1] = (struct node_peer_status){.id = 3, .wants_vote = true};
+    f->node.figures = (struct admin_figures){
+        .last_index = 100,
+        .count = 3,
+        .rows = {{.id = 1,
+                  .match = 98,
+                  .round_trip_us = 500,
+                  .progress = ADMIN_PROGRESS_REPLICATE,
+                  .is_reachable = true},
+                 {.id = 2, .match = 100, .is_reachable = true},
+                 {.id = 3, .match = 40, .progress = ADMIN_PROGRESS_PROBE, .is_reachable = true}}};
+}
+
+static struct json_object *member_row(struct json_object *document, size_t i)
+{
+    struct json_object *members = json_object_object_get(document, "members");
+    assert_int_equal(json_object_array_length(members), 3);
+    return json_object_array_get_idx(members, i);
+}
+
+static bool is_true(struct json_object *row, const char *name)
+{
+    struct json_object *value = json_object_object_get(row, name);
+    assert_true(json_object_is_type(value, json_type_boolean));
+    return json_object_get_boolean(value) != 0;
+}
+
+static void the_list_has_the_leaders_figures_on_every_node(void **state)
+{
+    struct fixture *f = *state;
+    set_members(f, 2);
+    request(f, "GET /admin/members", "", NULL);
+    assert_int_equal(f->status, 200);
+    assert_int_equal(f->node.spec.op, ADMIN_LIST);
+    assert_true(f->node.deadline_ms - env_now_ms(f->env) <= 1000);
+    struct json_object *document = json_body(f);
+    assert_int_equal(json_u64(document, "figures_from"), 2);
+    static const struct {
+        uint64_t match;
+        uint64_t lag;
+        uint64_t round_trip_us;
+        const char *progress;
+    } expected[] = {{98, 2, 500, "replicate"}, {100, 0, 0, NULL}, {40, 60, 0, "probe"}};
+    for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
+        struct json_object *row = member_row(document, i);
+        assert_int_equal(json_u64(row, "match_index"), expected[i].match);
+        assert_int_equal(json_u64(row, "lag_entries"), expected[i].lag);
+        assert_int_equal(json_u64(row, "round_trip_us"), expected[i].round_trip_us);
+        assert_true(is_true(row, "is_reachable")); /* the leader reaches the third */
+        const char *progress = json_text(row, "progress");
+        assert_int_equal(progress == NULL, expected[i].progress == NULL);
+        if (progress != NULL) {
+            assert_string_equal(progress, expected[i].progress);
         }
-        (void)json_object_put(document);
     }
+    (void)json_object_put(document);
+    request(f, "GET /admin/members?timeout=9s", "", NULL);
+    assert_true(f->node.deadline_ms - env_now_ms(f->env) > 8000);
+}
+
+static void without_the_leader_the_list_has_what_this_node_knows(void **state)
+{
+    struct fixture *f = *state;
+    set_members(f, 0);
+    f->node.e = ERR_NO_LEADER;
+    request(f, "GET /admin/members", "", NULL);
+    assert_int_equal(f->status, 200);
+    struct json_object *document = json_body(f);
+    assert_null(json_text(document, "figures_from"));
+    for (size_t i = 0; i < 3; i++) {
+        struct json_object *row = member_row(document, i);
+        assert_null(json_text(row, "match_index"));
+        assert_null(json_text(row, "lag_entries"));
+        assert_null(json_text(row, "progress"));
+        assert_int_equal(is_true(row, "is_reachable"), i != 2);
+        assert_int_equal(json_u64(row, "round_trip_us"), i == 1 ? 700 : 0);
+    }
+    (void)json_object_put(document);
+    f->node.e = ERR_DRAINING; /* it is being closed */
+    request(f, "GET /admin/members", "", NULL);
+    assert_problem(f, 503, "draining", "shutting down");
+}
+
+static void all_rows_of_the_list_have_the_same_members(void **state)
+{
+    struct fixture *f = *state;
+    set_members(f, 2);
+    f->node.status.is_voter = false;
+    f->node.status.wants_vote = true;
+    f->node.figures.count = 2; /* of the third the leader has not heard yet */
+    request(f, "GET /admin/members", "", NULL);
+    struct json_object *document = json_body(f);
+    struct json_object *first = member_row(document, 0);
+    assert_true(is_true(first, "becomes_voter"));
+    assert_string_equal(json_text(first, "role"), "learner");
+    assert_string_equal(json_text(member_row(document, 1), "role"), "leader");
+    assert_string_equal(json_text(member_row(document, 1), "version"), "0.1.0");
+    assert_false(is_true(member_row(document, 1), "becomes_voter"));
+    assert_null(json_text(member_row(document, 2), "match_index"));
+    static const char *const names[] = {
+        "id",           "role",        "becomes_voter",  "is_self",
+        "peer_address", "version",     "client_address", "is_reachable",
+        "match_index",  "lag_entries", "round_trip_us",  "progress"};
+    for (size_t i = 0; i < 3; i++) {
+        struct json_object *row = member_row(document, i);
+        assert_int_equal(json_object_object_length(row), ARRAY_COUNT(names));
+        for (size_t k = 0; k < ARRAY_COUNT(names); k++) {
+            assert_true(json_object_object_get_ex(row, names[k], NULL));
+        }
+    }
+    (void)json_object_put(document);
+}
+
+static void a_head_of_the_list_has_the_fields_and_no_body(void **state)
+{
+    struct fixture *f = *state;
+    set_members(f, 2);
+    request(f, "HEAD /admin/members", "", NULL);
+    assert_int_equal(f->status, 200);
+    assert_field(f, "Content-Type", "application/json");
+    assert_int_equal(f->body.size, 0);
+    assert_string_not_equal(field_of(f, "Content-Length"), "0");
 }
 
 int main(void)
@@ -222,7 +318,10 @@ int main(void)
         TEST(what_is_wrong_is_told_and_not_done),
         TEST(a_refusal_has_the_leaders_words),
         TEST(the_calls_of_raftexample_work),
-        TEST(the_list_says_who_is_there_and_how_far),
+        TEST(the_list_has_the_leaders_figures_on_every_node),
+        TEST(without_the_leader_the_list_has_what_this_node_knows),
+        TEST(all_rows_of_the_list_have_the_same_members),
+        TEST(a_head_of_the_list_has_the_fields_and_no_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
