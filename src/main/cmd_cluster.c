@@ -151,50 +151,23 @@ static void print_row(struct json_object *row)
                  text_of(row, "version"));
 }
 
-/* Only the leader knows how far the others are: asks it, if whoever was asked is not it. */
-static enum exit_status ask_leader(const struct call *call)
+static enum exit_status list(const struct call *call)
 {
     enum exit_status status = ask(call, "GET", MEMBERS_PATH, SLICE_EMPTY);
     struct json_object *document = status == EXIT_OK ? answer_of(call) : NULL;
-    struct json_object *members = json_object_object_get(document, "members");
-    const char *leader = NULL;
-    for (size_t i = 0; members != NULL && i < json_object_array_length(members); i++) {
-        struct json_object *row = json_object_array_get_idx(members, i);
-        if (strcmp(text_of(row, "role"), "leader") == 0 && !flag_of(row, "is_self")) {
-            leader = json_object_get_string(json_object_object_get(row, "client_address"));
-        }
-    }
-    struct client_settings settings = *call->client_settings;
-    settings.endpoints = leader;
-    struct client *client = NULL;
-    struct err_note why;
-    if (leader != NULL && main_client_open(&client, &settings, environ, &why) == OK) {
-        struct call other = *call;
-        other.client = client;
-        other.note = &why;
-        if (ask(&other, "GET", MEMBERS_PATH, SLICE_EMPTY) == EXIT_OK) {
-            (void)json_object_put(document);
-            document = answer_of(&other);
-        }
-        main_client_close(client);
-    }
-    if (status == EXIT_OK && document == NULL) {
-        return EXIT_FAILED;
-    }
-    if (status != EXIT_OK) {
-        return status;
+    if (document == NULL) {
+        return status == EXIT_OK ? EXIT_FAILED : status;
     }
     if (wants_json(call)) {
-        (void)printf("%s\n", json_object_to_json_string_ext(
-                                 document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                               JSON_C_TO_STRING_NOSLASHESCAPE));
-    } else {
-        (void)printf("%-5s %-9s %-22s %-28s %-10s %-8s %s\n", "ID", "ROLE", "PEERS", "CLIENTS",
-                     "REACHABLE", "LAG", "VERSION");
-        members = json_object_object_get(document, "members");
-        for (size_t i = 0; i < json_object_array_length(members); i++) {
-            print_row(json_object_array_get_idx(members, i));
-        }
+        print_answer(call);
+        (void)json_object_put(document);
+        return EXIT_OK;
+    }
+    (void)printf("%-5s %-9s %-22s %-28s %-10s %-8s %s\n", "ID", "ROLE", "PEERS", "CLIENTS",
+                 "REACHABLE", "LAG", "VERSION");
+    struct json_object *members = json_object_object_get(document, "members");
+    for (size_t i = 0; members != NULL && i < json_object_array_length(members); i++) {
+        print_row(json_object_array_get_idx(members, i));
     }
     (void)json_object_put(document);
     return EXIT_OK;
@@ -406,7 +379,7 @@ static enum exit_status wait(const struct call *call)
 /* ---- the command ---- */
 
 static const struct verb verbs[] = {
-    {"status", "status", 0, 0, 0, ask_leader},
+    {"status", "status", 0, 0, 0, list},
     {"add", "add HOST:PORT", 1, 1, TAKES_ID | TAKES_LEARNER, add},
     {"remove", "remove ID", 1, 1, TAKES_FORCE, cut},
     {"replace", "replace ID --with HOST:PORT", 1, 1, TAKES_WITH | TAKES_ID | TAKES_FORCE, replace},

@@ -33,7 +33,10 @@ class ClusterCommand(harness.TestCase):
         self.assertEqual(table[0].split()[:2], ["ID", "ROLE"])
         self.assertEqual(sorted(line.split()[0] for line in table[1:]), ["1", "2", "3"])
         # Whoever is asked, the lag is told: it is the leader that knows.
-        self.assertTrue(all(isinstance(row["lag_entries"], int) for row in self.rows()))
+        for node in self.nodes:
+            found = json.loads(self.run_cluster("status", "-o", "json", nodes=[node])[0])
+            self.assertEqual(found["figures_from"], found["leader_id"])
+            self.assertTrue(all(isinstance(row["lag_entries"], int) for row in found["members"]))
         address = f"127.0.0.1:{harness.ports.take()}"
         out = self.run_cluster("add", address, "--learner")[0]
         self.assertIn("member 4: start it with", out)
