@@ -6,14 +6,20 @@
 #define BELIEVE_MS (UINT64_C(3) * TELL_MS)
 #define CONDITION_KNOWN (CONDITION_FULL | CONDITION_DRAINING | CONDITION_STALLED)
 
-static struct condition_peer *find(struct condition *condition, node_id id)
+/* Its place among those that said something; their count: it is none of them. */
+static uint32_t find(const struct condition *condition, node_id id)
 {
-    for (uint32_t i = 0; i < condition->peer_count; i++) {
-        if (condition->peers[i].id == id) {
-            return &condition->peers[i];
-        }
+    uint32_t place = 0;
+    while (place < condition->peer_count && condition->peers[place].id != id) {
+        place++;
     }
-    return NULL;
+    return place;
+}
+
+static void forget(struct condition *condition, uint32_t place)
+{
+    condition->peer_count--;
+    condition->peers[place] = condition->peers[condition->peer_count];
 }
 
 static uint8_t own_flags(const struct replica *replica)
@@ -43,8 +49,7 @@ static void forget_old(struct condition *condition, uint64_t now_ms)
 {
     for (uint32_t i = condition->peer_count; i > 0; i--) {
         if (condition->peers[i - 1].until_ms <= now_ms) {
-            condition->peer_count--;
-            condition->peers[i - 1] = condition->peers[condition->peer_count];
+            forget(condition, i - 1);
         }
     }
 }
@@ -59,17 +64,11 @@ void condition_tick(struct replica *replica, uint64_t now_ms)
     }
 }
 
-static void forget(struct condition *condition, struct condition_peer *peer)
-{
-    condition->peer_count--;
-    *peer = condition->peers[condition->peer_count];
-}
-
 void condition_peer_lost(struct replica *replica, node_id peer)
 {
-    struct condition_peer *known = find(&replica->condition, peer);
-    if (known != NULL) {
-        forget(&replica->condition, known);
+    uint32_t place = find(&replica->condition, peer);
+    if (place < replica->condition.peer_count) {
+        forget(&replica->condition, place);
     }
 }
 
@@ -84,19 +83,21 @@ void condition_receive(struct replica *replica, node_id from, struct slice paylo
     if (payload.size != 1) {
         return;
     }
-    struct condition_peer *peer = find(condition, from);
+    uint32_t place = find(condition, from);
     uint8_t flags = payload.data[0] & CONDITION_KNOWN; /* of a newer one's the rest is not */
-    if (flags != 0 && peer == NULL && condition->peer_count < MEMBERS_MAX) {
-        peer = &condition->peers[condition->peer_count];
+    if (flags != 0 && place == condition->peer_count && place < MEMBERS_MAX) {
+        condition->peers[place].id = from;
         condition->peer_count++;
-        peer->id = from;
     }
-    if (flags != 0 && peer != NULL) {
-        peer->flags = flags;
-        peer->until_ms = env_now_ms(replica->node->env) + BELIEVE_MS;
-    } else if (peer != NULL) {
-        forget(condition, peer);
+    if (place == condition->peer_count) {
+        return; /* there is nothing to forget, or no room */
     }
+    if (flags == 0) {
+        forget(condition, place);
+        return;
+    }
+    condition->peers[place].flags = flags;
+    condition->peers[place].until_ms = env_now_ms(replica->node->env) + BELIEVE_MS;
 }
 
 bool condition_is(const struct replica *replica, node_id id, unsigned flags)
@@ -105,10 +106,6 @@ bool condition_is(const struct replica *replica, node_id id, unsigned flags)
     if (id == replica->node->identity.node) {
         return (own_flags(replica) & flags) != 0;
     }
-    for (uint32_t i = 0; i < condition->peer_count; i++) {
-        if (condition->peers[i].id == id) {
-            return (condition->peers[i].flags & flags) != 0;
-        }
-    }
-    return false;
+    uint32_t place = find(condition, id);
+    return place < condition->peer_count && (condition->peers[place].flags & flags) != 0;
 }
