@@ -10,6 +10,7 @@
 #include "api/units.h"
 #include "base/assert.h"
 #include "base/codec.h"
+#include "base/limits.h"
 #include "main/client.h"
 #include "main/client_text.h"
 #include "main/pause.h"
@@ -419,9 +420,10 @@ static err check_flags(const struct call *call)
                                 call->verb->name, flags[i].name);
         }
     }
-    if (settings->id != NULL && !is_id(settings->id)) {
-        return err_note_set(call->note, ERR_BAD_REQUEST, "--id: \"%s\" is no id: they begin with 1",
-                            settings->id);
+    if (settings->id != NULL && (!is_id(settings->id) || id_of(settings->id) > NODE_ID_MAX)) {
+        return err_note_set(call->note, ERR_BAD_REQUEST,
+                            "--id: \"%s\" is no id: they are numbers from 1 to %" PRIu64,
+                            settings->id, NODE_ID_MAX);
     }
     return OK;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/document.h"
+#include "base/limits.h"
 #include "main/backup_text.h"
 #include "main/client.h"
 #include "main/members.h"
@@ -63,8 +64,9 @@ void main_cmd_restore_help(FILE *out)
 static err find_members(const struct settings *settings, struct member *members,
                         uint32_t *out_count, struct err_note *note)
 {
-    if (settings->id == 0) {
-        return err_note_set(note, ERR_BAD_REQUEST, "--id: ids begin with 1");
+    if (settings->id == 0 || settings->id > NODE_ID_MAX) {
+        return err_note_set(note, ERR_BAD_REQUEST, "--id: ids are numbers from 1 to %" PRIu64,
+                            NODE_ID_MAX);
     }
     if (settings->cluster == NULL) {
         members[0] = (struct member){.id = settings->id};

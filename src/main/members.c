@@ -6,6 +6,7 @@
 #include "api/text.h"
 #include "api/units.h"
 #include "base/assert.h"
+#include "base/limits.h"
 #include "env/address.h"
 
 const struct member *main_members_find(const struct member *members, uint32_t count, node_id id)
@@ -24,10 +25,12 @@ static err parse_member(struct slice item, struct member *out_member, struct err
     struct slice address = item;
     struct slice id = api_text_split(&address, '=');
     *out_member = (struct member){.id = 0};
-    if (api_units_parse_u64(id, &out_member->id) != OK || out_member->id == 0) {
-        return err_note_set(note, ERR_BAD_REQUEST,
-                            "\"%.*s\" is not of the form ID=HOST:PORT with an id from 1",
-                            SLICE_ARGS(item));
+    if (api_units_parse_u64(id, &out_member->id) != OK || out_member->id == 0 ||
+        out_member->id > NODE_ID_MAX) {
+        return err_note_set(
+            note, ERR_BAD_REQUEST,
+            "\"%.*s\" is not of the form ID=HOST:PORT with an id from 1 to %" PRIu64,
+            SLICE_ARGS(item), NODE_ID_MAX);
     }
     if (address.size == 0 || address.size > ADDRESS_SIZE_MAX) {
         return err_note_set(note, ERR_BAD_REQUEST,

@@ -20,7 +20,8 @@ _Static_assert(LOG_LEVEL_DEBUG == 3 && LOG_FORMAT_JSON == 1, "choices are stored
 #define FIELD(field) offsetof(struct options, field)
 
 const struct option_row main_options_table[OPTION_COUNT] = {
-    {"id", OPTION_U64, FIELD(id), "1", 1, UINT64_MAX, NULL, "N", "this node's number in --cluster"},
+    {"id", OPTION_U64, FIELD(id), "1", 1, NODE_ID_MAX, NULL, "N",
+     "this node's number in --cluster"},
     {"data", OPTION_TEXT, FIELD(data), "./pontoon-data", 0, 0, NULL, "DIR",
      "where its log and its store are"},
     {"listen", OPTION_ADDRESS, FIELD(listen), "127.0.0.1:3000", 0, 0, NULL, "HOST:PORT",

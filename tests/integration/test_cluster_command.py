@@ -79,6 +79,7 @@ class ClusterCommand(harness.TestCase):
                              (("status", "--force"), "--force"),
                              (("add", "127.0.0.1:1", "--force"), "--force"),
                              (("add", "127.0.0.1:1", "--id=0"), "--id"),
+                             (("add", "127.0.0.1:1", f"--id={1 << 53}"), f"{(1 << 53) - 1}"),
                              (("add", "127.0.0.1:1", "--with=127.0.0.1:2"), "--with"),
                              (("transfer", "--learner"), "--learner"),
                              (("remove", "9", "--id=4"), "--id"),

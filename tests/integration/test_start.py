@@ -57,6 +57,7 @@ class Refusals(harness.TestCase):
     def test_a_bad_value_is_met_with_what_is_meant(self):
         for flag, *words in (
                 ("--id=0", "--id", "out of range"),
+                (f"--id={1 << 53}", "--id", f"1 to {(1 << 53) - 1}"),
                 ("--id=one", "--id", "not a number"),
                 ("--id=-1", "--id", "not a number"),
                 ("--listen=3000", "--listen", "HOST:PORT"),
@@ -68,6 +69,7 @@ class Refusals(harness.TestCase):
                 ("--log-level=loud", "--log-level", "error, warn, info, debug"),
                 ("--access-log=maybe", "--access-log", "true nor false"),
                 ("--cluster=1", "--cluster", "member 1", "address"),
+                (f"--cluster={1 << 53}=127.0.0.1:4001", "--cluster", f"{(1 << 53) - 1}"),
                 ("--cluster=one=127.0.0.1:4001", "--cluster", "ID=HOST:PORT"),
                 ("--cluster=1=127.0.0.1:4001,1=127.0.0.1:4002", "--cluster", "given twice"),
                 ("--cluster=1=127.0.0.1:4001,2=127.0.0.1:4001", "--cluster", "same address"),
@@ -75,6 +77,9 @@ class Refusals(harness.TestCase):
                 ("--data", "--data", "needs a value")):
             with self.subTest(flag):
                 self.serve(2, words, flag)
+        for number in (0, 1 << 53):
+            self.refuse(2, ["--id", f"1 to {(1 << 53) - 1}"], "restore", "a.backup",
+                        "--data", self.directory / "restored", f"--id={number}")
 
     def test_a_port_that_is_taken_is_named(self):
         with socket.socket() as other:

@@ -37,6 +37,8 @@ static void what_is_no_cluster_is_refused_with_the_reason(void **state)
         {"a:1", "ID=HOST:PORT"},
         {"0=a:1", "ID=HOST:PORT"},
         {"x=a:1", "ID=HOST:PORT"},
+        {"9007199254740991=a:1", NULL},
+        {"9007199254740992=a:1", "with an id from 1 to 9007199254740991"},
         {"1=", "no usable address"},
         {"1=a", "member 1"},
         {"1=a:0", "port 0"},

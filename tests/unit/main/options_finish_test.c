@@ -42,6 +42,8 @@ static void bad_values_are_refused_with_their_place_and_what_would_do(void **sta
 {
     (void)state;
     assert_refused(&(struct given){.flags = {"--id=0"}}, "--id: 0 is out of range: 1 to ");
+    assert_refused(&(struct given){.flags = {"--id=9007199254740992"}},
+                   "--id: 9007199254740992 is out of range: 1 to 9007199254740991");
     assert_refused(&(struct given){.flags = {"--id=x"}}, "--id: \"x\" is not a number");
     assert_refused(&(struct given){.flags = {"--max-value-bytes=65MiB"}},
                    "--max-value-bytes: 65MiB is out of range: 1 to 64MiB");

@@ -134,7 +134,8 @@ static void ids_come_to_their_end_and_do_not_begin_again(void **state)
     spec.id = 0;
     assert_int_equal(admin_plan(&setup.view, &spec, &plan), OK);
     assert_int_equal(plan.id, NODE_ID_MAX);
-    const uint64_t ends[] = {NODE_ID_MAX, UINT64_MAX}; /* the latter as --cluster may have it */
+    const uint64_t ends[] = {NODE_ID_MAX,
+                             UINT64_MAX}; /* the latter as somebody may have founded it */
     for (size_t i = 0; i < ARRAY_COUNT(ends); i++) {
         setup.membership.id_max = ends[i];
         assert_int_equal(admin_plan(&setup.view, &spec, &plan), ERR_CONFLICT);
