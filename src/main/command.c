@@ -41,7 +41,7 @@ static enum exit_status help(struct env *env, int count, char *const *arguments)
     if (words.count > 0 && command == NULL) {
         struct err_note note;
         main_help_refuse(words.items[0], &note);
-        return main_command_complain("help", &note, EXIT_USAGE);
+        return main_command_complain(NULL, &note, EXIT_USAGE);
     }
     main_help_print(command, stdout);
     return EXIT_OK;
@@ -80,7 +80,8 @@ enum exit_status main_command_complain(const char *command, const struct err_not
     ASSERT(status != EXIT_OK);
     (void)fprintf(stderr, "pontoon: %s\n", note->text);
     if (status == EXIT_USAGE) {
-        (void)fprintf(stderr, "\"pontoon %s --help\" tells what there is.\n", command);
+        (void)fprintf(stderr, "\"pontoon %s%s--help\" tells what there is.\n",
+                      command != NULL ? command : "", command != NULL ? " " : "");
     }
     return status;
 }

@@ -35,7 +35,7 @@ extern const struct main_command main_commands[];
 const struct main_command *main_command_find(const char *name);
 
 /* Tells on standard error what went wrong and, if `status` is EXIT_USAGE, where the help of
- * `command` is. Returns `status`. */
+ * `command` is (NULL: the program's). Returns `status`. */
 enum exit_status main_command_complain(const char *command, const struct err_note *note,
                                        enum exit_status status);
 

@@ -21,7 +21,7 @@ int main(int count, char **arguments)
     if (command == NULL) {
         struct err_note note;
         main_help_refuse(name, &note);
-        return (int)main_command_complain("serve", &note, EXIT_USAGE);
+        return (int)main_command_complain(NULL, &note, EXIT_USAGE);
     }
     struct env *env = env_uv_open();
     enum exit_status status = command->run(env, count - 2, arguments + 2);

@@ -47,6 +47,10 @@ class Refusals(harness.TestCase):
         self.refuse(2, ['"sevre"', 'did you mean "serve"?'], "sevre")
         self.refuse(2, ['"frobnicate"', "there are serve, "], "frobnicate")
         self.refuse(2, ["pontoon serve"])
+        # It is the program's help that lists the commands.
+        for words in (("sevre",), ("help", "frobnicate"), ()):
+            _, _, errors = harness.run(*words)
+            self.assertEqual(errors.splitlines()[-1], '"pontoon --help" tells what there is.')
 
     def test_a_flag_that_is_unknown_is_met_with_a_suggestion(self):
         self.serve(2, ["--lisen", "did you mean --listen?"], "--lisen=127.0.0.1:0")
