@@ -20,6 +20,7 @@
 /* This part of it is for the way there and back: the node has the rest. */
 #define TIMEOUT_SHARE_OF_WAY 7u
 #define WAIT_PAUSE_MS 200u
+#define LEVEL_LAG_MAX 256 /* entries: what makes a learner a voter, too */
 #define MEMBERS_PATH "/admin/members"
 
 static const char text[] =
@@ -336,7 +337,14 @@ static enum exit_status transfer(const struct call *call)
 
 /* ---- waiting ---- */
 
-/* All of them are voters, or meant to stay learners, in contact, and a leader is known. */
+/* By the leader's figures: null is not known. A restart of another member would cost nothing. */
+static bool is_level(struct json_object *row)
+{
+    struct json_object *lag = json_object_object_get(row, "lag_entries");
+    return lag != NULL && json_object_get_int64(lag) <= LEVEL_LAG_MAX;
+}
+
+/* All of them are voters, or meant to stay learners, in contact and level; somebody leads. */
 static bool is_settled(struct json_object *document)
 {
     struct json_object *members = json_object_object_get(document, "members");
@@ -344,7 +352,7 @@ static bool is_settled(struct json_object *document)
     for (size_t i = 0; members != NULL && i < json_object_array_length(members); i++) {
         struct json_object *row = json_object_array_get_idx(members, i);
         has_leader = has_leader || strcmp(text_of(row, "role"), "leader") == 0;
-        if (!flag_of(row, "is_reachable") || flag_of(row, "becomes_voter")) {
+        if (!flag_of(row, "is_reachable") || flag_of(row, "becomes_voter") || !is_level(row)) {
             return false;
         }
     }

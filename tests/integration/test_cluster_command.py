@@ -7,6 +7,7 @@ import re
 import harness
 from harness import wait_until
 
+ENTRIES = 20000  # of 4000 bytes: to catch up with them takes longer than to ask
 USAGE, FAILED, NOT_FOUND, UNAVAILABLE = 2, 1, 3, 5
 
 
@@ -109,6 +110,20 @@ class ClusterCommand(harness.TestCase):
             self.assertIn("no leader", err)
         self.nodes[1].start().wait_ready()
         self.nodes[2].start().wait_ready()
+
+    def test_wait_is_for_who_is_behind(self):
+        leader = self.nodes.leader()
+        behind = self.nodes.others(leader)[0]
+        behind.kill()
+        with leader.connect() as connection:
+            for _ in range(ENTRIES // 100):
+                connection.send(harness.encode("PUT", "/kv/k", b"x" * 4000) * 100)
+                for _ in range(100):
+                    self.assertIn(connection.receive("PUT").status, (200, 201))
+        behind.start()
+        self.run_cluster("wait")
+        lags = {row["id"]: row["lag_entries"] for row in self.rows()}
+        self.assertLessEqual(lags[behind.id], 256)
 
 
 if __name__ == "__main__":
