@@ -145,10 +145,32 @@ void reads_answer(struct node_read *read, struct store *store)
     read->done(read, e, e == OK ? &record : NULL);
 }
 
+/* The store looks for the next ones' keys all at once, then for each. */
+static void look_ahead(const struct reads *reads, uint64_t applied, const struct store *store)
+{
+    struct slice keys[STORE_PREFETCH_MAX];
+    uint32_t count = 0;
+    LIST_FOREACH (link, &reads->confirmed) {
+        if (count == STORE_PREFETCH_MAX || of_link(link)->index > applied) {
+            break;
+        }
+        keys[count] = of_link(link)->key;
+        count++;
+    }
+    if (count > 1) {
+        store_prefetch(store, keys, count);
+    }
+}
+
 void reads_serve(struct reads *reads, uint64_t applied, struct store *store)
 {
+    uint32_t served = 0;
     for (struct node_read *read = first(&reads->confirmed); read != NULL && read->index <= applied;
          read = first(&reads->confirmed)) {
+        if (served % STORE_PREFETCH_MAX == 0) {
+            look_ahead(reads, applied, store);
+        }
+        served++;
         forget(reads, read);
         reads_answer(read, store);
     }

@@ -85,7 +85,10 @@ void store_regions(const struct store *store,
 
 #define STORE_PREFETCH_MAX 32u
 
-/* What is applied next has these keys, at most STORE_PREFETCH_MAX: a hint, it makes that faster. */
+/*
+ * What is applied or read next has these keys, none empty, at most STORE_PREFETCH_MAX: a hint,
+ * which makes that faster.
+ */
 void store_prefetch(const struct store *store, const struct slice *keys, uint32_t count);
 
 /*
