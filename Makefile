@@ -63,10 +63,11 @@ mutants:
 	@scripts/build.sh release pontoon-sim
 	@sim/mutants/run.py --seed $(SEED) $(if $(SLOW),--slow) $(T)
 
-## make bench           three nodes beside etcd, in one run
+## make bench [ARGS=--short]    beside etcd, ZooKeeper, Redis, nginx; ARGS as tests/bench/bench.py --help
 bench: release
-	@scripts/setup.sh bench
-	@tests/bench/run.sh $(ARGS)
+	@scripts/setup.sh bench || echo "bench: goes on with what is installed" >&2
+	@scripts/build.sh release bench-load bench-limits
+	@python3 -B tests/bench/bench.py $(ARGS)
 
 ## make format          clang-format over all C files
 format:

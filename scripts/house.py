@@ -201,7 +201,7 @@ BANNED_CALLS = {
 # Hosts that the repository may link to: those that we expect to outlive the link.
 LINK_HOSTS = """
     datatracker.ietf.org www.rfc-editor.org raft.github.io github.com www.apache.org
-    keepachangelog.com semver.org
+    keepachangelog.com semver.org www.w3.org
 """.split()
 
 # ---- files -------------------------------------------------------------------------------------

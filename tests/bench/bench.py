@@ -1,240 +1,211 @@
 #!/usr/bin/env python3
-"""pontoon beside etcd, on one machine, in one run.
+"""pontoon beside its peers, on one machine, in one run.
 
-Both clusters (three nodes each, on loopback) are up for the whole run; the workloads take turns,
-round by round, so that a slow minute of the machine falls on both. What counts is the ratio of the
-medians; the absolute numbers say more about the machine. etcd is Debian's package, driven over its
-JSON gateway.
+All servers are up for the whole run (peers.py says why), and take turns point by point, in an order
+that turns round with every round. What counts are the ratios: absolute figures say as much about
+the machine. Whatever is not installed is left out, with a line that says so.
 
-  tests/bench/bench.py [--rounds 5] [--seconds 3] [--connections 64] [--value-bytes 256] [--no-etcd]
-  tests/bench/bench.py --soak 600      ten minutes of load on pontoon: is resident memory flat?
+  bench.py                      five rounds of all: about half an hour
+  bench.py --short              three quick rounds of fewer points: under five minutes
+  bench.py --peers pontoon etcd-grpc --operations put --connections 64
+  bench.py --soak 600           ten minutes of load on pontoon: is resident memory flat?
 """
+
 import argparse
 import atexit
-import http.client
-import json
+import csv
 import os
+import platform
 import shutil
-import signal
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TICKS = os.sysconf("SC_CLK_TCK")
+import charts
+import measure
+import peers as servers
+import report
+import soak
+import tools
 
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+PIPELINE = 16
+PIPELINE_CONNECTIONS = 64
+LIMIT_SECONDS_MAX = 1
 
 
-def ask(port, method, path, body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request(method, path, body)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
+def say(words):
+    print(f"bench: {words}", file=sys.stderr, flush=True)
 
 
-class Cluster:
-    """Three processes; a subclass knows their command lines and how to find the leader."""
-
-    def __init__(self, name, root):
-        self.name = name
-        self.root = os.path.join(root, name)
-        self.clients = free_ports(3)
-        self.peers = free_ports(3)
-        self.processes = []
-
-    def start(self):
-        for i in range(3):
-            os.makedirs(f"{self.root}/{i + 1}")
-            log = open(f"{self.root}/{i + 1}.log", "wb")
-            self.processes.append(subprocess.Popen(self.command(i), stdout=log, stderr=log))
-        atexit.register(self.stop)
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                self.leader = self.find_leader()
-                if self.leader is not None:
-                    return
-            except OSError:
-                pass
-            if any(process.poll() is not None for process in self.processes):
-                break
-            time.sleep(0.05)  # between two looks at a condition
-        sys.exit(f"bench: {self.name} did not come up, see {self.root}/*.log")
-
-    def stop(self):
-        for process in self.processes:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        self.processes = []
-
-    def cpu_seconds(self):
-        total = 0
-        for process in self.processes:
-            with open(f"/proc/{process.pid}/stat") as stat:
-                fields = stat.read().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICKS
-
-    def resident_mb(self):
-        sizes = []
-        for process in self.processes:
-            with open(f"/proc/{process.pid}/statm") as statm:
-                sizes.append(int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20)
-        return sizes
-
-
-class Pontoon(Cluster):
-    api = "pontoon"
-
-    def __init__(self, program, root):
-        super().__init__("pontoon", root)
-        self.program = program
-
-    def command(self, i):
-        members = ",".join(f"{n + 1}=127.0.0.1:{port}" for n, port in enumerate(self.peers))
-        return [self.program, "serve", "--id", str(i + 1), "--data", f"{self.root}/{i + 1}",
-                "--listen", f"127.0.0.1:{self.clients[i]}", "--cluster", members]
-
-    def find_leader(self):
-        for port in self.clients:
-            if ask(port, "GET", "/leader")[0] == 200:
-                return port
-        return None
-
-
-class Etcd(Cluster):
-    api = "etcd"
-
-    def __init__(self, root):
-        super().__init__("etcd", root)
-
-    def command(self, i):
-        members = ",".join(f"n{n}=http://127.0.0.1:{port}" for n, port in enumerate(self.peers))
-        client = f"http://127.0.0.1:{self.clients[i]}"
-        peer = f"http://127.0.0.1:{self.peers[i]}"
-        return ["etcd", "--name", f"n{i}", "--data-dir", f"{self.root}/{i + 1}",
-                "--log-level", "error",
-                "--listen-client-urls", client, "--advertise-client-urls", client,
-                "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-                "--initial-cluster", members, "--snapshot-count", "100000"]
-
-    def find_leader(self):
-        for port in self.clients:
-            status, body = ask(port, "POST", "/v3/maintenance/status", "{}")
-            answer = json.loads(body) if status == 200 else {}
-            if answer.get("leader") and answer["leader"] == answer["header"]["member_id"]:
-                return port
-        return None
-
-
-def load(cluster, op, args, seconds):
-    """One run of wrk against the leader: requests a second, p50 and p99 in ms, server CPU in us."""
-    environment = dict(os.environ, API=cluster.api, OP=op, KEYSPACE=str(args.keys),
-                       VALUE_SIZE=str(args.value_bytes), SEED=str(args.seed))
-    before = cluster.cpu_seconds()
-    command = ["wrk", "-t1", f"-c{args.connections}", f"-d{seconds}s", "--timeout", "10s",
-               "-s", f"{HERE}/load.lua", f"http://127.0.0.1:{cluster.leader}"]
-    out = subprocess.run(command, env=environment, capture_output=True, text=True,
-                         check=True).stdout
-    used = cluster.cpu_seconds() - before
-    result = next(line.split()[1:] for line in out.splitlines() if line.startswith("RESULT"))
-    requests, duration, p50, p99, errors = (float(value) for value in result)
-    if errors > 0:
-        sys.exit(f"bench: {cluster.name} {op}: {errors:.0f} requests failed")
-    return {"rate": requests / duration, "p50": p50 / 1000, "p99": p99 / 1000,
-            "cpu": used / requests * 1e6}
-
-
-def compare(clusters, args):
-    results = {(cluster.name, op): [] for cluster in clusters for op in args.operations}
-    for cluster in clusters:
-        load(cluster, "fill", args, args.seconds)
-    for number in range(args.rounds):
-        print(f"bench: round {number + 1} of {args.rounds}", file=sys.stderr, flush=True)
-        for op in args.operations:
-            for cluster in clusters if number % 2 == 0 else reversed(clusters):
-                results[cluster.name, op].append(load(cluster, op, args, args.seconds))
-    print(f"{args.connections} connections, {args.value_bytes}-byte values, three nodes, "
-          f"medians of {args.rounds} rounds (least and most)\n")
-    print(f"{'':20}{'requests/s':>26}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>9}")
-    for op in args.operations:
-        for cluster in clusters:
-            rounds = results[cluster.name, op]
-            rates = [one["rate"] for one in rounds]
-            middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
-            spread = f"{middle['rate']:,.0f} ({min(rates):,.0f}-{max(rates):,.0f})"
-            print(f"{op:8}{cluster.name:12}{spread:>26}{middle['p50']:9.2f}{middle['p99']:9.2f}"
-                  f"{middle['cpu']:9.1f}")
-        if len(clusters) == 2:
-            ratios = [ours["rate"] / theirs["rate"] for ours, theirs in
-                      zip(results[clusters[0].name, op], results[clusters[1].name, op])]
-            print(f"{op:8}{'ratio':12}{statistics.median(ratios):>25.2f}x\n")
-
-
-def soak(cluster, args):
-    """Load for a long time; resident memory is read every tenth of it."""
-    load(cluster, "fill", args, args.seconds)
-    sizes = []
-    for part in range(10):
-        rate = load(cluster, "mixed" if part % 2 else "put", args, max(1, args.soak // 10))["rate"]
-        sizes.append(cluster.resident_mb())
-        print(f"{(part + 1) * 10:4} %  {rate:10,.0f} requests/s   resident MB "
-              + "  ".join(f"{size:8.1f}" for size in sizes[-1]), flush=True)
-    growth = max(last - middle for last, middle in zip(sizes[-1], sizes[4]))
-    print(f"growth over the second half: {growth:.1f} MB")
-    if growth > args.growth_mb:
-        sys.exit(f"bench: resident memory grew by more than {args.growth_mb} MB")
-
-
-def main():
+def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default=os.environ.get("PONTOON", "build/pontoon"))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--value-bytes", type=int, default=256)
-    parser.add_argument("--keys", type=int, default=10000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--operations", nargs="+", default=["put", "get"],
+    names = [peer.name for peer in servers.all_peers()]
+    parser.add_argument("--peers", nargs="+", choices=names, default=names)
+    parser.add_argument("--operations", nargs="+", default=["put", "get", "mixed"],
                         choices=["put", "get", "mixed"])
-    parser.add_argument("--no-etcd", action="store_true")
+    parser.add_argument("--connections", nargs="+", type=int, default=[1, 64, 256])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--warm-up", type=float, default=0.5, metavar="SECONDS")
+    parser.add_argument("--keys", type=int, default=100000)
+    parser.add_argument("--value-bytes", type=int, default=256)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true",
+                        help="three rounds of a second, fewer points")
     parser.add_argument("--soak", type=int, metavar="SECONDS", default=0)
-    parser.add_argument("--growth-mb", type=float, default=16)
-    args = parser.parse_args()
-    for tool in ["wrk"] + ([] if args.no_etcd or args.soak else ["etcd"]):
-        if shutil.which(tool) is None:
-            sys.exit(f"bench: {tool} is missing: scripts/setup.sh bench installs it")
-    if not os.access(args.program, os.X_OK):
-        sys.exit(f"bench: no program at {args.program}: build it with make release")
+    parser.add_argument("--growth-mb", type=float, default=16, help="that a soak allows")
+    parser.add_argument("--out", default=os.path.join(tools.BUILD, "bench"),
+                        help="where CSV, charts and the report go (build/bench)")
+    parser.add_argument("--program", default=os.environ.get("PONTOON", tools.path_of("pontoon")))
+    arguments = parser.parse_args()
+    if arguments.short:
+        arguments.rounds, arguments.seconds, arguments.warm_up = 3, 1, 0.3
+        arguments.keys = min(arguments.keys, 10000)
+    return arguments
+
+
+def choose_peers(names):
+    """The peers of these names that can be started here."""
+    chosen = []
+    for peer in servers.all_peers():
+        why = None
+        if peer.name in names:
+            why = peer.kind.missing()
+            if why is None and peer.tool == "bench-etcd":
+                say("builds etcd's client, if it is not there yet")
+                why = tools.build_etcd_client()
+            if why is None:
+                chosen.append(peer)
+            else:
+                say(f"{peer.name} is left out: {why} (scripts/setup.sh bench)")
+    return chosen
+
+
+def choose_points(arguments):
+    """(operation, connections, pipeline) of everything that is measured."""
+    points = [(operation, connections, 1) for operation in arguments.operations
+              for connections in arguments.connections
+              if not (arguments.short and (operation, connections) != ("put", 1)
+                      and connections != 64)]
+    if "put" in arguments.operations and PIPELINE_CONNECTIONS in arguments.connections:
+        points.append(("put", PIPELINE_CONNECTIONS, PIPELINE))
+    return points
+
+
+def does(peer, point):
+    """Whether the peer is asked for the point; only we are asked with requests in a pipeline."""
+    operation, _, pipeline = point
+    return operation in peer.operations and (pipeline == 1 or peer.kind is servers.Pontoon)
+
+
+def fill(peers, settings):
+    """Puts every key once into each cluster. Then each peer has a turn that is not measured: a
+    JVM, for one, is slow before it knows its work."""
+    filled = set()
+    for peer in peers:
+        turns = ["mixed" if "mixed" in peer.operations else peer.operations[0]]
+        if peer.cluster not in filled and "put" in peer.operations:
+            filled.add(peer.cluster)
+            turns.insert(0, "fill")
+        for operation in turns:
+            result = tools.load(peer, peer.cluster.leader, settings, operation=operation,
+                                connections=64)
+            if result["errors"]:
+                raise tools.Failed(f"{operation} on {peer.name}: {result['errors']}")
+
+
+def run_rounds(arguments, peers, settings, root, writer):
+    """Measures everything; (results, limits by round)."""
+    points = choose_points(arguments)
+    results, limits = report.Results(peers, points), []
+    for number in range(1, arguments.rounds + 1):
+        say(f"round {number} of {arguments.rounds}")
+        measure.settle(arguments.seconds)
+        limits.append(tools.limits(root, min(arguments.seconds, LIMIT_SECONDS_MAX)))
+        for point in points:
+            for peer in peers if number % 2 else list(reversed(peers)):
+                if not does(peer, point):
+                    continue
+                row = measure.measure(number, peer, point, settings)
+                problems = row.pop("problems")
+                if problems:
+                    say(f"{peer.name}, {point}: requests failed: {problems}")
+                writer.writerow(row)
+                results.add(row)
+    return results, limits
+
+
+def version_of(package):
+    """A Debian package and its version."""
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}", package],
+                          capture_output=True, text=True)
+    return done.stdout if done.returncode == 0 else package
+
+
+def describe(arguments, peers):
+    """What ran, where, how: the head of the report."""
+    with open("/proc/cpuinfo") as cpuinfo:
+        model = next((line.split(":", 1)[1].strip() for line in cpuinfo
+                      if line.startswith("model name")), platform.machine())
+    done = subprocess.run(["git", "-C", tools.ROOT, "describe", "--always", "--dirty", "--match="],
+                          capture_output=True, text=True)
+    packages = sorted({peer.kind.package for peer in peers if peer.kind.package})
+    return [f"pontoon {done.stdout.strip() or 'of no known commit'}; "
+            f"{os.cpu_count()} cores, {model}, Linux {platform.release()}",
+            "; ".join(map(version_of, packages)),
+            f"{arguments.keys} keys, {arguments.value_bytes}-byte values, "
+            f"{arguments.rounds} rounds of {arguments.seconds:g} s; medians", ""]
+
+
+def compare(arguments, peers, settings, root):
+    """A whole run. Returns the exit status: 1 if any request failed."""
+    os.makedirs(arguments.out, exist_ok=True)
+    servers.start(peers, root)
+    say("fills and warms up")
+    fill(peers, settings)
+    with open(f"{arguments.out}/rounds.csv", "w", newline="", buffering=1) as file:
+        writer = csv.DictWriter(file, measure.COLUMNS)
+        writer.writeheader()
+        results, limits = run_rounds(arguments, peers, settings, root, writer)
+    lines = describe(arguments, peers) + report.table(results)
+    lines += ["", "this machine's limits"] + report.limit_lines(limits)
+    lines += ["", "goals (medians of the rounds' ratios)"] + report.goals(results, limits)
+    rows = [row for of_point in results.rows.values() for row in of_point.values()]
+    noisy = sum(row["noisy"] for row in rows)
+    lines += ["", f"{noisy} of {len(rows)} points were noisy (~: half of a line's or more)"]
+    with open(f"{arguments.out}/report.txt", "w") as file:
+        file.write("\n".join(lines) + "\n")
+    print("\n".join(lines))
+    charts.write(results, arguments.out)
+    say(f"rounds.csv, report.txt, rates.svg and cpu.svg are in {arguments.out}")
+    return 1 if any(row["errors"] for row in rows) else 0
+
+
+def run():
+    arguments = read_arguments()
+    servers.stop_on_signals()
+    for tool in (arguments.program, tools.path_of("bench-load"), tools.path_of("bench-limits")):
+        if not os.access(tool, os.X_OK):
+            sys.exit(f"bench: no program at {tool}: make bench builds it")
+    servers.Pontoon.program = os.path.abspath(arguments.program)
     root = tempfile.mkdtemp(prefix="pontoon-bench-")
     atexit.register(shutil.rmtree, root, ignore_errors=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    clusters = [Pontoon(args.program, root)]
-    if not args.no_etcd and not args.soak:
-        clusters.append(Etcd(root))
-    for cluster in clusters:
-        cluster.start()
-    if args.soak:
-        soak(clusters[0], args)
-    else:
-        compare(clusters, args)
+    settings = {"keys": arguments.keys, "value_bytes": arguments.value_bytes,
+                "seconds": arguments.seconds, "warm_up": arguments.warm_up,
+                "seed": arguments.seed}
+    try:
+        if not arguments.soak:
+            return compare(arguments, choose_peers(arguments.peers), settings, root)
+        peers = [peer for peer in servers.all_peers() if peer.name == "pontoon"]
+        servers.start(peers, root)
+        fill(peers, settings)
+        connections = arguments.connections[0] if len(arguments.connections) == 1 else 64
+        return soak.run(peers[0], settings, arguments.soak, connections, arguments.growth_mb)
+    except (servers.NotUp, tools.Failed) as problem:
+        say(f"{problem}")
+        return 2
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run())

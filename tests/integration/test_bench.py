@@ -1,15 +1,25 @@
 #!/usr/bin/env python3
-"""The benchmark's load generator against a real node: what it counts, not how fast that is."""
+"""The benchmark's load generator against a real node, and a tiny run of the whole benchmark.
 
+Nothing here looks at how fast anything is.
+"""
+
+import csv
 import json
 import os
 import subprocess
+import sys
+import xml.etree.ElementTree
 
 import harness
 
+BENCH = harness.ROOT / "tests" / "bench"
 LOAD = os.environ.get("BENCH_LOAD", harness.ROOT / "build" / "bench-load")
 SECONDS = 60  # for what takes one
 KEYS = 500
+
+sys.path.insert(0, str(BENCH))
+import report  # noqa: E402
 
 
 def load(port, **flags):
@@ -74,6 +84,43 @@ class LoadGenerator(harness.TestCase):
         status, said = load(port)
         self.assertEqual(status, 2)
         self.assertIn("Connection refused", said)
+
+
+class Benchmark(harness.TestCase):
+    def test_a_run_from_start_to_charts(self):
+        out = harness.new_directory("bench")
+        done = subprocess.run(
+            ["setpriv", "--pdeathsig", "KILL", sys.executable, "-B", str(BENCH / "bench.py"),
+             "--program", str(harness.PROGRAM), "--peers", "pontoon", "pontoon-1",
+             "--operations", "put", "--connections", "64", "--rounds", "1",
+             "--seconds", "0.2", "--warm-up", "0.1", "--keys", "100", "--out", str(out)],
+            capture_output=True, text=True, timeout=SECONDS, env=harness.environment())
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        with open(out / "rounds.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        # Two peers, without a pipeline and with one.
+        self.assertEqual(len({(row["peer"], row["pipeline"]) for row in rows}), 4)
+        self.assertTrue(all(float(row["rate"]) > 0 and row["errors"] == "0" for row in rows), rows)
+        self.assertIn("4. put 64: rate with 16 on their way over with 1", done.stdout)
+        self.assertEqual((out / "report.txt").read_text(), done.stdout)
+        for name in ("rates", "cpu"):
+            xml.etree.ElementTree.parse(out / f"{name}.svg")
+
+    def test_a_goal_is_the_median_of_the_rounds_ratios(self):
+        point = ("put", 64, 1)
+        results = report.Results([], [point])
+        for number, ours, theirs in ((1, 900, 100), (2, 100, 100), (3, 8200, 1000)):
+            for peer, rate in (("pontoon", ours), ("etcd-grpc", theirs)):
+                is_ours = peer == "pontoon"
+                results.add({"peer": peer, "round": number, "operation": "put", "connections": 64,
+                             "pipeline": 1, "rate": rate, "p99_ms": 10.0 if is_ours else 25.0,
+                             "server_cpu_us": 10.0 if is_ours else 120.0})
+        lines = [" ".join(line.split()) for line in report.goals(results, [])]
+        self.assertEqual(lines, [
+            "1. put 64: rate over etcd's (gRPC) 8.200 at least 8 reached, 1.02x as good 3 rounds",
+            "1. put 64: p99 over etcd's (gRPC) 0.400 at most 0.2 MISSED by 2.00x 3 rounds",
+            "2. put 64: server CPU over etcd's (gRPC) 0.083 at most 0.0833 reached, 1.00x as good"
+            " 3 rounds"])
 
 
 if __name__ == "__main__":
