@@ -38,13 +38,14 @@ def settle(seconds_max):
 
 
 def measure(number, peer, point, settings):
-    """One row; tools.Failed if the load tool could not do its work. Errors are in the row, by kind
-    in its "problems"."""
+    """One row; tools.Failed if the load tool could not do its work, peers.NotUp if a server has
+    ended. Errors are in the row, by kind in its "problems"."""
     operation, connections, pipeline = point
     arguments = {"operation": operation, "connections": connections, "seed": number}
     if pipeline > 1:
         arguments["pipeline"] = pipeline
     cluster = peer.cluster
+    cluster.wait()  # it may have another leader by now, or have ended
     settle(settings["seconds"])
     own, used = time.process_time(), cluster.cpu_seconds()
     busy, steal, total = machine()

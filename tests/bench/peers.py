@@ -111,13 +111,14 @@ class Cluster:
             if self.leader is not None:
                 return
             time.sleep(0.05)  # between two looks at a condition
-        raise NotUp(f"{os.path.basename(self.root)}: {self.last_line()}")
+        raise NotUp(f"{os.path.basename(self.root)}: {self.why_not()}")
 
-    def last_line(self):
+    def why_not(self):
         for i, process in enumerate(self.processes):
             if process.poll() is not None:
                 with open(f"{self.root}/{i + 1}.log", errors="replace") as log:
-                    return (log.read().splitlines() or ["no word"])[-1]
+                    last = (log.read().splitlines() or ["nothing"])[-1]
+                return f"node {i + 1} ended with status {process.poll()}, and said last: {last}"
         return f"no leader within {START_SECONDS} s"
 
     def is_alive(self):
