@@ -118,11 +118,11 @@ def fill(peers, settings):
 def run_rounds(arguments, peers, settings, root, writer):
     """Measures everything; (results, limits by round)."""
     points = choose_points(arguments)
-    results, limits = report.Results(peers, points), []
+    results, limits = report.Results(peers, points), {}
     for number in range(1, arguments.rounds + 1):
         say(f"round {number} of {arguments.rounds}")
         measure.settle(arguments.seconds)
-        limits.append(tools.limits(root, min(arguments.seconds, LIMIT_SECONDS_MAX)))
+        limits[number] = tools.limits(root, min(arguments.seconds, LIMIT_SECONDS_MAX))
         for point in points:
             for peer in peers if number % 2 else list(reversed(peers)):
                 if not does(peer, point):

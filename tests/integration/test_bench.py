@@ -115,12 +115,19 @@ class Benchmark(harness.TestCase):
                 results.add({"peer": peer, "round": number, "operation": "put", "connections": 64,
                              "pipeline": 1, "rate": rate, "p99_ms": 10.0 if is_ours else 25.0,
                              "server_cpu_us": 10.0 if is_ours else 120.0})
-        lines = [" ".join(line.split()) for line in report.goals(results, [])]
+            results.add({"peer": "pontoon", "round": number, "operation": "put", "connections": 1,
+                         "pipeline": 1, "p50_ms": number / 10})
+        limits = {number: {"two_syncs_us": 30, "round_trip_us": 10, "round_trip_apart_us": 35}
+                  for number in (1, 2, 3)}
+        lines = [" ".join(line.split()) for line in report.goals(results, limits)]
+        trips = "3. put 1: p50 over a sync and two round trips"
         self.assertEqual(lines, [
             "1. put 64: rate over etcd's (gRPC) 8.200 at least 8 reached, 1.02x as good 3 rounds",
             "1. put 64: p99 over etcd's (gRPC) 0.400 at most 0.2 MISSED by 2.00x 3 rounds",
             "2. put 64: server CPU over etcd's (gRPC) 0.083 at most 0.0833 reached, 1.00x as good"
-            " 3 rounds"])
+            " 3 rounds",
+            f"{trips} (as placed) 4.000 at most 2 MISSED by 2.00x 3 rounds",
+            f"{trips} (apart) 2.000 at most 2 reached, 1.00x as good 3 rounds"])
 
 
 if __name__ == "__main__":
