@@ -68,6 +68,7 @@ static void assert_answers_cut(const struct protocol *protocol, unsigned replica
         count++;
     }
     rest.size = bytes.size - (size_t)(rest.data - bytes.data);
+    problem = (struct problem){0}; /* it is told with the answer alone */
     while (protocol->take(state, request, &rest, &problem) == TAKEN_ANSWER) {
         assert_string_equal(problem.text, problem_text);
         problem = (struct problem){0};
@@ -167,6 +168,7 @@ static void redis_is_asked_and_judged(void **state)
     assert_text(protocol, 0, &put, "-LOADING it loads\r\n", "LOADING");
     assert_text(protocol, 1, &put, "+OK\r\n:2\r\n", "");
     assert_text(protocol, 1, &put, "+OK\r\n:0\r\n", "too_few_replicas");
+    assert_text(protocol, 1, &put, "-READONLY it is\r\n:1\r\n", "READONLY");
     assert_nonsense(protocol, SLICE_LITERAL("HTTP/1.1 200 OK\r\n"));
     assert_nonsense(protocol, SLICE_LITERAL("$x\r\n"));
     assert_nonsense(protocol, SLICE_LITERAL("\r\n"));

@@ -11,7 +11,8 @@
 struct redis {
     const struct work *work;
     unsigned replica_count;
-    unsigned reply_count; /* of the present request, that have come */
+    unsigned reply_count;   /* of the present request, that have come */
+    struct problem problem; /* of one of those */
 };
 
 struct reply {
@@ -130,8 +131,10 @@ static enum taken redis_take(void *state, const struct request *request, struct 
             return taken;
         }
         redis->reply_count++;
-        judge(redis, request, &reply, out_problem);
+        judge(redis, request, &reply, &redis->problem);
     }
+    *out_problem = redis->problem;
+    redis->problem = (struct problem){0};
     redis->reply_count = 0;
     return TAKEN_ANSWER;
 }

@@ -29,7 +29,8 @@ struct zookeeper {
     const struct work *work;
     bool is_greeted;
     uint32_t sequence;
-    unsigned reply_count; /* of the present request, that have come */
+    unsigned reply_count;   /* of the present request, that have come */
+    struct problem problem; /* of one of those */
 };
 
 static uint32_t get_u32(const uint8_t *from)
@@ -175,8 +176,10 @@ static enum taken zookeeper_take(void *state, const struct request *request, str
         }
         zookeeper->reply_count++;
         bool has_value = !request->is_put && zookeeper->reply_count == 2;
-        judge(zookeeper->work, request, packet, has_value, out_problem);
+        judge(zookeeper->work, request, packet, has_value, &zookeeper->problem);
     }
+    *out_problem = zookeeper->problem;
+    zookeeper->problem = (struct problem){0};
     zookeeper->reply_count = 0;
     return TAKEN_ANSWER;
 }
