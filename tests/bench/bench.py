@@ -159,7 +159,8 @@ def describe(arguments, peers):
 
 
 def compare(arguments, peers, settings, root):
-    """A whole run. Returns the exit status: 1 if any request failed."""
+    """A whole run. Returns the exit status: 1 if any request to pontoon failed; what failed at
+    others stands in their lines."""
     os.makedirs(arguments.out, exist_ok=True)
     servers.start(peers, root)
     say("fills and warms up")
@@ -179,7 +180,7 @@ def compare(arguments, peers, settings, root):
     print("\n".join(lines))
     charts.write(results, arguments.out)
     say(f"rounds.csv, report.txt, rates.svg and cpu.svg are in {arguments.out}")
-    return 1 if any(row["errors"] for row in rows) else 0
+    return 1 if any(row["errors"] for row in rows if row["peer"].startswith("pontoon")) else 0
 
 
 def run():
