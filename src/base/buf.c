@@ -5,11 +5,6 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-struct slice slice_from_text(const char *text)
-{
-    return (struct slice){(const uint8_t *)text, strlen(text)};
-}
-
 /* memcmp and memcpy may not be given NULL, not even for no bytes: an empty slice often is NULL. */
 static int compare_bytes(const uint8_t *a, const uint8_t *b, size_t size)
 {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct slice {
     const uint8_t *data;
@@ -21,8 +22,11 @@ struct slice {
 #define SLICE_EMPTY ((struct slice){NULL, 0})
 #define SLICE_LITERAL(text) ((struct slice){(const uint8_t *)(text), sizeof(text) - 1})
 
-/* The view of a NUL-terminated text, without its NUL. */
-struct slice slice_from_text(const char *text);
+/* The view of a NUL-terminated text, without its NUL. Of a literal it costs nothing. */
+static inline struct slice slice_from_text(const char *text)
+{
+    return (struct slice){(const uint8_t *)text, strlen(text)};
+}
 bool slice_equal(struct slice a, struct slice b);
 /* Byte order, a prefix before what it is a prefix of: <0, 0, >0. */
 int slice_compare(struct slice a, struct slice b);

@@ -110,7 +110,12 @@ struct slice http_query(const struct http_request *request);
  * The value of the first such field, surrounding white space removed; data is NULL if there is
  * none. `name` in lower case.
  */
-struct slice http_header(const struct http_request *request, const char *name);
+struct slice http_header_find(const struct http_request *request, struct slice name);
+/* The same for a NUL-terminated name. */
+static inline struct slice http_header(const struct http_request *request, const char *name)
+{
+    return http_header_find(request, slice_from_text(name));
+}
 /* True for HTTP/1.0, false for HTTP/1.1: there is nothing else. */
 bool http_is_http_1_0(const struct http_request *request);
 /* The complete body (ready only), or NULL when empty. Borrowed; ref it to keep it. */

@@ -233,12 +233,12 @@ struct slice http_query(const struct http_request *request)
     return request->bytes != NULL ? span_of(request, request->query) : SLICE_EMPTY;
 }
 
-struct slice http_header(const struct http_request *request, const char *name)
+struct slice http_header_find(const struct http_request *request, struct slice name)
 {
-    size_t size = strlen(name);
     for (uint32_t i = 0; i < request->field_count; i++) {
         struct http_span span = request->fields[i].name;
-        if (span.size == size && memcmp(request->bytes + span.offset, name, size) == 0) {
+        if (span.size == name.size &&
+            memcmp(request->bytes + span.offset, name.data, name.size) == 0) {
             return span_of(request, request->fields[i].value);
         }
     }

@@ -96,10 +96,23 @@ static uint8_t *put_status(uint8_t *cursor, int code)
     return put_text(cursor, " "); /* the reason may be empty, the space may not */
 }
 
+/* Whether any of eight bytes is at or below '\r', as all are that may not be there (and a tab). */
+static bool has_low_byte(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    const uint64_t ones = UINT64_MAX / 255;
+    return ((word - ones * ('\r' + 1)) & ~word & ones * 0x80) != 0;
+}
+
 /* A value that could end its line would let its author write our header. */
 static bool is_one_line(struct slice value)
 {
-    for (size_t i = 0; i < value.size; i++) {
+    size_t begin = 0;
+    while (value.size - begin >= sizeof(uint64_t) && !has_low_byte(value.data + begin)) {
+        begin += sizeof(uint64_t);
+    }
+    for (size_t i = begin; i < value.size; i++) {
         if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0') {
             return false;
         }

@@ -1,3 +1,6 @@
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "http_fixture.h"
 
 /*
@@ -153,6 +156,45 @@ static void many_fields_fit(void **state)
     client_close(&client);
 }
 
+/* How answering with a field of `value` ends, in a process of its own. */
+static int end_of_answer(struct fixture *fixture, struct slice value)
+{
+    struct client client;
+    const struct http_field field = {"X-Field", value};
+    struct http_response response = {.status = 200, .fields = &field, .field_count = 1};
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (freopen("/dev/null", "w", stderr) == NULL) {
+            _exit(98);
+        }
+        (void)exchange(fixture, &client, REQUEST("GET"), &response);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* Whichever of its bytes it is: they are looked at eight at a time. */
+static void a_value_that_would_end_its_line_ends_the_process(void **state)
+{
+    uint8_t value[19];
+    const uint8_t bad[] = {'\r', '\n', '\0'};
+    for (size_t at = 0; at < sizeof(value); at++) {
+        memset(value, 0xff, sizeof(value));
+        value[18 - at] = '\t'; /* which may be there */
+        value[at] = bad[at % sizeof(bad)];
+        int status = end_of_answer(*state, (struct slice){value, sizeof(value)});
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
+        value[at] = '\r' + 1;
+        status = end_of_answer(*state, (struct slice){value, sizeof(value)});
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +207,7 @@ int main(void)
         FIXTURE_TEST(every_error_of_the_list_has_a_reason),
         FIXTURE_TEST(the_request_s_own_body_and_memory_may_be_the_answer),
         FIXTURE_TEST(many_fields_fit),
+        FIXTURE_TEST(a_value_that_would_end_its_line_ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
