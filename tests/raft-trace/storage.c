@@ -1,6 +1,7 @@
 #include "storage.h"
 
 #include "base/assert.h"
+#include "raft/entries_int.h"
 
 void storage_init(struct storage *storage, const struct snapshot *applied)
 {
@@ -83,17 +84,6 @@ struct raft_storage storage_interface(struct storage *storage)
     };
 }
 
-/* Keeps entries from the list's position `from` up to `to`. */
-static void keep(struct storage *storage, uint64_t from, uint64_t to)
-{
-    struct raft_entries kept = {0};
-    for (uint64_t i = from; i < to; i++) {
-        raft_entries_push(&kept, &storage->entries.items[i]);
-    }
-    raft_entries_deinit(&storage->entries);
-    storage->entries = kept;
-}
-
 void storage_append(struct storage *storage, const struct entry *entries, uint32_t count)
 {
     if (count == 0) {
@@ -102,7 +92,7 @@ void storage_append(struct storage *storage, const struct entry *entries, uint32
     uint64_t first = first_index(storage);
     ASSERT(entries[0].pos.index >= first);
     ASSERT(entries[0].pos.index <= last_index(storage) + 1);
-    keep(storage, 0, entries[0].pos.index - first);
+    raft_entries_truncate(&storage->entries, (uint32_t)(entries[0].pos.index - first));
     for (uint32_t i = 0; i < count; i++) {
         raft_entries_push(&storage->entries, &entries[i]);
     }
@@ -122,6 +112,6 @@ void storage_compact(struct storage *storage, uint64_t index)
     }
     ASSERT(index <= last_index(storage));
     struct raft_pos compacted = storage->entries.items[index - first].pos;
-    keep(storage, index + 1 - first, storage->entries.count);
+    raft_entries_drop_front(&storage->entries, (uint32_t)(index + 1 - first));
     storage->compacted = compacted;
 }

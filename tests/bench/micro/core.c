@@ -1,20 +1,20 @@
 /*
  * Three cores in one process: proposals of one batch a turn, until all three have applied them.
- * What stands in for the log is a list in memory, for the network a call of the other core.
+ * What stands in for the log is raft-trace's, in memory, for the network a call of the other core.
  */
 #include "base/assert.h"
 #include "base/mem.h"
 #include "micro.h"
-#include "raft/entries_int.h"
 #include "raft/raft.h"
+#include "storage.h"
 
 #define CORES 3u
-#define LOG_KEPT 1024u /* entries that a core's log keeps behind what is applied */
+#define LOG_KEPT 1024u /* entries that a core's log keeps: more than are ever on their way */
 
 struct core {
     struct raft *raft;
-    struct raft_pos compacted;
-    struct raft_entries log;
+    struct storage log;
+    struct snapshot applied_state; /* none: nobody is ever behind the log */
     uint64_t applied;
 };
 
@@ -23,76 +23,11 @@ struct group {
     struct entry entries[MICRO_BATCH];
 };
 
-/* ---- the log in memory ---- */
-
-static uint64_t log_first(void *ctx)
-{
-    return ((struct core *)ctx)->compacted.index + 1;
-}
-
-static uint64_t log_last(void *ctx)
-{
-    const struct core *core = ctx;
-    return core->compacted.index + core->log.count;
-}
-
-static err log_term(void *ctx, uint64_t index, uint64_t *out_term)
-{
-    const struct core *core = ctx;
-    if (index < core->compacted.index) {
-        return ERR_COMPACTED;
-    }
-    if (index > log_last(ctx)) {
-        return ERR_UNAVAILABLE;
-    }
-    uint64_t offset = index - core->compacted.index;
-    *out_term = offset == 0 ? core->compacted.term : core->log.items[offset - 1].pos.term;
-    return OK;
-}
-
-static err log_entries(void *ctx, uint64_t low, uint64_t high, uint64_t size_max,
-                       struct raft_entries *out_entries)
-{
-    const struct core *core = ctx;
-    if (low <= core->compacted.index) {
-        return ERR_COMPACTED;
-    }
-    uint64_t used = 0;
-    for (uint64_t index = low; index < high; index++) {
-        const struct entry *entry = &core->log.items[index - core->compacted.index - 1];
-        uint64_t weight = raft_entry_weight(entry);
-        if (index > low && (used >= size_max || weight > size_max - used)) {
-            break;
-        }
-        raft_entries_push(out_entries, entry);
-        used += weight;
-    }
-    return OK;
-}
-
-static err log_snapshot(void *ctx, struct snapshot *out_snapshot)
-{
-    (void)ctx;
-    (void)out_snapshot;
-    return ERR_UNAVAILABLE;
-}
-
-/* With one leader nothing is ever replaced. */
-static void log_append(struct core *core, const struct raft_ready *ready)
-{
-    for (uint32_t i = 0; i < ready->entry_count; i++) {
-        ASSERT(ready->entries[i].pos.index == log_last(core) + 1);
-        raft_entries_push(&core->log, &ready->entries[i]);
-    }
-}
-
 static void log_compact(struct core *core)
 {
-    uint64_t kept = log_last(core) - core->applied + LOG_KEPT;
-    if (core->log.count > 2 * kept) {
-        uint32_t count = core->log.count - (uint32_t)kept;
-        core->compacted = core->log.items[count - 1].pos;
-        raft_entries_drop_front(&core->log, count);
+    uint64_t kept = core->log.entries.count;
+    if (kept > 2 * LOG_KEPT) {
+        storage_compact(&core->log, core->log.compacted.index + kept - LOG_KEPT);
     }
 }
 
@@ -113,7 +48,7 @@ static void take_ready(struct group *group, struct core *core)
     struct raft_ready ready;
     raft_ready(core->raft, &ready);
     deliver(group, ready.messages, ready.message_count);
-    log_append(core, &ready);
+    storage_append(&core->log, ready.entries, ready.entry_count);
     deliver(group, ready.messages_after_persist, ready.after_persist_count);
     if (ready.has_mark) {
         raft_persisted(core->raft, &ready.mark);
@@ -161,7 +96,7 @@ static struct raft_config config_of(struct core *core, node_id id)
         .read_mode = RAFT_READ_SAFE,
         .seed = MICRO_SEED + id,
         .conf = {.voters = {.count = CORES, .ids = {1, 2, 3}}},
-        .storage = {core, log_first, log_last, log_term, log_entries, log_snapshot},
+        .storage = storage_interface(&core->log),
     };
 }
 
@@ -169,6 +104,7 @@ static struct group *group_new(void)
 {
     struct group *group = mem_calloc(1, sizeof(*group));
     for (node_id id = 1; id <= CORES; id++) {
+        storage_init(&group->cores[id].log, &group->cores[id].applied_state);
         struct raft_config config = config_of(&group->cores[id], id);
         err e = raft_new(&group->cores[id].raft, &config);
         ASSERT(e == OK);
@@ -183,7 +119,7 @@ static void group_free(struct group *group)
 {
     for (node_id id = 1; id <= CORES; id++) {
         raft_free(group->cores[id].raft);
-        raft_entries_deinit(&group->cores[id].log);
+        storage_deinit(&group->cores[id].log);
     }
     mem_free(group);
 }
