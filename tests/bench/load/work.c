@@ -2,26 +2,13 @@
 
 #include <string.h>
 
+#include "api/text.h"
 #include "base/assert.h"
 
 #define GETS_OF_TEN 9u
 
-static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void write_base64(struct slice bytes, struct writer *out)
-{
-    for (size_t i = 0; i < bytes.size; i += 3) {
-        size_t left = bytes.size - i;
-        uint32_t bits = (uint32_t)bytes.data[i] << 16;
-        bits |= left > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0;
-        bits |= left > 2 ? (uint32_t)bytes.data[i + 2] : 0;
-        uint8_t *four = writer_extend(out, 4);
-        four[0] = (uint8_t)DIGITS[bits >> 18];
-        four[1] = (uint8_t)DIGITS[bits >> 12 & 63];
-        four[2] = (uint8_t)(left > 1 ? DIGITS[bits >> 6 & 63] : '=');
-        four[3] = (uint8_t)(left > 2 ? DIGITS[bits & 63] : '=');
-    }
-}
+/* What values are filled with; the same in etcd/main.go. */
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 static void key_text(uint64_t key, uint8_t text[WORK_KEY_SIZE])
 {
@@ -44,9 +31,9 @@ void work_init(struct work *work, enum operation operation, uint64_t key_count, 
     size_t filler_size = value_size - WORK_KEY_SIZE;
     uint8_t *filler = writer_extend(&work->filler, filler_size);
     for (size_t i = 0; i < filler_size; i++) {
-        filler[i] = (uint8_t)DIGITS[i * 37 % 62]; /* the same in etcd/main.go */
+        filler[i] = (uint8_t)letters[i * 37 % (sizeof(letters) - 1)];
     }
-    write_base64(writer_slice(&work->filler), &work->filler_base64);
+    api_text_base64(&work->filler_base64, writer_slice(&work->filler));
     prng_init(&work->prng, seed);
 }
 
@@ -104,7 +91,7 @@ void work_write_key_base64(uint64_t key, struct writer *out)
 {
     uint8_t text[WORK_KEY_SIZE];
     key_text(key, text);
-    write_base64((struct slice){text, WORK_KEY_SIZE}, out);
+    api_text_base64(out, (struct slice){text, WORK_KEY_SIZE});
 }
 
 void work_write_value_base64(const struct work *work, uint64_t key, struct writer *out)
