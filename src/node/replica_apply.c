@@ -125,12 +125,13 @@ bool replica_has_backlog(const struct replica *replica)
 }
 
 /* The keys of the next entries: the store looks for all of them at once, then for each. */
-static void look_ahead(struct replica *replica, uint64_t entries)
+static void look_ahead(const struct replica *replica)
 {
     struct slice keys[STORE_PREFETCH_MAX];
     uint32_t count = 0;
-    uint32_t end = replica->backlog.count;
-    for (uint32_t i = replica->backlog_next; i < end && entries > 0; i++, entries--) {
+    uint32_t left = replica->backlog.count - replica->backlog_next;
+    uint32_t end = replica->backlog_next + (left < STORE_PREFETCH_MAX ? left : STORE_PREFETCH_MAX);
+    for (uint32_t i = replica->backlog_next; i < end; i++) {
         const struct entry *entry = &replica->backlog.items[i];
         bool is_command = entry->type == ENTRY_NORMAL && entry->data != NULL;
         struct slice key = is_command ? command_key(entry->data) : SLICE_EMPTY;
@@ -157,7 +158,7 @@ bool replica_apply(struct replica *replica, struct apply_budget *budget)
                          store_health(replica->node->store) == OK;
          i++) {
         if (i % STORE_PREFETCH_MAX == 0) {
-            look_ahead(replica, STORE_PREFETCH_MAX);
+            look_ahead(replica);
         }
         const struct entry *entry = &replica->backlog.items[replica->backlog_next];
         size_t size = entry_size(entry);
