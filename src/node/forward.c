@@ -97,6 +97,7 @@ void forward_receive(struct node *node, node_id from, region_id region, struct s
     forwarded->id = id;
     forwarded->write.command = buf_copy(bytes);
     forwarded->write.deadline_ms = env_now_ms(node->env) + left_ms;
+    forwarded->write.received_ns = env_now_ns(node->env); /* for the histograms */
     forwarded->write.done = forwarded_done;
     node_write(node, command.key, &forwarded->write);
 }

@@ -2,6 +2,9 @@
 
 void stages_add(struct stages *stages, uint64_t index, uint64_t ns)
 {
+    if (index == 0) {
+        return;
+    }
     uint32_t last = (stages->begin + stages->count - 1) % STAGES_MAX;
     if (stages->count > 0 && index <= stages->items[last].index) {
         stages->count = 0;

@@ -22,8 +22,9 @@ struct stages {
 };
 
 /*
- * Adds a mark. An index that is not above the last one begins anew (another leadership). With no
- * room left it takes the newest's place, whose indexes then seem to come a little later.
+ * Adds a mark; 0 is no index, and adds none. An index that is not above the last one begins anew
+ * (another leadership). With no room left it takes the newest's place, whose indexes then seem to
+ * come a little later.
  */
 void stages_add(struct stages *stages, uint64_t index, uint64_t ns);
 /* From when on `index` was covered; 0: not yet, or that is not known. Indexes are asked upwards. */

@@ -340,6 +340,21 @@ class OtherRoutes(harness.TestCase):
                 self.assertRegex(document[name], r"^\d+\.\d+\.\d+")
             self.assertGreaterEqual(document["etcdserver"], "3.4")
 
+    def test_who_asks_is_told_what_the_time_went_into(self):
+        leader = next(node for node in self.nodes if node.get("/leader").status == 200)
+        for node in self.nodes:
+            for method, body, stages in (("PUT", b"x", ["queue", "replicate"]), ("GET", None, [])):
+                answer = node.request(method, "/kv/timed", body, [("Prefer", "timing")])
+                timing = answer.headers["server-timing"]
+                self.assertRegex(timing, r"^(\w+;dur=\d+\.\d{3}, )*total;dur=\d+\.\d{3}$")
+                for stage in stages:
+                    self.assertEqual(f"{stage};" in timing, node is leader, timing)
+        # Those that came by way of the others are counted, too.
+        name = 'pontoon_write_stage_seconds_count{stage="replicate"}'
+        self.assertGreaterEqual(leader.metric(name), 3)
+        self.assertGreater(leader.metric(name.replace("replicate", "fsync")), 0)
+        self.assertGreater(leader.metric("pontoon_read_index_seconds_count"), 0)
+
     def test_probes_and_leader_agree(self):
         leaders = [node for node in self.nodes if node.get("/leader").status == 200]
         self.assertEqual(len(leaders), 1)

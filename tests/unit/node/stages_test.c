@@ -32,6 +32,16 @@ static void a_lower_index_begins_anew(void **state)
     assert_int_equal(stages_at(&stages, 8), 0);
 }
 
+/* As from a turn that had the disk keep a term and no entry. */
+static void no_index_is_no_mark(void **state)
+{
+    (void)state;
+    struct stages stages = {.count = 0};
+    stages_add(&stages, 5, 100);
+    stages_add(&stages, 0, 200);
+    assert_int_equal(stages_at(&stages, 5), 100);
+}
+
 static void without_room_the_newest_gives_way(void **state)
 {
     (void)state;
@@ -56,6 +66,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_index_is_covered_by_the_first_mark_at_or_above_it),
         cmocka_unit_test(a_lower_index_begins_anew),
+        cmocka_unit_test(no_index_is_no_mark),
         cmocka_unit_test(without_room_the_newest_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
