@@ -9,7 +9,8 @@
 #include "storage.h"
 
 #define CORES 3u
-#define LOG_KEPT 1024u /* entries that a core's log keeps: more than are ever on their way */
+/* Entries that a core's log keeps: more than are ever on their way. */
+#define LOG_KEPT UINT64_C(1024)
 
 struct core {
     struct raft *raft;
