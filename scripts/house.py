@@ -41,7 +41,7 @@ PURE_HEADERS = """
 # Beyond those, by layer: libraries, and the operating system where it is the layer's job.
 SYSTEM_HEADERS = {
     # crash.c and assert.c print while the process dies.
-    "base": ["dlfcn.h", "execinfo.h", "poll.h", "unistd.h", "isa-l/*", "xxhash.h"],
+    "base": ["dlfcn.h", "execinfo.h", "poll.h", "stdatomic.h", "unistd.h", "isa-l/*", "xxhash.h"],
     "proto": [],
     # The seam to the world: whatever the world needs.
     "env": ["*"],
@@ -96,6 +96,7 @@ NOUNS = {
 
 # Files that may hold writable state of the whole process, and why.
 STATEFUL = {
+    "base/crash.c": "a process has one end, whichever thread comes to it",
     "base/flight.c": "a crash has no context that the flight record could be found by",
     "main/fault.c": "a signal's handler has no context, and belongs to the whole process",
 }

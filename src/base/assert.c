@@ -39,6 +39,7 @@ static void print_frame(struct crash_out *out, const void *address)
 
 void assert_failed(const char *condition, const char *file, int line, const char *function)
 {
+    crash_begin();
     flight_print(STDERR_FILENO);
 
     struct crash_out out;
@@ -71,6 +72,7 @@ void fatal(int errno_value, const char *format, ...)
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
 
+    crash_begin();
     flight_print(STDERR_FILENO);
     struct crash_out out;
     crash_init(&out, STDERR_FILENO);

@@ -2,7 +2,34 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <unistd.h>
+
+static atomic_bool is_dying;
+static atomic_uint lines; /* begun, and not at their end */
+
+void crash_begin(void)
+{
+    atomic_store(&is_dying, true);
+    for (int i = 0; i < CRASH_WAIT_MS && atomic_load(&lines) > 0; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+}
+
+bool crash_line_begin(void)
+{
+    (void)atomic_fetch_add(&lines, 1);
+    if (atomic_load(&is_dying)) {
+        crash_line_end();
+        return false;
+    }
+    return true;
+}
+
+void crash_line_end(void)
+{
+    (void)atomic_fetch_sub(&lines, 1);
+}
 
 void crash_init(struct crash_out *out, int fd)
 {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/crash.h"
 #include "base/mem.h"
 
 _Static_assert(LOG_LINE_SIZE_MAX <= PIPE_BUF, "a pipe that polls writable takes a line whole");
@@ -66,7 +67,7 @@ const struct counter *env_stderr_sink_dropped(const struct env_stderr_sink *sink
 }
 
 /* Writes at most `size` bytes, at most PIPE_BUF, without blocking; how many: 0 is "not now". */
-static size_t write_now(const struct env_stderr_sink *sink, const char *text, size_t size)
+static size_t offer(const struct env_stderr_sink *sink, const char *text, size_t size)
 {
     ASSERT(size <= PIPE_BUF);
     ssize_t count;
@@ -80,6 +81,17 @@ static size_t write_now(const struct env_stderr_sink *sink, const char *text, si
         count = write(sink->own_fd >= 0 ? sink->own_fd : sink->fd, text, size);
     }
     return count > 0 ? (size_t)count : 0;
+}
+
+/* The same, unless another thread is saying why the process ends: nothing comes behind that. */
+static size_t write_now(const struct env_stderr_sink *sink, const char *text, size_t size)
+{
+    if (!crash_line_begin()) {
+        return 0;
+    }
+    size_t written = offer(sink, text, size);
+    crash_line_end();
+    return written;
 }
 
 /* How much of `text` to offer at once: as many whole lines as a pipe takes in one piece (D2). */

@@ -106,6 +106,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     }
     int is_marked = leave_mark();
     struct crash_out out;
+    crash_begin();
     crash_init(&out, STDERR_FILENO);
     crash_text(&out, "fatal: ");
     crash_text(&out, store_path);

@@ -1,3 +1,6 @@
+#include <pthread.h>
+#include <semaphore.h>
+
 #include "base/crash.h"
 #include "base_testing.h"
 
@@ -76,6 +79,57 @@ static void a_descriptor_that_cannot_be_written_is_given_up(void **state)
     assert_int_equal(out.size, 0);
 }
 
+static sem_t has_begun;
+
+static void *write_slowly(void *ctx)
+{
+    (void)ctx;
+    bool may_write = crash_line_begin();
+    (void)sem_post(&has_begun);
+    (void)usleep(20000); /* the crash has come meanwhile */
+    if (may_write && write(fds[1], "a line, ", 8) == 8) {
+        crash_line_end();
+    }
+    return NULL;
+}
+
+/* In a process of its own: the end of one thread's is that of all. */
+static void die_while_another_writes(void)
+{
+    pthread_t thread;
+    if (sem_init(&has_begun, 0, 0) != 0 || pthread_create(&thread, NULL, write_slowly, NULL) != 0 ||
+        sem_wait(&has_begun) != 0) {
+        _exit(98);
+    }
+    crash_begin();
+    crash_init(&out, fds[1]);
+    crash_text(&out, crash_line_begin() ? "another" : "the end");
+    crash_flush(&out);
+    _exit(pthread_join(thread, NULL));
+}
+
+static void who_dies_lets_a_line_end_and_none_begin(void **state)
+{
+    (void)state;
+    static struct death death;
+    death_of(die_while_another_writes, &death);
+    assert_int_equal(death.status, 0);
+    assert_printed("a line, the end");
+}
+
+static void die_in_the_middle_of_a_line(void)
+{
+    _exit(crash_line_begin() ? (crash_begin(), 0) : 98);
+}
+
+static void who_dies_in_a_line_of_its_own_does_not_wait_for_ever(void **state)
+{
+    (void)state;
+    static struct death death;
+    death_of(die_in_the_middle_of_a_line, &death);
+    assert_int_equal(death.status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -85,6 +139,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_descriptor_that_cannot_be_written_is_given_up, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(who_dies_lets_a_line_end_and_none_begin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_dies_in_a_line_of_its_own_does_not_wait_for_ever,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

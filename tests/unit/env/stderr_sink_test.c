@@ -1,6 +1,9 @@
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/crash.h"
 #include "env/stderr_sink.h"
 #include "env_testing.h"
 
@@ -239,6 +242,26 @@ static void a_close_tries_once_more(void **state)
     env_stderr_sink_close(NULL);
 }
 
+/* In a process of its own: the end of one thread's is that of all. */
+static void nothing_comes_behind_the_last_words(void **state)
+{
+    (void)state;
+    int status;
+    open_on_pipe();
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        write_line("before\n");
+        crash_begin();
+        write_line("behind\n");
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    read_some();
+    assert_string_equal(text, "before\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -255,6 +278,7 @@ int main(void)
         TEST(a_file_takes_every_line),
         TEST(a_line_as_long_as_a_line_can_be_passes),
         TEST(a_close_tries_once_more),
+        TEST(nothing_comes_behind_the_last_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
