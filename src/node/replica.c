@@ -200,6 +200,12 @@ err replica_recover(struct replica *replica, const struct membership *founders,
     return e;
 }
 
+/* That there is a turn is all that is wanted of it. */
+static void on_gather_end(struct env_timer *timer)
+{
+    (void)timer;
+}
+
 err replica_new(struct replica **out_replica, struct node *node, region_id region,
                 const struct membership *founders, struct err_note *note)
 {
@@ -213,6 +219,7 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     admin_requests_init(&replica->requests, env_random(node->env));
     mends_init(&replica->mends, env_random(node->env));
     suspicion_init(replica);
+    env_timer_init(replica->node->env, &replica->gather_end, on_gather_end);
     counter_add(&replica->repair.stores, node->is_store_from_log ? 1 : 0);
     err e = replica_recover(replica, founders, note);
     if (e != OK) {
@@ -229,6 +236,7 @@ void replica_free(struct replica *replica, err refusal)
         return;
     }
     suspicion_deinit(replica);
+    env_timer_deinit(&replica->gather_end);
     changes_close(replica);
     admin_requests_close(&replica->requests);
     writes_close(&replica->writes, refusal);
@@ -570,6 +578,24 @@ static void carry_out(struct replica *replica)
 
 /* ---- what goes in at the end of a turn ---- */
 
+/* Whether what is queued waits for more (gather.h). */
+static bool gathers(struct replica *replica)
+{
+    struct writes *writes = &replica->writes;
+    if (list_is_empty(&writes->queued)) {
+        return false;
+    }
+    bool was_waiting = replica->gather.since_ns != 0;
+    bool waits = gather_waits(&replica->gather, writes->count, !list_is_empty(&writes->proposed),
+                              env_now_ns(replica->node->env));
+    if (waits && !was_waiting) {
+        env_timer_start(&replica->gather_end, GATHER_NS / 1000000, 0);
+    } else if (!waits && was_waiting) {
+        env_timer_stop(&replica->gather_end);
+    }
+    return waits;
+}
+
 /* Takes up to PROPOSAL_CHUNK_MAX of the queued writes to the core. False: it took none. */
 static bool propose_chunk(struct replica *replica)
 {
@@ -653,6 +679,9 @@ static bool move_writes(struct replica *replica)
         return forward_queued(replica);
     }
     bool has_moved = false;
+    if (gathers(replica)) {
+        return false;
+    }
     while (replica_stays(replica) && replica_has_quorum(replica) && propose_chunk(replica)) {
         has_moved = true;
     }

@@ -17,6 +17,7 @@
 #include "node/condition.h"
 #include "node/contact.h"
 #include "node/divergence.h"
+#include "node/gather.h"
 #include "node/install.h"
 #include "node/log_age.h"
 #include "node/members.h"
@@ -65,6 +66,8 @@ struct replica {
     struct mends mends;
     struct persists persists;
     struct writes writes;
+    struct gather gather;
+    struct env_timer gather_end; /* runs while writes wait for more of them */
     struct reads reads;
     struct raft_entries backlog; /* committed, not applied yet; from backlog_next on */
     uint32_t backlog_next;

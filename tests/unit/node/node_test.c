@@ -249,6 +249,56 @@ static void a_leader_that_steps_down_does_not_forget_who_needs_its_log(void **st
     cluster_deinit(&cluster);
 }
 
+#define TOGETHER 8
+
+static bool are_written(void *ctx)
+{
+    const struct writing *writings = ctx;
+    int answers = 0;
+    for (int i = 0; i < TOGETHER; i++) {
+        answers += writings[i].answers;
+    }
+    return answers == TOGETHER;
+}
+
+static void begin_puts(struct cluster *cluster, struct writing *writings, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        begin_put(cluster, 0, &writings[i], "key", "value", 10000);
+    }
+}
+
+static uint64_t last_index(const struct cluster *cluster)
+{
+    struct node_status status;
+    node_status(cluster->nodes[0], &status);
+    return status.last_index;
+}
+
+/* gather.h. A turn may take longer than the bound: then two are not waited with. */
+static void who_writes_together_is_waited_for_together(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    assert_int_equal(put(&cluster, 0, "key", "value").e, OK);
+    struct writing writings[TOGETHER];
+    begin_puts(&cluster, writings, 0, TOGETHER);
+    assert_true(turn_until(&cluster, are_written, writings));
+    bool have_waited = false;
+    for (int tries = 0; tries < 100 && !have_waited; tries++) {
+        uint64_t before = last_index(&cluster);
+        begin_puts(&cluster, writings, 0, 2);
+        env_uv_run_once(cluster.env, false);
+        have_waited = last_index(&cluster) == before;
+        begin_puts(&cluster, writings, 2, TOGETHER);
+        assert_true(turn_until(&cluster, are_written, writings));
+        assert_int_equal(last_index(&cluster), before + TOGETHER);
+    }
+    assert_true(have_waited);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +312,7 @@ int main(void)
         cmocka_unit_test(a_member_that_lost_its_data_neither_votes_nor_hides_what_was_acknowledged),
         cmocka_unit_test(an_empty_log_under_a_known_identity_is_refused),
         cmocka_unit_test(a_leader_that_steps_down_does_not_forget_who_needs_its_log),
+        cmocka_unit_test(who_writes_together_is_waited_for_together),
         cmocka_unit_test(past_the_bound_the_log_goes_and_a_warning_names_the_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
