@@ -9,6 +9,7 @@ the machine. Whatever is not installed is left out, with a line that says so.
   bench.py --short              three quick rounds of fewer points: under five minutes
   bench.py --peers pontoon etcd-grpc --operations put --connections 64
   bench.py --soak 600           ten minutes of load on pontoon: is resident memory flat?
+  bench.py --idle 10000         what so many idle connections hold, and cost the busy ones
 """
 
 import argparse
@@ -22,6 +23,7 @@ import sys
 import tempfile
 
 import charts
+import idle
 import measure
 import peers as servers
 import report
@@ -54,6 +56,7 @@ def read_arguments():
     parser.add_argument("--short", action="store_true",
                         help="three rounds of a second, fewer points")
     parser.add_argument("--soak", type=int, metavar="SECONDS", default=0)
+    parser.add_argument("--idle", type=int, metavar="CONNECTIONS", default=0)
     parser.add_argument("--growth-mb", type=float, default=16, help="that a soak allows")
     parser.add_argument("--out", default=os.path.join(tools.BUILD, "bench"),
                         help="where CSV, charts and the report go (build/bench)")
@@ -196,6 +199,8 @@ def run():
                 "seconds": arguments.seconds, "warm_up": arguments.warm_up,
                 "seed": arguments.seed}
     try:
+        if arguments.idle:
+            return idle.run(arguments, root, settings)
         if not arguments.soak:
             return compare(arguments, choose_peers(arguments.peers), settings, root)
         peers = [peer for peer in servers.all_peers() if peer.name == "pontoon"]

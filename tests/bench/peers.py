@@ -63,9 +63,9 @@ class Cluster:
 
     package = None  # of Debian, that has the program
 
-    def __init__(self, root, size):
+    def __init__(self, root, size, name=None):
         self.size = size
-        self.root = os.path.join(root, f"{type(self).__name__.lower()}-{size}")
+        self.root = os.path.join(root, name or f"{type(self).__name__.lower()}-{size}")
         self.processes = []
         self.ports = [free_port() for _ in range(size)]
         self.peer_ports = [free_port() for _ in range(size)]
@@ -146,9 +146,22 @@ class Cluster:
                 sizes.append(int(statm.read().split()[1]) * PAGE_MB)
         return sizes
 
+    def anonymous_bytes(self):
+        """What each process has of its own: without what is mapped from files."""
+        sizes = []
+        for process in self.processes:
+            with open(f"/proc/{process.pid}/smaps_rollup") as rollup:
+                size = re.search(r"^Anonymous: +(\d+) kB$", rollup.read(), re.MULTILINE)
+            sizes.append(int(size.group(1)) << 10)
+        return sizes
+
 
 class Pontoon(Cluster):
     program = None  # set by bench.py
+
+    def __init__(self, root, size, name=None, flags=()):
+        super().__init__(root, size, name)
+        self.flags = list(flags)
 
     def command(self, i):
         command = [self.program, "serve", "--id", str(i + 1), "--data", f"{self.directory(i)}/data",
@@ -156,11 +169,15 @@ class Pontoon(Cluster):
         if self.size > 1:
             members = (f"{n + 1}=127.0.0.1:{port}" for n, port in enumerate(self.peer_ports))
             command += ["--cluster", ",".join(members)]
-        return command
+        return command + self.flags
 
     def find_leader(self):
         return next((port for port in self.ports if ask_http(port, "GET", "/leader")[0] == 200),
                     None)
+
+    def stats(self):
+        """Of the leader."""
+        return json.loads(ask_http(self.leader, "GET", "/stats")[1])
 
 
 class Etcd(Cluster):

@@ -65,7 +65,7 @@ def table(results):
 class Goals:
     """Lines that say what was to be reached, and by how much it was reached or missed."""
 
-    def __init__(self, results):
+    def __init__(self, results=None):
         self.results = results
         self.lines = []
 

@@ -87,24 +87,34 @@ class LoadGenerator(harness.TestCase):
 
 
 class Benchmark(harness.TestCase):
-    def test_a_run_from_start_to_charts(self):
-        out = harness.new_directory("bench")
+    def bench(self, *arguments):
+        """A tiny run that has to end well; what it prints."""
         done = subprocess.run(
             ["setpriv", "--pdeathsig", "KILL", sys.executable, "-B", str(BENCH / "bench.py"),
-             "--program", str(harness.PROGRAM), "--peers", "pontoon", "pontoon-1",
-             "--operations", "put", "--connections", "64", "--rounds", "1",
-             "--seconds", "0.2", "--warm-up", "0.1", "--keys", "100", "--out", str(out)],
+             "--program", str(harness.PROGRAM), "--rounds", "1", "--seconds", "0.2",
+             "--warm-up", "0.1", *map(str, arguments)],
             capture_output=True, text=True, timeout=SECONDS, env=harness.environment())
         self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+        return done.stdout
+
+    def test_a_run_from_start_to_charts(self):
+        out = harness.new_directory("bench")
+        printed = self.bench("--peers", "pontoon", "pontoon-1", "--operations", "put",
+                             "--connections", 64, "--keys", 100, "--out", out)
         with open(out / "rounds.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         # Two peers, without a pipeline and with one.
         self.assertEqual(len({(row["peer"], row["pipeline"]) for row in rows}), 4)
         self.assertTrue(all(float(row["rate"]) > 0 and row["errors"] == "0" for row in rows), rows)
-        self.assertIn("4. put 64: rate with 16 on their way over with 1", done.stdout)
-        self.assertEqual((out / "report.txt").read_text(), done.stdout)
+        self.assertIn("4. put 64: rate with 16 on their way over with 1", printed)
+        self.assertEqual((out / "report.txt").read_text(), printed)
         for name in ("rates", "cpu"):
             xml.etree.ElementTree.parse(out / f"{name}.svg")
+
+    def test_idle_connections(self):
+        printed = self.bench("--idle", 20, "--keys", 100, "--operations", "put")
+        self.assertRegex(printed, r"7\. kB of the process an idle connection +-?\d+\.\d+  at most")
+        self.assertRegex(printed, r"7\. put: CPU with them over without .* 1 round")
 
     def test_a_goal_is_the_median_of_the_rounds_ratios(self):
         point = ("put", 64, 1)
