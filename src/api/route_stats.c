@@ -107,6 +107,7 @@ static struct json_object *store_part(const struct node *node)
     api_document_add_u64(store, "map_size_bytes", stats->map_size_bytes);
     api_document_add_u64(store, "tail_bytes", stats->tail_bytes);
     api_document_add_u64(store, "tail_records", stats->tail_records);
+    api_document_add_bool(store, "is_checkpointing", stats->is_checkpointing);
     api_document_add_u64(store, "checkpoints", stats->checkpoints);
     api_document_add_u64(store, "checkpoint_failures", stats->checkpoint_failures);
     api_document_add_u64(store, "corrupt_records", stats->corrupt_records);

@@ -129,6 +129,13 @@ static void map_resize(struct checkpoint *checkpoint, uint64_t size)
     reader_renew(checkpoint);
 }
 
+uint64_t store_checkpoint_copied_bytes(const struct checkpoint *checkpoint, uint64_t count)
+{
+    /* Each leaf that changes is written anew, and a part of the branches above. */
+    uint64_t leaves = count < checkpoint->leaf_pages ? count : checkpoint->leaf_pages;
+    return (leaves + leaves / 4) * checkpoint->page_size;
+}
+
 /* Upper bound of the bytes by which writing the batch makes the file longer. */
 static uint64_t need_of(const struct checkpoint *checkpoint, const struct checkpoint_batch *batch)
 {
@@ -140,10 +147,8 @@ static uint64_t need_of(const struct checkpoint *checkpoint, const struct checkp
     for (size_t i = 0; i < batch->region_count; i++) {
         bytes += batch->regions[i].state.size;
     }
-    /* Each leaf that changes is written anew, and a part of the branches above. */
-    uint64_t count = store_tail_count(batch->tail);
-    uint64_t touched = count < checkpoint->leaf_pages ? count : checkpoint->leaf_pages;
-    return 2 * bytes + (touched + touched / 4) * checkpoint->page_size + CHECKPOINT_NEED_SLACK;
+    uint64_t copied = store_checkpoint_copied_bytes(checkpoint, store_tail_count(batch->tail));
+    return 2 * bytes + copied + CHECKPOINT_NEED_SLACK;
 }
 
 static uint64_t pages_of(const MDB_stat *stat)

@@ -91,6 +91,12 @@ struct checkpoint_batch {
     size_t region_count;
 };
 
+/*
+ * Bytes of the pages that LMDB copies, and holds until the commit, when `count` records are written
+ * over those that are there: an estimate that is rather too high. On the loop thread.
+ */
+uint64_t store_checkpoint_copied_bytes(const struct checkpoint *checkpoint, uint64_t count);
+
 /* Makes the map large enough for writing the batch, by an estimate. P3. */
 void store_checkpoint_reserve(struct checkpoint *checkpoint, const struct checkpoint_batch *batch);
 /* Doubles the map. P3. */

@@ -24,7 +24,22 @@
  */
 #define REPLAY_FACTOR 4u
 
+/* So few bytes of LMDB's pages are no reason for a checkpoint, however small the tail must be. */
+#define COPIED_BYTES_MIN (4u << 20)
+
 /* ---- freezing ---- */
+
+/*
+ * Of a large file a small tail changes many pages, and LMDB has each of them in memory until the
+ * commit, and keeps that memory for the next one. So they are bounded like the tail. Their number
+ * then stays far below that (2^17) from which LMDB writes early, and 0.9.24 loses memory.
+ */
+static bool is_wide(const struct store *store)
+{
+    uint64_t copied =
+        store_checkpoint_copied_bytes(store->checkpoint, store_tail_count(store->active));
+    return copied >= COPIED_BYTES_MIN && copied >= store->options.tail_bytes_max;
+}
 
 static bool is_due(const struct store *store)
 {
@@ -33,7 +48,7 @@ static bool is_due(const struct store *store)
         return false;
     }
     return store_tail_bytes(store->active) >= options->tail_bytes_max ||
-           store->applied_bytes / REPLAY_FACTOR >= options->tail_bytes_max ||
+           store->applied_bytes / REPLAY_FACTOR >= options->tail_bytes_max || is_wide(store) ||
            env_now_ms(options->env) - store->dirty_since_ms >= options->checkpoint_age_ms_max;
 }
 
@@ -93,6 +108,7 @@ static void submit(struct store *store)
     ASSERT(store->frozen != NULL);
     ASSERT(!store->is_writing);
     store->is_writing = true;
+    store->stats.is_checkpointing = true;
     store->job_began_ns = env_now_ns(store->options.env);
     env_worker_submit(store->worker, &store->job);
 }
@@ -164,6 +180,7 @@ void store_job_done(struct env_job *job)
     struct store *store = CONTAINER_OF(job, struct store, job);
     ASSERT(store->is_writing);
     store->is_writing = false;
+    store->stats.is_checkpointing = false;
     if (store->job_error == OK) {
         written(store);
     } else if (store->job_error == ERR_MAP_FULL) { /* the estimate was too low */

@@ -27,9 +27,11 @@ struct store;
 
 struct store_options {
     struct env *env;
-    struct log *log;         /* may be NULL */
-    const char *directory;   /* made if missing; LMDB's data.mdb and lock.mdb stand in it */
-    uint64_t tail_bytes_max; /* 0: 64 MiB; past it the tail is frozen and checkpointed */
+    struct log *log;       /* may be NULL */
+    const char *directory; /* made if missing; LMDB's data.mdb and lock.mdb stand in it */
+    /* 0: 64 MiB; past it, or if writing it copies more of LMDB's pages, the tail is frozen and
+     * checkpointed */
+    uint64_t tail_bytes_max;
     uint64_t
         checkpoint_age_ms_max; /* 0: 60 s; an older tail that is not empty is checkpointed too */
     uint64_t map_size_bytes;   /* 0: 64 MiB to begin with; grows by itself (LMDB's map) */
@@ -156,6 +158,7 @@ struct store_stats {
     uint64_t used_bytes;     /* pages in use */
     uint64_t tail_bytes;     /* in memory, frozen one included */
     uint64_t tail_records;
+    bool is_checkpointing; /* one is being written */
     uint64_t checkpoints;
     uint64_t checkpoint_failures;
     uint64_t corrupt_records;    /* found on reads */

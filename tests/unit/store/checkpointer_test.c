@@ -38,9 +38,11 @@ static void a_tail_past_its_size_is_checkpointed(void **state)
     fill_tail(&world, TAIL_BYTES);
     store_turn(world.store);
     assert_true(world.store->is_writing);
+    assert_true(store_stats(world.store)->is_checkpointing);
     uint64_t frozen_at = world.index;
     world_put(&world, SLICE_LITERAL("later"), SLICE_EMPTY);
     wait_for_checkpoints(&world, 1);
+    assert_false(store_stats(world.store)->is_checkpointing);
     assert_int_equal(world_region(&world)->checkpoint.index, frozen_at);
     assert_int_equal(store_stats(world.store)->tail_records, 1);
     world_remove(&world);
@@ -62,6 +64,33 @@ static void a_key_that_is_written_again_and_again_is_checkpointed_for_the_logs_s
     }
     assert_true(count > 4 * TAIL_BYTES / 1100);
     wait_for_checkpoints(&world, 1);
+    world_remove(&world);
+}
+
+static void a_small_tail_that_touches_many_pages_is_checkpointed(void **state)
+{
+    (void)state;
+    uint64_t bound = 4 << 20;
+    uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+    struct world world = {.options = {.tail_bytes_max = bound}};
+    world_make(&world);
+    fill_tail(&world, bound / 4);
+    world_checkpoint(&world);
+    fill_tail(&world, bound - TAIL_BYTES); /* there are not so many pages yet */
+    store_turn(world.store);
+    assert_false(world.store->is_writing);
+    world_checkpoint(&world);
+    uint64_t count = 0;
+    while (!world.store->is_writing) {
+        char key[KEY_TEXT_SIZE];
+        world_put(&world, key_of(key, count), SLICE_EMPTY);
+        count++;
+        assert_true((count - 1) * page_size < bound);
+        store_turn(world.store);
+    }
+    assert_true(store_tail_bytes(world.store->frozen) < bound / 4);
+    assert_true(count * page_size > bound / 2);
+    wait_for_checkpoints(&world, 3);
     world_remove(&world);
 }
 
@@ -320,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tail_past_its_size_is_checkpointed),
         cmocka_unit_test(a_key_that_is_written_again_and_again_is_checkpointed_for_the_logs_sake),
+        cmocka_unit_test(a_small_tail_that_touches_many_pages_is_checkpointed),
         cmocka_unit_test(an_old_tail_is_checkpointed_even_if_only_the_position_has_moved),
         cmocka_unit_test(without_anything_new_there_is_no_checkpoint),
         cmocka_unit_test(only_regions_that_have_moved_are_written),
