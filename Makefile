@@ -66,7 +66,7 @@ mutants:
 ## make bench [ARGS=--short]    beside etcd, ZooKeeper, Redis, nginx; ARGS as tests/bench/bench.py --help
 bench: release
 	@scripts/setup.sh bench || echo "bench: goes on with what is installed" >&2
-	@scripts/build.sh release bench-load bench-limits
+	@scripts/build.sh release bench-load bench-limits bench-lmdb
 	@python3 -B tests/bench/bench.py $(ARGS)
 
 ## make format          clang-format over all C files

@@ -22,7 +22,8 @@ fi
 echo "build: $preset took $((SECONDS - started)) s"
 
 if [ "$preset" = release ]; then
-    for program in pontoon raft-trace pontoon-sim lincheck netsim bench-load bench-limits; do
+    for program in pontoon raft-trace pontoon-sim lincheck netsim \
+        bench-load bench-limits bench-lmdb; do
         built=$(find build/release -type f -name "$program" -perm -u+x -print -quit)
         if [ -n "$built" ]; then
             ln -sfn "${built#build/}" "build/$program"

@@ -10,6 +10,7 @@ the machine. Whatever is not installed is left out, with a line that says so.
   bench.py --peers pontoon etcd-grpc --operations put --connections 64
   bench.py --soak 600           ten minutes of load on pontoon: is resident memory flat?
   bench.py --idle 10000         what so many idle connections hold, and cost the busy ones
+  bench.py --scale 10M          what ten million keys cost over a hundredth of them
 """
 
 import argparse
@@ -27,6 +28,7 @@ import idle
 import measure
 import peers as servers
 import report
+import scale
 import soak
 import tools
 
@@ -57,6 +59,7 @@ def read_arguments():
                         help="three rounds of a second, fewer points")
     parser.add_argument("--soak", type=int, metavar="SECONDS", default=0)
     parser.add_argument("--idle", type=int, metavar="CONNECTIONS", default=0)
+    parser.add_argument("--scale", type=scale.count_of, metavar="KEYS", default=0)
     parser.add_argument("--growth-mb", type=float, default=16, help="that a soak allows")
     parser.add_argument("--out", default=os.path.join(tools.BUILD, "bench"),
                         help="where CSV, charts and the report go (build/bench)")
@@ -201,6 +204,8 @@ def run():
     try:
         if arguments.idle:
             return idle.run(arguments, root, settings)
+        if arguments.scale:
+            return scale.run(arguments, root, settings)
         if not arguments.soak:
             return compare(arguments, choose_peers(arguments.peers), settings, root)
         peers = [peer for peer in servers.all_peers() if peer.name == "pontoon"]

@@ -94,11 +94,14 @@ class Cluster:
         for i in range(self.size):
             os.makedirs(self.directory(i))
             self.prepare(i)
-            with open(f"{self.root}/{i + 1}.log", "wb") as log:
-                # Killed with us, whatever we die of; Ctrl-C is for us alone, stop() for them.
-                self.processes.append(subprocess.Popen(
-                    ["setpriv", "--pdeathsig", "KILL", *self.command(i)], stdin=subprocess.DEVNULL,
-                    stdout=log, stderr=log, cwd=self.directory(i), start_new_session=True))
+            self.processes.append(self.spawn(i))
+
+    def spawn(self, i):
+        with open(f"{self.root}/{i + 1}.log", "ab") as log:
+            # Killed with us, whatever we die of; Ctrl-C is for us alone, stop() for them.
+            return subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *self.command(i)], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, cwd=self.directory(i), start_new_session=True)
 
     def wait(self):
         """Until it serves."""
@@ -174,6 +177,22 @@ class Pontoon(Cluster):
     def find_leader(self):
         return next((port for port in self.ports if ask_http(port, "GET", "/leader")[0] == 200),
                     None)
+
+    def restart(self, number):
+        """Ends the node of a cluster of one by this signal. Seconds from its start until it says
+        that it is ready."""
+        self.processes[0].send_signal(number)
+        self.processes[0].wait()
+        began = time.monotonic()
+        self.processes[0] = self.spawn(0)
+        while time.monotonic() - began < START_SECONDS and self.is_alive():
+            try:
+                if ask_http(self.ports[0], "GET", "/readyz")[0] == 200:
+                    return time.monotonic() - began
+            except (OSError, http.client.HTTPException):
+                pass
+            time.sleep(0.002)  # between two looks at a condition
+        raise NotUp(f"{os.path.basename(self.root)}: {self.why_not()}")
 
     def stats(self):
         """Of the leader."""

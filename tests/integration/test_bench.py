@@ -87,13 +87,13 @@ class LoadGenerator(harness.TestCase):
 
 
 class Benchmark(harness.TestCase):
-    def bench(self, *arguments):
+    def bench(self, *arguments, **environment):
         """A tiny run that has to end well; what it prints."""
         done = subprocess.run(
             ["setpriv", "--pdeathsig", "KILL", sys.executable, "-B", str(BENCH / "bench.py"),
              "--program", str(harness.PROGRAM), "--rounds", "1", "--seconds", "0.2",
              "--warm-up", "0.1", *map(str, arguments)],
-            capture_output=True, text=True, timeout=SECONDS, env=harness.environment())
+            capture_output=True, text=True, timeout=SECONDS, env=harness.environment(**environment))
         self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
         return done.stdout
 
@@ -115,6 +115,13 @@ class Benchmark(harness.TestCase):
         printed = self.bench("--idle", 20, "--keys", 100, "--operations", "put")
         self.assertRegex(printed, r"7\. kB of the process an idle connection +-?\d+\.\d+  at most")
         self.assertRegex(printed, r"7\. put: CPU with them over without .* 1 round")
+
+    def test_many_keys(self):
+        printed = self.bench("--scale", "20k", PONTOON_CHECKPOINT_INTERVAL="500ms")
+        for words in ("put: CPU with 100 times the keys", "20,000 keys, loaded: MB of its own",
+                      "20,000 keys, filled: bytes over LMDB's",
+                      "20,000 keys: seconds until ready after SIGKILL"):
+            self.assertRegex(printed, rf"6\. {words}.* (?!0\.000 )\d+\.\d{{3}}  at most")
 
     def test_a_goal_is_the_median_of_the_rounds_ratios(self):
         point = ("put", 64, 1)
