@@ -161,7 +161,8 @@ static void open_node(void *ctx)
         .scrub_rate_bytes = SCRUB_RATE_BYTES,
         .message_bytes_max = plan->message_bytes_max,
         .inflight_messages_max = plan->inflight_messages_max,
-        .proposals_bytes_max = plan->proposals_bytes_max,
+        .pending_bytes_max = plan->proposals_bytes_max,
+        .proposed_bytes_max = plan->proposals_bytes_max,
         .quota_bytes = plan->quota_bytes == 0 ? 0 : plan->quota_bytes + UINT64_C(64) * host->number,
     };
     opening->e = node_open(&opening->node, &options, &opening->note);

@@ -188,7 +188,7 @@ static void add_problem_fields(struct exchange *x, int status, const char *allow
     if (allow != NULL) {
         api_exchange_field_text(x, "Allow", allow);
     }
-    if (status == 503) {
+    if (status == 503 || status == 429) {
         api_exchange_field_u64(x, "Retry-After", RETRY_AFTER_SECONDS);
     }
 }

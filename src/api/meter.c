@@ -112,6 +112,14 @@ void api_meter_add_http(struct metrics *metrics, const struct http_stats *stats)
 {
     metrics_add_gauge(metrics, "pontoon_http_in_flight", "Requests that are being answered.", NULL,
                       &stats->in_flight);
+    metrics_add_gauge(metrics, "pontoon_http_requests_held",
+                      "Requests from their first byte until their answer is sent.", NULL,
+                      &stats->requests_held);
+    metrics_add_gauge(metrics, "pontoon_http_body_bytes", "Memory of requests' bodies.", NULL,
+                      &stats->body_bytes);
+    metrics_add_gauge(metrics, "pontoon_http_reply_bytes",
+                      "Bytes of answers that clients have not taken yet.", NULL,
+                      &stats->reply_bytes);
     metrics_add_gauge(metrics, "pontoon_http_connections", "Open client connections.", NULL,
                       &stats->connections);
     metrics_add_counter(metrics, "pontoon_http_connections_accepted_total",

@@ -132,8 +132,7 @@ static const char *explain_write(const struct exchange *x, err e)
     case ERR_DIVERGED:
         return explain_divergence;
     case ERR_OVERLOADED:
-        return "more writes are waiting than this node may hold: it was not applied, try again a "
-               "little later";
+        return node_explain_overload(x->api->node);
     case ERR_QUOTA:
         return "revisions have come to their end: nothing was written, and nothing can be any more";
     case ERR_NO_SPACE:
@@ -165,7 +164,8 @@ static const char *explain_read(const struct exchange *x, err e)
     case ERR_DIVERGED:
         return explain_divergence;
     case ERR_OVERLOADED:
-        return "more reads are waiting than this node may hold; try again a little later";
+        return "more reads wait than may (--max-pending-requests), or than this node can answer in "
+               "time; try again a little later, with fewer at a time";
     default:
         return "the read failed inside the server; its log says more under this request's time";
     }
@@ -281,6 +281,7 @@ static void begin_write(struct exchange *x)
     };
     const struct api_options *options = &x->api->options;
     x->op.write.command = command_encode(&command);
+    http_body_release(x->request); /* the command has the value now, and is what counts */
     x->op.write.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
     x->op.write.received_ns = http_started_ns(x->request);
     x->op.write.done = write_done;
@@ -294,6 +295,22 @@ static struct slice content_type_to_send(const struct store_record *record)
 {
     bool is_fit = record->content_type.size > 0 && is_field_text(record->content_type);
     return is_fit ? record->content_type : SLICE_LITERAL("application/octet-stream");
+}
+
+/* A client that takes no answers must not fill the memory with them. */
+static bool is_reply_admitted(struct exchange *x, uint64_t size)
+{
+    err e = http_admit_reply(x->request, size);
+    if (e == ERR_TOO_MANY_REQUESTS) {
+        api_exchange_refuse(x, e,
+                            "more answers wait for this connection to take them than its share; "
+                            "read them before asking for more");
+    } else if (e != OK) {
+        api_exchange_refuse(x, e,
+                            "more answers wait for clients to take them than this node may hold; "
+                            "try again a little later");
+    }
+    return e == OK;
 }
 
 static void respond_record(struct exchange *x, const struct store_record *record)
@@ -311,6 +328,10 @@ static void respond_record(struct exchange *x, const struct store_record *record
     }
     bool is_unchanged =
         if_none_match.data != NULL && api_etag_list_has(if_none_match, etag, ETAG_WEAK);
+    bool has_content = !is_unchanged && x->method != HTTP_METHOD_HEAD;
+    if (has_content && !is_reply_admitted(x, record->value.size)) {
+        return;
+    }
     const struct record_fields fields = {record->create_revision, record->mod_revision,
                                          record->version, record->modified_ms};
     add_record_fields(x, &fields);

@@ -28,6 +28,7 @@
     X(ERR_URI_TOO_LONG, 414, "uri-too-long", "URI too long", NOT_APPLIED)                          \
     X(ERR_UNSUPPORTED_ENCODING, 415, "unsupported-encoding", "Unsupported encoding", NOT_APPLIED)  \
     X(ERR_EXPECTATION_FAILED, 417, "expectation-failed", "Expectation failed", NOT_APPLIED)        \
+    X(ERR_TOO_MANY_REQUESTS, 429, "too-many-requests", "Too many requests", NOT_APPLIED)           \
     X(ERR_HEADERS_TOO_LARGE, 431, "headers-too-large", "Header fields too large", NOT_APPLIED)     \
     X(ERR_INTERNAL, 500, "internal", "Internal error", UNKNOWN)                                    \
     X(ERR_CORRUPT, 500, "corrupt", "Stored value is damaged", NOT_APPLIED)                         \

@@ -42,9 +42,30 @@ static void end_turn(struct env *env)
     env_uv_flush_streams(env);
 }
 
+/* Between two ends the loop has slept or worked. */
+static void measure_turn(struct env *env)
+{
+    uint64_t now_ns = uv_hrtime();
+    uint64_t slept_ns = uv_metrics_idle_time(&env->loop);
+    if (env->turn_end_ns != 0) { /* what was before the first turn was none */
+        uint64_t span_ns = now_ns - env->turn_end_ns;
+        uint64_t sleep_ns = slept_ns - env->slept_ns;
+        histogram_observe(&env->turn_us, span_ns > sleep_ns ? (span_ns - sleep_ns) / 1000 : 0);
+    }
+    env->turn_end_ns = now_ns;
+    env->slept_ns = slept_ns;
+}
+
 static void on_prepare(uv_prepare_t *handle)
 {
-    end_turn(handle->data);
+    struct env *env = handle->data;
+    end_turn(env);
+    measure_turn(env);
+}
+
+const struct histogram *env_uv_turn_us(const struct env *env)
+{
+    return &env->turn_us;
 }
 
 /* Runs before on_prepare of the same turn. */
@@ -96,6 +117,8 @@ struct env *env_uv_open(void)
     if (status != 0) {
         fatal(-status, "open the event loop");
     }
+    status = uv_loop_configure(&env->loop, UV_METRICS_IDLE_TIME);
+    ASSERT(status == 0);
     list_init(&env->hooks);
     list_init(&env->to_flush);
     list_init(&env->to_fail);

@@ -14,6 +14,7 @@
 
 #include <uv.h>
 
+#include "base/metrics.h"
 #include "env/env.h"
 
 /* A new environment with a loop of its own. SIGPIPE is ignored from now on, in the whole process: a
@@ -26,6 +27,11 @@ void env_uv_close(struct env *env);
 uv_loop_t *env_uv_loop(struct env *env);
 /* Runs turns until env_uv_stop; the last one gets its end, too (U2). */
 void env_uv_run(struct env *env);
+/*
+ * How long its turns were, without the sleep between them: what heartbeats have to wait, and all
+ * else that leaves at a turn's end. Borrowed while `env` is open.
+ */
+const struct histogram *env_uv_turn_us(const struct env *env);
 /* Ends env_uv_run after this turn; before it: it returns at once. Loop thread. */
 void env_uv_stop(struct env *env);
 /* One turn with its end; waits for events if `wait`. For tests. */

@@ -22,6 +22,9 @@ struct env {
     struct list to_flush;   /* of env_stream.flush_link: something was queued in this turn */
     struct list to_fail;    /* of env_stream.flush_link: dials that failed at once */
     bool is_single_turn;    /* env_uv_run_once */
+    uint64_t turn_end_ns;   /* the last turn's; 0: there was none */
+    uint64_t slept_ns;      /* by then, in all */
+    struct histogram turn_us;
     struct signal_watch signals[ENV_UV_SIGNALS_MAX];
     size_t signal_count;
     char read_buffer[READ_BUFFER_SIZE];

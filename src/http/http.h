@@ -68,6 +68,12 @@ struct http_options {
     uint32_t pipeline_max;      /* 0: 64 requests of one connection at work; then reading pauses */
     uint64_t connection_bytes_max; /* 0: 4 MiB of replies not yet taken; then reading pauses */
     uint64_t body_bytes_total_max; /* 0: 256 MiB of bodies in all; beyond it: 503 overloaded */
+    uint32_t
+        requests_max; /* 0: 32768 of all connections; then only those are read that have none */
+    uint64_t reply_bytes_total_max; /* 0: 256 MiB of replies in all: http_admit_reply */
+    /* What a turn takes in at most; the rest waits for the next, in the order of its coming. */
+    uint32_t turn_requests_max; /* 0: 1024 */
+    uint64_t turn_bytes_max;    /* 0: 4 MiB */
     uint64_t
         header_timeout_ms;    /* 0: 5 s from the first byte of a request to the end of its header */
     uint64_t idle_timeout_ms; /* 0: 75 s between requests */
@@ -120,6 +126,18 @@ static inline struct slice http_header(const struct http_request *request, const
 bool http_is_http_1_0(const struct http_request *request);
 /* The complete body (ready only), or NULL when empty. Borrowed; ref it to keep it. */
 struct buf *http_body(const struct http_request *request);
+/*
+ * Gives the body's memory back before the answer: whoever has made something else of it needs it no
+ * more.
+ */
+void http_body_release(struct http_request *request);
+/*
+ * Whether an answer with `size` bytes of content may be queued, before it is made.
+ * ERR_TOO_MANY_REQUESTS: more than a connection's share, a quarter of reply_bytes_total_max, waits
+ * for this client to take it; ERR_OVERLOADED: more than all of that waits for all of them. Where
+ * nothing waits, anything may be.
+ */
+MUST_USE err http_admit_reply(const struct http_request *request, uint64_t size);
 /* From the header's Content-Length; UINT64_MAX when chunked; 0 when none. */
 uint64_t http_content_length(const struct http_request *request);
 /* The other side, "127.0.0.1:51234". */
@@ -197,6 +215,9 @@ struct http_stats {
     struct counter requests;
     struct counter refusals; /* by the layer itself */
     struct counter timeouts;
+    struct gauge requests_held; /* from their first byte until their answer is sent */
+    struct gauge body_bytes;    /* memory of their bodies */
+    struct gauge reply_bytes;   /* of answers that are not sent */
     struct counter received_bytes;
     struct counter sent_bytes;
 };

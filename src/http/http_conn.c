@@ -8,6 +8,9 @@
  *     parsed when the replies have gone out (resume), whether or not more comes.
  * K2  `held` is empty, or the unfinished front of a line or head, or the connection is paused.
  * K3  Nothing here runs inside a handler's call: an answer only queues and schedules.
+ * K4  At the bounds of all connections together no more is read from one that waits for an answer:
+ *     each may have one request, whatever the others have. What a turn takes in is bounded, too, or
+ *     those that wait for the turn's end, heartbeats among them, would wait for all clients.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -47,8 +50,14 @@ static void hold(struct http_conn *conn, struct slice rest)
 static bool is_over(const struct http_conn *conn, uint32_t divisor)
 {
     const struct http_options *options = &conn->server->options;
+    const struct http_stats *stats = &conn->server->stats;
+    /* K4 */
+    bool is_crowded =
+        (uint64_t)stats->requests_held.value >= options->requests_max / divisor ||
+        (uint64_t)stats->reply_bytes.value >= options->reply_bytes_total_max / divisor;
     return conn->request_count >= (options->pipeline_max + divisor - 1) / divisor ||
-           conn->queued_bytes >= options->connection_bytes_max / divisor;
+           conn->queued_bytes >= options->connection_bytes_max / divisor ||
+           (conn->request_count > 0 && is_crowded);
 }
 
 void http_conn_refuse(struct http_conn *conn, err e, const char *detail)
@@ -104,6 +113,7 @@ static void on_head(struct http_conn *conn, struct slice bytes)
     struct http_server *server = conn->server;
     struct http_request *request = http_request_new(conn, &server->head, bytes);
     counter_add(&server->stats.requests, 1);
+    server->turn_requests++;
     conn->reading = request;
     conn->keep_alive = request->keep_alive;
     conn->message_bytes = 0;
@@ -290,7 +300,7 @@ static void take(struct http_conn *conn, size_t size, size_t room)
     acknowledge_at_once(conn);
 }
 
-static void receive(struct http_conn *conn)
+void http_conn_receive(struct http_conn *conn)
 {
     if (conn->phase != HTTP_CONN_OPEN || conn->is_paused || conn->has_eof) {
         return; /* the event is older than the decision */
@@ -307,6 +317,7 @@ static void receive(struct http_conn *conn)
         on_eof(conn);
     } else if (size > 0) {
         counter_add(&conn->server->stats.received_bytes, (uint64_t)size);
+        conn->server->turn_bytes += (uint64_t)size;
         take(conn, (size_t)size, room);
     }
 }
@@ -343,8 +354,10 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     if ((events & UV_READABLE) != 0) {
         if (conn->phase == HTTP_CONN_LINGER) {
             drain(conn);
+        } else if (list_is_empty(&conn->server->waiting) && http_server_has_turn(conn->server)) {
+            http_conn_receive(conn);
         } else {
-            receive(conn);
+            http_server_wait(conn->server, conn);
         }
     }
     http_conn_settle(conn);
@@ -502,6 +515,7 @@ void http_conn_cut(struct http_conn *conn)
     conn->phase = HTTP_CONN_GONE;
     list_remove(&conn->link);
     list_remove(&conn->flush_link);
+    list_remove(&conn->wait_link);
     uv_close((uv_handle_t *)&conn->poll, on_poll_closed);
     (void)close(conn->fd);
     conn->fd = -1;
@@ -643,6 +657,7 @@ struct http_conn *http_conn_open(struct http_server *server, int fd, const struc
     conn->server = server;
     conn->fd = fd;
     list_init(&conn->flush_link);
+    list_init(&conn->wait_link);
     list_init(&conn->requests);
     http_parser_init(&conn->parser, &server->limits);
     env_address_format(peer, conn->peer);

@@ -149,6 +149,7 @@ enum http_conn_wait {
 struct http_conn {
     struct list link;       /* in server->conns until it is GONE */
     struct list flush_link; /* in server->flush when something changed in this turn */
+    struct list wait_link;  /* in server->waiting while it is readable and has to wait */
     struct list requests;
     struct http_server *server;
     uint32_t request_count;
@@ -190,6 +191,8 @@ void http_conn_cut(struct http_conn *conn);
 void http_conn_end(struct http_conn *conn);
 /* Something is to be sent or looked at: http_conn_flush runs at the end of this turn. */
 void http_conn_schedule(struct http_conn *conn);
+/* Reads what the connection has sent. */
+void http_conn_receive(struct http_conn *conn);
 /* The turn's one send, then whatever became possible by it. */
 void http_conn_flush(struct http_conn *conn);
 /* Brings phase, wait and polling up to date; last in every event. */
@@ -220,7 +223,8 @@ struct http_server {
     uint32_t ref_count; /* open, its listener's handle, each connection */
     struct list conns;
     struct list flush;
-    struct list pool; /* requests to be used again */
+    struct list waiting; /* connections whose bytes the turn before had no room for */
+    struct list pool;    /* requests to be used again */
     uint32_t pool_count;
     struct env_turn turn;
     struct env_timer sweep;
@@ -233,6 +237,8 @@ struct http_server {
     uint64_t drain_end_ms;
     void (*drained)(void *ctx); /* NULL: nobody waits */
     void *drained_ctx;
+    uint32_t turn_requests; /* taken in since the last turn's end */
+    uint64_t turn_bytes;
     uint64_t next_number;
     uint64_t body_bytes; /* memory of all bodies */
     uint64_t date_end_ms;
@@ -244,6 +250,10 @@ struct http_server {
     char address[ENV_ADDRESS_TEXT_SIZE];
 };
 
+/* Whether more may be taken in before this turn ends. */
+bool http_server_has_turn(const struct http_server *server);
+/* `conn` is to be read as soon as those before it have been. */
+void http_server_wait(struct http_server *server, struct http_conn *conn);
 /* The Date of now; borrowed until the next call. */
 struct slice http_server_date(struct http_server *server);
 /* Gives a reference back; frees with the last. */

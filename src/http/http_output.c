@@ -23,6 +23,7 @@ void http_output_push(struct http_request *request, struct http_part *part, stru
     out->last = part;
     out->size += bytes.size;
     request->conn->queued_bytes += bytes.size;
+    request->conn->server->stats.reply_bytes.value += (int64_t)bytes.size;
 }
 
 /* Takes the first part, sent or not, out of the queue. */
@@ -35,6 +36,7 @@ static void pop(struct http_request *request)
     ASSERT(out->size >= part->bytes.size);
     out->size -= part->bytes.size;
     request->conn->queued_bytes -= part->bytes.size;
+    request->conn->server->stats.reply_bytes.value -= (int64_t)part->bytes.size;
     out->first = part->next;
     if (out->first == NULL) {
         out->last = NULL;
@@ -95,6 +97,7 @@ static void advance(struct http_conn *conn, size_t size)
         part->bytes = (struct slice){part->bytes.data + taken, part->bytes.size - taken};
         request->out.size -= taken;
         conn->queued_bytes -= taken;
+        conn->server->stats.reply_bytes.value -= (int64_t)taken;
         size -= taken;
         if (part->bytes.size == 0) {
             pop(request);

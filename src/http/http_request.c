@@ -6,7 +6,8 @@
 #include "http/http_int.h"
 
 #define POOL_MAX 1024u
-#define CHUNKED_STEP_MIN 4096u /* the first block of a body whose length is not known */
+#define CONNECTIONS_AT_LIMIT 4u /* so many may have their share of unsent replies (H4) */
+#define CHUNKED_STEP_MIN 4096u  /* the first block of a body whose length is not known */
 
 _Static_assert(sizeof(struct http_request) < 2048, "a request fits half a page");
 
@@ -67,6 +68,7 @@ struct http_request *http_request_new(struct http_conn *conn, const struct http_
     list_push_back(&conn->requests, &request->link);
     conn->request_count++;
     server->stats.in_flight.value++;
+    server->stats.requests_held.value++;
     return request;
 }
 
@@ -79,6 +81,7 @@ void http_request_free(struct http_request *request)
     ASSERT(conn->reading != request);
     list_remove(&request->link);
     conn->request_count--;
+    server->stats.requests_held.value--;
     http_output_drop(request);
     http_arena_deinit(&request->arena);
     if (server->is_open && server->pool_count < POOL_MAX) {
@@ -124,6 +127,13 @@ void http_request_finish(struct http_request *request)
 
 /* ---- the body ---- */
 
+static void count_body(struct http_server *server, int64_t more)
+{
+    server->stats.body_bytes.value += more;
+    ASSERT(server->stats.body_bytes.value >= 0);
+    server->body_bytes = (uint64_t)server->stats.body_bytes.value;
+}
+
 err http_request_body_room(struct http_request *request, uint8_t **out_target, size_t *out_room)
 {
     struct http_server *server = request->conn->server;
@@ -139,7 +149,7 @@ err http_request_body_room(struct http_request *request, uint8_t **out_target, s
         if (grown - capacity > server->options.body_bytes_total_max - server->body_bytes) {
             return ERR_OVERLOADED;
         }
-        server->body_bytes += grown - capacity;
+        count_body(server, (int64_t)(grown - capacity));
         /* Not published yet: the block is ours alone and may move. */
         request->body = mem_realloc(request->body, 1, sizeof(struct buf) + grown);
         request->body->ref_count = 1;
@@ -179,7 +189,7 @@ void http_request_body_end(struct http_request *request)
     ASSERT(request->body_size > 0);
     ASSERT(request->body_size < request->body->size);
     ASSERT(request->body->ref_count == 1);
-    request->conn->server->body_bytes -= request->body->size - request->body_size;
+    count_body(request->conn->server, -(int64_t)(request->body->size - request->body_size));
     request->body = mem_realloc(request->body, 1, sizeof(struct buf) + request->body_size);
     request->body->size = request->body_size;
 }
@@ -189,7 +199,7 @@ void http_request_body_drop(struct http_request *request)
     struct http_server *server = request->conn->server;
     if (request->body != NULL) {
         ASSERT(server->body_bytes >= request->body->size);
-        server->body_bytes -= request->body->size;
+        count_body(server, -(int64_t)request->body->size);
     }
     buf_drop(&request->body);
     request->body_size = 0;
@@ -253,6 +263,23 @@ bool http_is_http_1_0(const struct http_request *request)
 struct buf *http_body(const struct http_request *request)
 {
     return request->state == HTTP_REQUEST_AT_WORK ? request->body : NULL;
+}
+
+void http_body_release(struct http_request *request)
+{
+    ASSERT(request->state == HTTP_REQUEST_AT_WORK);
+    http_request_body_drop(request);
+}
+
+err http_admit_reply(const struct http_request *request, uint64_t size)
+{
+    const struct http_conn *conn = request->conn;
+    uint64_t limit = conn->server->options.reply_bytes_total_max;
+    if (conn->queued_bytes > 0 && conn->queued_bytes + size > limit / CONNECTIONS_AT_LIMIT) {
+        return ERR_TOO_MANY_REQUESTS;
+    }
+    uint64_t queued = (uint64_t)conn->server->stats.reply_bytes.value;
+    return queued > 0 && queued + size > limit ? ERR_OVERLOADED : OK;
 }
 
 uint64_t http_content_length(const struct http_request *request)

@@ -41,6 +41,10 @@ static struct http_options fill_in(const struct http_options *given)
     options.target_bytes_max = or_default(given->target_bytes_max, 8u << 10);
     options.body_bytes_max = or_default(given->body_bytes_max, VALUE_SIZE_DEFAULT_MAX);
     options.connections_max = (uint32_t)or_default(given->connections_max, 10000);
+    options.requests_max = (uint32_t)or_default(given->requests_max, 32768);
+    options.reply_bytes_total_max = or_default(given->reply_bytes_total_max, 256u << 20);
+    options.turn_requests_max = (uint32_t)or_default(given->turn_requests_max, 1024);
+    options.turn_bytes_max = or_default(given->turn_bytes_max, 4u << 20);
     options.pipeline_max = (uint32_t)or_default(given->pipeline_max, 64);
     options.connection_bytes_max = or_default(given->connection_bytes_max, 4u << 20);
     options.body_bytes_total_max = or_default(given->body_bytes_total_max, 256u << 20);
@@ -144,9 +148,42 @@ static void check_drained(struct http_server *server)
     }
 }
 
+bool http_server_has_turn(const struct http_server *server)
+{
+    return server->turn_requests < server->options.turn_requests_max &&
+           server->turn_bytes < server->options.turn_bytes_max;
+}
+
+void http_server_wait(struct http_server *server, struct http_conn *conn)
+{
+    if (list_is_empty(&conn->wait_link)) {
+        list_push_back(&server->waiting, &conn->wait_link);
+        env_turn_wake(server->options.env);
+    }
+}
+
+/*
+ * Those that had to wait come first: the kernel would name the same ones first in each turn, and a
+ * few that never stop sending would keep out all others.
+ */
+static void receive_waiting(struct http_server *server)
+{
+    while (!list_is_empty(&server->waiting) && http_server_has_turn(server)) {
+        struct http_conn *conn = CONTAINER_OF(server->waiting.next, struct http_conn, wait_link);
+        list_remove(&conn->wait_link);
+        http_conn_receive(conn);
+        http_conn_settle(conn);
+    }
+    if (!list_is_empty(&server->waiting)) {
+        env_turn_wake(server->options.env);
+    }
+}
+
 static void on_turn(struct env_turn *turn)
 {
     struct http_server *server = CONTAINER_OF(turn, struct http_server, turn);
+    server->turn_requests = 0;
+    server->turn_bytes = 0;
     struct list due;
     list_init(&due);
     list_splice_back(&due, &server->flush);
@@ -155,6 +192,7 @@ static void on_turn(struct env_turn *turn)
         list_remove(node);
         http_conn_flush(CONTAINER_OF(node, struct http_conn, flush_link));
     }
+    receive_waiting(server);
     check_drained(server);
 }
 
@@ -274,6 +312,7 @@ err http_server_open(struct http_server **out_server, const struct http_options 
     server->ref_count = 2; /* the caller, and the listener's handle */
     list_init(&server->conns);
     list_init(&server->flush);
+    list_init(&server->waiting);
     list_init(&server->pool);
     size_t held_max = server->limits.head_size_max;
     server->receive_size =

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "proto/membership.h"
 
-#define OPTION_COUNT 27u
+#define OPTION_COUNT 29u
 
 /* Where a setting comes from; a later one wins. */
 enum option_origin {
@@ -46,6 +46,8 @@ struct options {
     const char *cluster_name;
     uint64_t max_value_bytes;
     uint64_t max_connections;
+    uint64_t max_pending_requests;
+    uint64_t max_pending_bytes;
     uint64_t request_timeout_ms;
     uint64_t shutdown_timeout_ms;
     uint64_t heartbeat_interval_ms;

@@ -17,11 +17,7 @@
 
 /* Not settings: nobody has asked to move them. */
 #define ENTRY_CACHE_BYTES_MAX (UINT64_C(64) << 20)
-#define PROPOSALS_BYTES_MAX (UINT64_C(256) << 20)
 #define FILES_BESIDE_CONNECTIONS 256u /* log, store, peers, and some to spare */
-
-_Static_assert(PROPOSALS_BYTES_MAX >= 2 * (uint64_t)VALUE_SIZE_CEILING,
-               "the largest value must fit beside what is already waiting");
 
 struct server {
     struct env *env;
@@ -81,6 +77,9 @@ static void open_metrics(struct server *server)
     metrics_add_counter(server->metrics, "pontoon_log_lines_dropped_total",
                         "Log lines dropped as standard error did not take them.", NULL,
                         env_stderr_sink_dropped(server->sink));
+    metrics_add_histogram(server->metrics, "pontoon_loop_turn_seconds",
+                          "How long turns of the loop are: heartbeats wait for a turn's end.", NULL,
+                          env_uv_turn_us(server->env), 1e-6);
     main_process_add_metrics(server->metrics, server->env);
 }
 
@@ -170,7 +169,8 @@ static err open_node(struct server *server, struct err_note *note)
         .snapshot_rate_bytes = options->snapshot_rate_bytes,
         .quota_bytes = options->quota_bytes,
         .scrub_rate_bytes = options->scrub_rate_bytes,
-        .proposals_bytes_max = PROPOSALS_BYTES_MAX,
+        .pending_bytes_max = options->max_pending_bytes,
+        .pending_count_max = options->max_pending_requests,
     };
     err e = find_place(server, &node_options, note);
     if (e == OK) {

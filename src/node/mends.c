@@ -23,20 +23,19 @@ void mends_init(struct mends *mends, uint64_t first_number)
 {
     *mends = (struct mends){.next_number = first_number};
     list_init(&mends->reads);
-    list_init(&mends->deadlines);
 }
 
-static void answer(struct node_read *read, err e, struct store_record *record)
+static void answer(struct mends *mends, struct node_read *read, err e, struct store_record *record)
 {
     list_remove(&read->link);
-    list_remove(&read->deadline.link);
+    deadlines_remove(&mends->deadlines, &read->deadline);
     read->done(read, e, record);
 }
 
 void mends_close(struct mends *mends, err e)
 {
     while (!list_is_empty(&mends->reads)) {
-        answer(of_link(mends->reads.next), e, NULL);
+        answer(mends, of_link(mends->reads.next), e, NULL);
     }
     for (uint32_t i = 0; i < MENDS_MAX; i++) {
         mends->items[i].key_size = 0;
@@ -139,7 +138,7 @@ static void finish(struct replica *replica, struct mend *mend)
         struct node_read *read = of_link(ready.next);
         struct store_record record;
         err e = store_get(replica->node->store, read->key, &record);
-        answer(read, e, e == OK ? &record : NULL);
+        answer(mends, read, e, e == OK ? &record : NULL);
     }
 }
 
@@ -252,7 +251,7 @@ static void add_read(struct replica *replica, struct node_read *read)
     read->deadline.at_ms = is_short ? read->deadline_ms : until_ms;
     list_init(&read->link);
     list_push_back(&mends->reads, &read->link);
-    deadline_add(&mends->deadlines, &read->deadline);
+    deadlines_add(&mends->deadlines, &read->deadline);
 }
 
 bool mends_wait(struct replica *replica, struct node_read *read)
@@ -262,7 +261,7 @@ bool mends_wait(struct replica *replica, struct node_read *read)
     }
     add_read(replica, read);
     if (begin(replica, read->key, 0) == NULL) {
-        answer(read, ERR_MENDING, NULL);
+        answer(&replica->mends, read, ERR_MENDING, NULL);
     }
     return true;
 }
@@ -356,7 +355,7 @@ static void clear_doubts(struct replica *replica)
     while (!list_is_empty(&ready)) {
         struct node_read *read = of_link(ready.next);
         list_remove(&read->link);
-        list_remove(&read->deadline.link);
+        deadlines_remove(&mends->deadlines, &read->deadline);
         reads_answer(read, replica->node->store);
     }
 }
@@ -365,9 +364,9 @@ void mends_tick(struct replica *replica, uint64_t now_ms)
 {
     struct mends *mends = &replica->mends;
     clear_doubts(replica);
-    for (struct deadline *due = deadline_due(&mends->deadlines, now_ms); due != NULL;
-         due = deadline_due(&mends->deadlines, now_ms)) {
-        answer(CONTAINER_OF(due, struct node_read, deadline), ERR_MENDING, NULL);
+    for (struct deadline *due = deadlines_due(&mends->deadlines, now_ms); due != NULL;
+         due = deadlines_due(&mends->deadlines, now_ms)) {
+        answer(mends, CONTAINER_OF(due, struct node_read, deadline), ERR_MENDING, NULL);
     }
     forget_doubts(mends);
     begin_doubts(replica);

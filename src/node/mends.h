@@ -51,10 +51,10 @@ struct mends {
     uint32_t count;
     uint32_t doubt_count;
     uint32_t asked_count;
-    bool has_doubts;       /* reads wait because of one (M4), asked or not */
-    uint32_t turn;         /* whose turn it is to ask: none waits for another one's luck */
-    struct list reads;     /* struct node_read: those that wait */
-    struct list deadlines; /* theirs */
+    bool has_doubts;            /* reads wait because of one (M4), asked or not */
+    uint32_t turn;              /* whose turn it is to ask: none waits for another one's luck */
+    struct list reads;          /* struct node_read: those that wait */
+    struct deadlines deadlines; /* theirs */
     uint64_t next_number;
 };
 

@@ -9,7 +9,13 @@
 #include "node/node_int.h"
 
 #define PATH_SIZE 4096
-#define PROPOSALS_BYTES_DEFAULT (256u << 20)
+#define PENDING_BYTES_DEFAULT (128u << 20)
+#define PENDING_COUNT_DEFAULT 16384u
+/*
+ * No more than keeps the disk busy. What waits beyond it is QUEUED (writes.h), so that it can be
+ * refused for sure, and no batch is so large that its sync looks like a stall.
+ */
+#define PROPOSED_BYTES_DEFAULT (8u << 20)
 #define MESSAGE_BYTES_DEFAULT (1u << 20)
 #define INFLIGHT_MESSAGES_DEFAULT 256u
 #define LOG_KEEP_BYTES_DEFAULT (1u << 30)
@@ -364,8 +370,14 @@ void node_listen(struct node *node)
 
 static void fill_defaults(struct node_options *options)
 {
-    if (options->proposals_bytes_max == 0) {
-        options->proposals_bytes_max = PROPOSALS_BYTES_DEFAULT;
+    if (options->pending_bytes_max == 0) {
+        options->pending_bytes_max = PENDING_BYTES_DEFAULT;
+    }
+    if (options->pending_count_max == 0) {
+        options->pending_count_max = PENDING_COUNT_DEFAULT;
+    }
+    if (options->proposed_bytes_max == 0) {
+        options->proposed_bytes_max = PROPOSED_BYTES_DEFAULT;
     }
     if (options->message_bytes_max == 0) {
         options->message_bytes_max = MESSAGE_BYTES_DEFAULT;
@@ -538,6 +550,18 @@ static err admit(const struct node *node, const struct replica *replica)
     return replica->members.is_removed ? ERR_NO_LEADER : OK;
 }
 
+static bool is_over_count(const struct replica *replica)
+{
+    return replica->writes.count >= replica->node->options.pending_count_max;
+}
+
+/* One write is taken however large it is. */
+static bool is_over_bytes(const struct replica *replica, uint64_t more)
+{
+    const struct writes *writes = &replica->writes;
+    return writes->count > 0 && writes->bytes + more > replica->node->options.pending_bytes_max;
+}
+
 static err admit_write(const struct node *node, const struct replica *replica,
                        const struct node_write *write)
 {
@@ -545,11 +569,26 @@ static err admit_write(const struct node *node, const struct replica *replica,
     if (e != OK) {
         return e;
     }
-    if (replica->writes.bytes + write->command->size > node->options.proposals_bytes_max &&
-        replica->writes.count > 0) {
+    if (is_over_count(replica) || is_over_bytes(replica, write->command->size)) {
         return ERR_OVERLOADED;
     }
     return replica->role == RAFT_LEADER ? store_health(node->store) : OK;
+}
+
+const char *node_explain_overload(const struct node *node)
+{
+    const struct replica *replica = node->replica;
+    if (replica != NULL && is_over_count(replica)) {
+        return "as many writes wait as may (--max-pending-requests): it was not applied; try "
+               "again a little later, with fewer at a time";
+    }
+    if (replica != NULL && replica->role == RAFT_LEADER && store_health(node->store) != OK) {
+        return "the checkpoint does not keep up, and twice --tail-bytes of changes are in memory: "
+               "it was not applied; try again a little later, the disk is too slow for this load";
+    }
+    return "more bytes of writes wait than the nodes' disks take in time, here or at the leader "
+           "(--max-pending-bytes): it was not applied; try again a little later, with fewer at a "
+           "time";
 }
 
 void node_write(struct node *node, struct slice key, struct node_write *write)
@@ -560,6 +599,7 @@ void node_write(struct node *node, struct slice key, struct node_write *write)
     err e = admit_write(node, replica, write);
     if (e != OK) {
         struct command_result refusal = {.e = e};
+        counter_add(&replica->writes.overloaded, e == ERR_OVERLOADED ? 1 : 0);
         buf_drop(&write->command);
         write->done(write, &refusal);
         return;
@@ -581,6 +621,10 @@ void node_read(struct node *node, struct node_read *read)
     err e = admit(node, replica);
     if (e == OK && read->consistency == READ_STALE) {
         e = ERR_NO_LEADER; /* repair.h, G1: there is nothing to answer from */
+    }
+    if (e == OK && replica->reads.count >= node->options.pending_count_max) {
+        e = ERR_OVERLOADED;
+        counter_add(&replica->reads.overloaded, 1);
     }
     if (e != OK) {
         read->done(read, e, NULL);

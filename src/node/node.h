@@ -72,7 +72,11 @@ struct node_options {
     uint64_t message_bytes_max;     /* of the entries in one message between cores; 0: 1 MiB */
     uint32_t inflight_messages_max; /* unacknowledged, for each member; 0: 256 */
     uint64_t quota_bytes;           /* of records, in the writes that this node proposes; 0: none */
-    uint64_t proposals_bytes_max; /* accepted and undecided; beyond it writes get ERR_OVERLOADED */
+    /* Accepted and undecided writes, of clients and of peers; beyond either they get
+     * ERR_OVERLOADED. 0: the defaults. */
+    uint64_t pending_bytes_max;
+    uint64_t pending_count_max;  /* of linearizable reads likewise */
+    uint64_t proposed_bytes_max; /* of them, proposed and not committed; 0: 8 MiB */
 };
 
 /* Whose a data directory is, as far as is known from outside. */
@@ -128,6 +132,8 @@ void node_drain(struct node *node, struct node_drain *drain);
 MUST_USE err node_undrain(struct node *node);
 /* What to tell a person whose request got ERR_DRAINING: why, and what helps. Static. */
 const char *node_explain_draining(const struct node *node);
+/* The same for a write that got ERR_OVERLOADED: what is full, and which setting that is. */
+const char *node_explain_overload(const struct node *node);
 
 /*
  * The last before node_close, once nothing more is asked of the node: a checkpoint of all that it
@@ -165,7 +171,9 @@ struct node_write {
     struct list link;
     struct deadline deadline;
     struct raft_pos pos;
+    uint64_t queued_ms;
     uint64_t proposed_ns;
+    struct list id_link; /* while it is forwarded */
     uint64_t forward_id;
     node_id forwarded_to;
     uint8_t stage;
@@ -195,7 +203,7 @@ struct node_read {
     uint64_t received_ns; /* env_now_ns when it came; 0: not measured */
     /* `record` is valid if `e` is OK; the callee takes its owner's reference. ERR_NOT_FOUND,
      * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING, ERR_DIVERGED,
-     * ERR_MENDING (damaged here, and no member had it in time). */
+     * ERR_MENDING (damaged here, and no member had it in time), ERR_OVERLOADED. */
     void (*done)(struct node_read *read, err e, struct store_record *record);
     /* Out: */
     uint32_t index_us; /* from received_ns until a quorum had confirmed its index; 0: not known */

@@ -48,6 +48,11 @@ static double read_pending_writes(void *ctx)
     return (double)of_ctx(ctx)->replica->writes.count;
 }
 
+static double read_pending_bytes(void *ctx)
+{
+    return (double)of_ctx(ctx)->replica->writes.bytes;
+}
+
 static double read_pending_reads(void *ctx)
 {
     return (double)of_ctx(ctx)->replica->reads.count;
@@ -281,6 +286,7 @@ static const struct {
     {METRIC("state_is_trusted"), "0: this node's state differs from others', it does not serve.",
      false, read_is_trusted},
     {METRIC("writes_pending"), "Writes that wait for their outcome.", false, read_pending_writes},
+    {METRIC("writes_pending_bytes"), "Bytes of them.", false, read_pending_bytes},
     {METRIC("reads_pending"), "Linearizable reads that wait.", false, read_pending_reads},
     {METRIC("revision"), "Revision of the applied state.", false, read_revision},
     {METRIC("keys"), "Keys in the applied state.", false, read_keys},
@@ -405,6 +411,12 @@ void node_register_metrics(struct node *node)
                         &replica->writes.finished);
     metrics_add_counter(metrics, METRIC("writes_unknown_total"), "Answered: outcome unknown.", NULL,
                         &replica->writes.unknown);
+    metrics_add_counter(metrics, METRIC("writes_overloaded_total"),
+                        "Writes refused, or given up unproposed, as more waited than may.", NULL,
+                        &replica->writes.overloaded);
+    metrics_add_counter(metrics, METRIC("reads_overloaded_total"),
+                        "Linearizable reads refused, as more waited than may.", NULL,
+                        &replica->reads.overloaded);
     metrics_add_counter(metrics, METRIC("reads_finished_total"), "Linearizable reads answered.",
                         NULL, &replica->reads.finished);
     metrics_add_counter(metrics, METRIC("state_agreements_total"),

@@ -18,7 +18,6 @@ void reads_init(struct reads *reads, uint64_t first_sequence)
     *reads = (struct reads){.next_sequence = first_sequence == 0 ? 1 : first_sequence};
     list_init(&reads->waiting);
     list_init(&reads->confirmed);
-    list_init(&reads->deadlines);
     for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
         list_init(&reads->batches[i].reads);
     }
@@ -29,8 +28,9 @@ void reads_add(struct reads *reads, struct node_read *read)
     ASSERT(read->done != NULL && read->key.size > 0);
     list_init(&read->link);
     list_push_back(&reads->waiting, &read->link);
+    read->index = 0;
     read->deadline.at_ms = read->deadline_ms;
-    deadline_add(&reads->deadlines, &read->deadline);
+    deadlines_add(&reads->deadlines, &read->deadline);
     reads->count++;
 }
 
@@ -38,7 +38,7 @@ static void forget(struct reads *reads, struct node_read *read)
 {
     ASSERT(reads->count > 0);
     list_remove(&read->link);
-    list_remove(&read->deadline.link);
+    deadlines_remove(&reads->deadlines, &read->deadline);
     reads->count--;
     counter_add(&reads->finished, 1);
 }
@@ -132,17 +132,19 @@ void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index, uint6
     batch->sequence = 0;
 }
 
-void reads_answer(struct node_read *read, struct store *store)
+uint64_t reads_answer(struct node_read *read, struct store *store)
 {
     struct store_record record;
     err e = store_get(store, read->key, &record);
     if (e == ERR_CORRUPT && read->replica != NULL && mends_wait(read->replica, read)) {
-        return;
+        return 0;
     }
     if (e == ERR_NOT_FOUND && read->replica != NULL && mends_doubt(read->replica, read)) {
-        return;
+        return 0;
     }
+    uint64_t size = e == OK ? record.value.size : 0;
     read->done(read, e, e == OK ? &record : NULL);
+    return size;
 }
 
 /* The store looks for the next ones' keys all at once, then for each. */
@@ -162,28 +164,36 @@ static void look_ahead(const struct reads *reads, uint64_t applied, const struct
     }
 }
 
-void reads_serve(struct reads *reads, uint64_t applied, struct store *store)
+bool reads_serve(struct reads *reads, uint64_t applied, struct store *store,
+                 struct read_budget *budget)
 {
     uint32_t served = 0;
     for (struct node_read *read = first(&reads->confirmed); read != NULL && read->index <= applied;
          read = first(&reads->confirmed)) {
+        if (budget->count == 0 || budget->bytes == 0) {
+            return false;
+        }
         if (served % STORE_PREFETCH_MAX == 0) {
             look_ahead(reads, applied, store);
         }
         served++;
         forget(reads, read);
-        reads_answer(read, store);
+        uint64_t size = reads_answer(read, store);
+        budget->count--;
+        budget->bytes -= size < budget->bytes ? size : budget->bytes;
     }
+    return true;
 }
 
 void reads_tick(struct reads *reads, uint64_t now_ms)
 {
-    for (struct deadline *due = deadline_due(&reads->deadlines, now_ms); due != NULL;
-         due = deadline_due(&reads->deadlines, now_ms)) {
+    for (struct deadline *due = deadlines_due(&reads->deadlines, now_ms); due != NULL;
+         due = deadlines_due(&reads->deadlines, now_ms)) {
         struct node_read *read = CONTAINER_OF(due, struct node_read, deadline);
         forget(reads, read);
         counter_add(&reads->expired, 1);
-        read->done(read, ERR_NO_LEADER, NULL);
+        /* With an index it only waited for this node to come so far. */
+        read->done(read, read->index != 0 ? ERR_OVERLOADED : ERR_NO_LEADER, NULL);
     }
 }
 

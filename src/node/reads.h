@@ -27,13 +27,14 @@ struct read_batch {
 
 struct reads {
     struct list waiting;
-    struct list confirmed; /* in the order of their indexes */
-    struct list deadlines; /* all of them */
+    struct list confirmed;      /* in the order of their indexes */
+    struct deadlines deadlines; /* all of them */
     struct read_batch batches[READ_BATCHES_MAX];
     uint64_t next_sequence;
     uint64_t count;
     struct counter finished;
     struct counter expired;
+    struct counter overloaded; /* refused, as too many waited */
     struct histogram index_us; /* from a read's coming to its index */
 };
 
@@ -50,8 +51,18 @@ uint64_t reads_ask(struct reads *reads, uint64_t now_ms);
 void reads_unasked(struct reads *reads, uint64_t sequence);
 /* The answer to `sequence`, at `now_ns`: its reads may be served once `index` is applied. */
 void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index, uint64_t now_ns);
-/* Serves what is confirmed at or below `applied`, from `store`. */
-void reads_serve(struct reads *reads, uint64_t applied, struct store *store);
+/* How much may still be served in this turn; a record may exceed the bytes. */
+struct read_budget {
+    uint32_t count;
+    uint64_t bytes;
+};
+
+/*
+ * Serves what is confirmed at or below `applied`, from `store`, as far as `budget` goes. False:
+ * some is left for the next turn.
+ */
+bool reads_serve(struct reads *reads, uint64_t applied, struct store *store,
+                 struct read_budget *budget);
 /*
  * The next question that was asked before `asked_before_ms`, to be asked again (R2), now; 0: none.
  */
@@ -64,7 +75,7 @@ void reads_tick(struct reads *reads, uint64_t now_ms);
 void reads_close(struct reads *reads, err e);
 
 /* Reads one key from the store and answers `read`, which is in no list; a record that is damaged
- * is mended first, if there is somebody to mend it (mends.h). */
-void reads_answer(struct node_read *read, struct store *store);
+ * is mended first, if there is somebody to mend it (mends.h). Returns the size of its value. */
+uint64_t reads_answer(struct node_read *read, struct store *store);
 
 #endif

@@ -12,11 +12,16 @@
 /* Limits of the core; sizes in bytes. The network's queue bound is above what may be in flight. */
 #define COMMITTED_SIZE_PER_READY_MAX (64u << 20)
 #define INFLIGHT_BYTES_MAX (32u << 20)
-/* What one turn applies at most. */
-#define APPLY_ENTRIES_PER_TURN 4096u
-#define APPLY_BYTES_PER_TURN (16u << 20)
+/* What one turn applies at most, and reads likewise: heartbeats must not wait long behind it. */
+#define APPLY_ENTRIES_PER_TURN 1024u
+#define APPLY_BYTES_PER_TURN (8u << 20)
+/*
+ * What has waited so long for room is refused, and what is accepted has not: so its latency is
+ * bounded, whatever the clients ask for. Retry-After says as much.
+ */
+#define QUEUE_MS_MAX 1000u
 /* Forwarded writes under way: raft's own messages should not wait long behind them. */
-#define FORWARDED_BYTES_MAX (16u << 20)
+#define FORWARDED_BYTES_MAX (8u << 20)
 
 static uint32_t election_ticks(const struct node_options *options)
 {
@@ -34,7 +39,7 @@ static err start(struct replica *replica, struct err_note *note)
         .heartbeat_ticks = 1,
         .max_size_per_message = node->options.message_bytes_max,
         .max_committed_size_per_ready = COMMITTED_SIZE_PER_READY_MAX,
-        .max_uncommitted_size = node->options.proposals_bytes_max,
+        .max_uncommitted_size = node->options.proposed_bytes_max,
         .max_inflight_messages = node->options.inflight_messages_max,
         .max_inflight_bytes = INFLIGHT_BYTES_MAX,
         .check_quorum = true,
@@ -339,7 +344,11 @@ void replica_tick(struct replica *replica)
     snapshots_tick(replica, now_ms);
     repair_tick(replica, now_ms);
     admin_requests_tick(replica, now_ms);
-    writes_tick(&replica->writes, now_ms);
+    bool is_overload = replica->is_backed_up && replica_reaches_quorum(replica);
+    writes_tick(&replica->writes, now_ms, is_overload ? ERR_OVERLOADED : ERR_NO_LEADER);
+    if (is_overload && now_ms > QUEUE_MS_MAX) {
+        writes_shed(&replica->writes, now_ms - QUEUE_MS_MAX);
+    }
     reads_tick(&replica->reads, now_ms);
 }
 
@@ -397,7 +406,7 @@ void replica_report_snapshot(struct replica *replica, node_id peer, bool ok)
 
 void replica_write(struct replica *replica, struct node_write *write)
 {
-    writes_add(&replica->writes, write);
+    writes_add(&replica->writes, write, env_now_ms(replica->node->env));
 }
 
 void replica_read(struct replica *replica, struct node_read *read)
@@ -630,6 +639,7 @@ static bool propose_chunk(struct replica *replica)
         return false;
     }
     err e = raft_propose(replica->raft, entries, count, NULL);
+    replica->is_backed_up = e == ERR_OVERLOADED;
     if (e != OK) {
         while (count > 0) {
             count--;
@@ -649,6 +659,7 @@ static bool propose_chunk(struct replica *replica)
 static bool forward_queued(struct replica *replica)
 {
     bool has_moved = false;
+    replica->is_backed_up = replica->writes.forwarded_bytes >= FORWARDED_BYTES_MAX;
     while (replica->leader != 0 && replica->node->net != NULL &&
            replica->writes.forwarded_bytes < FORWARDED_BYTES_MAX &&
            net_is_up(replica->node->net, replica->leader) &&
@@ -708,6 +719,8 @@ static bool ask_for_read_index(struct replica *replica)
 void replica_turn(struct replica *replica)
 {
     struct apply_budget budget = {APPLY_ENTRIES_PER_TURN, APPLY_BYTES_PER_TURN};
+    struct read_budget reads = {APPLY_ENTRIES_PER_TURN, APPLY_BYTES_PER_TURN};
+    bool are_reads_served = true;
     bool has_moved = replica->raft != NULL;
     while (has_moved) {
         has_moved = move_writes(replica);
@@ -720,10 +733,13 @@ void replica_turn(struct replica *replica)
             divergence_applied(replica);
             has_moved = true;
         }
-        reads_serve(&replica->reads, replica->applied, replica->node->store);
+        are_reads_served =
+            reads_serve(&replica->reads, replica->applied, replica->node->store, &reads);
     }
     snapshots_settle(replica);
-    if (replica_has_backlog(replica) && (budget.entries == 0 || budget.bytes == 0)) {
+    bool is_backlog_due =
+        replica_has_backlog(replica) && (budget.entries == 0 || budget.bytes == 0);
+    if (is_backlog_due || !are_reads_served) {
         env_turn_wake(replica->node->env);
     }
 }

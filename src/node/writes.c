@@ -25,6 +25,11 @@ static struct node_write *first(struct list *list)
     return list_is_empty(list) ? NULL : of_link(list->next);
 }
 
+static struct list *bucket_of(struct writes *writes, uint64_t forward_id)
+{
+    return &writes->forwarded_by_id[forward_id % WRITES_FORWARD_BUCKETS];
+}
+
 /* Takes `write` out of its stage's list. */
 static void leave(struct writes *writes, struct node_write *write)
 {
@@ -32,6 +37,7 @@ static void leave(struct writes *writes, struct node_write *write)
     if (write->stage == STAGE_FORWARDED) {
         ASSERT(writes->forwarded_bytes >= write->command->size);
         writes->forwarded_bytes -= write->command->size;
+        list_remove(&write->id_link);
     }
 }
 
@@ -50,13 +56,15 @@ static void finish(struct writes *writes, struct node_write *write,
     ASSERT(write->stage != STAGE_NONE);
     ASSERT(writes->count > 0);
     leave(writes, write);
-    list_remove(&write->deadline.link);
+    deadlines_remove(&writes->deadlines, &write->deadline);
     write->stage = STAGE_NONE;
     writes->count--;
     writes->bytes -= write->command->size;
     counter_add(&writes->finished, 1);
     if (result->e == ERR_OUTCOME_UNKNOWN) {
         counter_add(&writes->unknown, 1);
+    } else if (result->e == ERR_OVERLOADED) {
+        counter_add(&writes->overloaded, 1);
     }
     buf_drop(&write->command);
     write->done(write, result);
@@ -76,7 +84,9 @@ void writes_init(struct writes *writes, uint64_t first_forward_id)
     list_init(&writes->proposed);
     list_init(&writes->orphaned);
     list_init(&writes->forwarded);
-    list_init(&writes->deadlines);
+    for (uint32_t i = 0; i < WRITES_FORWARD_BUCKETS; i++) {
+        list_init(&writes->forwarded_by_id[i]);
+    }
 }
 
 void writes_set_clock(struct writes *writes, uint64_t now_ns)
@@ -94,14 +104,15 @@ void writes_committed(struct writes *writes, uint64_t index)
     stages_add(&writes->committed, index, writes->now_ns);
 }
 
-void writes_add(struct writes *writes, struct node_write *write)
+void writes_add(struct writes *writes, struct node_write *write, uint64_t now_ms)
 {
     ASSERT(write->command != NULL && write->command->ref_count == 1);
     ASSERT(write->done != NULL);
     list_init(&write->link);
     move(writes, &writes->queued, write, STAGE_QUEUED);
+    write->queued_ms = now_ms;
     write->deadline.at_ms = write->deadline_ms;
-    deadline_add(&writes->deadlines, &write->deadline);
+    deadlines_add(&writes->deadlines, &write->deadline);
     writes->count++;
     writes->bytes += write->command->size;
 }
@@ -146,12 +157,13 @@ void writes_forwarding(struct writes *writes, struct node_write *write, node_id 
     write->forwarded_to = leader;
     move(writes, &writes->forwarded, write, STAGE_FORWARDED);
     writes->forwarded_bytes += write->command->size;
+    list_push_back(bucket_of(writes, write->forward_id), &write->id_link);
 }
 
 void writes_unforwarded(struct writes *writes, struct node_write *write)
 {
     ASSERT(write->stage == STAGE_FORWARDED);
-    list_remove(&write->link);
+    leave(writes, write);
     write->stage = STAGE_QUEUED;
     writes_unproposed(writes, write);
 }
@@ -258,8 +270,8 @@ static bool is_worth_another_try(err e)
 void writes_forward_answer(struct writes *writes, node_id from, uint64_t forward_id,
                            const struct command_result *result)
 {
-    LIST_FOREACH (link, &writes->forwarded) {
-        struct node_write *write = of_link(link);
+    LIST_FOREACH (link, bucket_of(writes, forward_id)) {
+        struct node_write *write = CONTAINER_OF(link, struct node_write, id_link);
         if (write->forward_id != forward_id || write->forwarded_to != from) {
             continue;
         }
@@ -292,14 +304,22 @@ void writes_resume(struct writes *writes)
     list_splice_back(&writes->queued, &writes->deferred);
 }
 
-void writes_tick(struct writes *writes, uint64_t now_ms)
+void writes_tick(struct writes *writes, uint64_t now_ms, err refusal)
 {
     writes_resume(writes);
-    for (struct deadline *due = deadline_due(&writes->deadlines, now_ms); due != NULL;
-         due = deadline_due(&writes->deadlines, now_ms)) {
+    for (struct deadline *due = deadlines_due(&writes->deadlines, now_ms); due != NULL;
+         due = deadlines_due(&writes->deadlines, now_ms)) {
         struct node_write *write = of_deadline(due);
         bool is_open = write->stage != STAGE_QUEUED; /* W2 */
-        finish_with(writes, write, is_open ? ERR_OUTCOME_UNKNOWN : ERR_NO_LEADER);
+        finish_with(writes, write, is_open ? ERR_OUTCOME_UNKNOWN : refusal);
+    }
+}
+
+void writes_shed(struct writes *writes, uint64_t since_ms)
+{
+    for (struct node_write *write = first(&writes->queued);
+         write != NULL && write->queued_ms < since_ms; write = first(&writes->queued)) {
+        finish_with(writes, write, ERR_OVERLOADED); /* W1 */
     }
 }
 

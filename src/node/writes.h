@@ -21,18 +21,23 @@
 #include "node/stages.h"
 #include "proto/frame.h"
 
+/* Ids are given one after the other, so a bucket has few of them. */
+#define WRITES_FORWARD_BUCKETS 1024u
+
 struct writes {
     struct list queued;
     struct list deferred; /* QUEUED, but tried again only at the next tick, or leader */
     struct list proposed;
     struct list orphaned;
     struct list forwarded;
-    struct list deadlines; /* all of them */
+    struct list forwarded_by_id[WRITES_FORWARD_BUCKETS]; /* the same ones, by forward_id */
+    struct deadlines deadlines;                          /* all of them */
     uint64_t count;
     uint64_t bytes;           /* of their commands */
     uint64_t forwarded_bytes; /* of those in FORWARDED */
     uint64_t next_forward_id;
     struct counter finished;
+    struct counter overloaded; /* refused for that, before they were taken, too */
     struct counter unknown;
     uint64_t now_ns; /* writes_set_clock */
     struct stages synced;
@@ -55,8 +60,8 @@ void writes_set_clock(struct writes *writes, uint64_t now_ns);
 void writes_synced(struct writes *writes, uint64_t index);
 void writes_committed(struct writes *writes, uint64_t index);
 
-/* Takes `write` (its command, deadline and done set) into QUEUED. */
-void writes_add(struct writes *writes, struct node_write *write);
+/* Takes `write` (its command, deadline and done set), which comes at `now_ms`, into QUEUED. */
+void writes_add(struct writes *writes, struct node_write *write, uint64_t now_ms);
 
 /*
  * Takes the next of QUEUED for a proposal, or NULL. The caller proposes it and calls either
@@ -102,8 +107,14 @@ void writes_part(struct writes *writes);
 /* There is another leader: DEFERRED need not wait for the next tick. */
 void writes_resume(struct writes *writes);
 
-/* Tries DEFERRED again and answers what is past its deadline. Every tick. */
-void writes_tick(struct writes *writes, uint64_t now_ms);
+/*
+ * Tries DEFERRED again and answers what is past its deadline: what is QUEUED with `refusal`. Every
+ * tick.
+ */
+void writes_tick(struct writes *writes, uint64_t now_ms, err refusal);
+
+/* Refuses what came before `since_ms` and is still first in the queue: ERR_OVERLOADED. */
+void writes_shed(struct writes *writes, uint64_t since_ms);
 
 /* Answers all of them: what cannot happen with `refusal`, the rest with ERR_OUTCOME_UNKNOWN. */
 void writes_close(struct writes *writes, err refusal);

@@ -40,8 +40,9 @@ class Ledger:
             if response.status == 201:
                 assert response.headers["kv-version"] == "1", f"{key!r} was written twice"
                 self.acknowledged[key] = (value, response.headers["kv-revision"])
-            elif response.status in (503, 507):
+            elif response.status in (429, 503, 507):
                 assert response.json()["outcome"] == "not-applied"
+                assert response.status == 507 or "retry-after" in response.headers
                 self.refused[key] = value
             elif response.status == 504:
                 assert response.json()["outcome"] == "unknown"

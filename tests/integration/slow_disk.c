@@ -4,6 +4,7 @@
  *
  *     stall            a sync does not come back as long as the file says so
  *     hiccup E L       of every E milliseconds L are such that no sync ends in them
+ *     slow L           each sync takes L milliseconds longer
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -44,6 +45,9 @@ static void wait_for_disk(void)
     while (strncmp(text, "stall", 5) == 0) {
         sleep_ms(5);
         read_mood(text);
+    }
+    if (strncmp(text, "slow ", sizeof("slow")) == 0) {
+        sleep_ms(strtol(text + sizeof("slow"), NULL, 10));
     }
     char *rest = text + sizeof("hiccup");
     bool is_hiccup = strncmp(text, "hiccup ", sizeof("hiccup")) == 0;

@@ -247,6 +247,12 @@ err node_undrain(struct node *node)
     return node->e;
 }
 
+const char *node_explain_overload(const struct node *node)
+{
+    (void)node;
+    return "full: --max-pending-requests";
+}
+
 const char *node_explain_draining(const struct node *node)
 {
     return node->status.is_draining ? "draining: undo it" : "shutting down";

@@ -275,6 +275,44 @@ static void a_broken_pipe_does_not_end_the_process(void **state)
     assert_int_equal(close(fds[1]), 0);
 }
 
+static void do_nothing(struct env_timer *timer)
+{
+    (void)timer;
+}
+
+/* Works for a while, and has another turn in which nothing is done. */
+static void work(struct hook *hook)
+{
+    uint64_t end_ns = env_now_ns(env) + 20000000;
+    while (env_now_ns(env) < end_ns) {
+    }
+    hook->then = NULL;
+}
+
+static void what_a_turn_works_is_measured_and_what_it_sleeps_is_not(void **state)
+{
+    (void)state;
+    const struct histogram *turns = env_uv_turn_us(env);
+    add_hooks(1);
+    env_uv_run_once(env, false);
+    assert_int_equal(turns->count, 0); /* before the first turn's end there is no span */
+    hooks[0].then = work;
+    env_turn_wake(env);
+    env_uv_run_once(env, false);
+    env_uv_run_once(env, false);
+    assert_true(turns->count > 0);
+    assert_true(turns->sum >= 20000);
+    uint64_t worked_us = turns->sum;
+    struct env_timer timer;
+    env_timer_init(env, &timer, do_nothing);
+    env_timer_start(&timer, 60, 0);
+    env_uv_run_once(env, true);
+    env_uv_run_once(env, false);
+    assert_true(turns->sum < worked_us + 50000);
+    env_timer_deinit(&timer);
+    env_turn_remove(env, &hooks[0].turn);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -292,6 +330,7 @@ int main(void)
         TEST(the_turn_of_a_stop_has_its_end),
         TEST(signals_arrive_on_the_loop),
         TEST(a_broken_pipe_does_not_end_the_process),
+        TEST(what_a_turn_works_is_measured_and_what_it_sleeps_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

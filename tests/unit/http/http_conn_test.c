@@ -412,6 +412,68 @@ static void reading_pauses_when_replies_are_not_taken(void **state)
     buf_unref(body);
 }
 
+static void at_the_bound_of_all_together_each_may_have_one_request(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_reopen(fixture, &(struct http_options){.requests_max = 4});
+    struct client clients[3];
+    for (size_t i = 0; i < ARRAY_COUNT(clients); i++) {
+        client_open(&clients[i], fixture);
+    }
+    client_send(&clients[0], "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
+                             "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
+                             "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    UNTIL(fixture, fixture->held_count == 3);
+    client_send(&clients[1], "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
+                             "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    UNTIL(fixture, fixture->held_count == 4);
+    client_send(&clients[2], "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
+                             "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    UNTIL(fixture, fixture->held_count == 5);
+    fixture_turns(fixture, 10);
+    assert_int_equal(fixture->held_count, 5);
+    for (size_t i = 0; i < 7; i++) {
+        UNTIL(fixture, fixture->held_count > i);
+        respond_text(fixture->held[i], 200, "x");
+    }
+    UNTIL(fixture, fixture->server->stats.requests_held.value == 0);
+    for (size_t i = 0; i < ARRAY_COUNT(clients); i++) {
+        client_close(&clients[i]);
+    }
+}
+
+static void a_connection_has_its_share_of_the_replies_that_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_reopen(fixture, &(struct http_options){.reply_bytes_total_max = 400000});
+    struct client clients[2];
+    for (size_t i = 0; i < ARRAY_COUNT(clients); i++) {
+        client_open(&clients[i], fixture);
+        client_send(&clients[i], "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
+                                 "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    }
+    UNTIL(fixture, fixture->held_count == 4);
+    assert_int_equal(http_admit_reply(fixture->held[0], 1000000), OK); /* where nothing waits */
+    struct buf *body = buf_new(90000);
+    memset(body->data, 'y', body->size);
+    struct http_response response = {.status = 200, .body = body, .content = buf_slice(body)};
+    http_respond(fixture->held[0], &response);
+    assert_true(fixture->server->stats.reply_bytes.value > 90000);
+    assert_int_equal(http_admit_reply(fixture->held[1], 9000), OK);
+    assert_int_equal(http_admit_reply(fixture->held[1], 20000), ERR_TOO_MANY_REQUESTS);
+    assert_int_equal(http_admit_reply(fixture->held[2], 300000), OK);
+    assert_int_equal(http_admit_reply(fixture->held[2], 310000), ERR_OVERLOADED);
+    for (size_t i = 1; i < 4; i++) {
+        respond_text(fixture->held[i], 200, "x");
+    }
+    UNTIL(fixture, client_count(&clients[0], "200 OK") == 2);
+    UNTIL(fixture, client_count(&clients[1], "200 OK") == 2);
+    UNTIL(fixture, fixture->server->stats.reply_bytes.value == 0);
+    client_close(&clients[0]);
+    client_close(&clients[1]);
+    buf_unref(body);
+}
+
 /* ---- ends ---- */
 
 static void a_half_closed_client_still_gets_its_answers(void **state)
@@ -666,6 +728,8 @@ int main(void)
         FIXTURE_TEST(a_bad_chunk_behind_an_early_answer_ends_the_connection),
         FIXTURE_TEST(reading_pauses_when_requests_outrun_us_and_goes_on_by_itself),
         FIXTURE_TEST(reading_pauses_when_replies_are_not_taken),
+        FIXTURE_TEST(at_the_bound_of_all_together_each_may_have_one_request),
+        FIXTURE_TEST(a_connection_has_its_share_of_the_replies_that_wait),
         FIXTURE_TEST(a_half_closed_client_still_gets_its_answers),
         FIXTURE_TEST(a_client_that_stops_within_a_request_gets_a_400),
         FIXTURE_TEST(a_request_outlives_its_connection),

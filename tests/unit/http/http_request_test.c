@@ -42,6 +42,20 @@ static void a_request_shows_what_was_sent(void **state)
     release(fixture, &client);
 }
 
+static void a_body_may_go_before_the_answer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client;
+    struct http_request *request =
+        hold(fixture, &client, "PUT /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+    assert_int_equal(fixture->server->stats.body_bytes.value, 3);
+    http_body_release(request);
+    assert_null(http_body(request));
+    assert_int_equal(fixture->server->stats.body_bytes.value, 0);
+    assert_int_equal(fixture->server->body_bytes, 0);
+    release(fixture, &client);
+}
+
 static void requests_are_numbered(void **state)
 {
     struct fixture *fixture = *state;
@@ -152,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(a_request_shows_what_was_sent),
+        FIXTURE_TEST(a_body_may_go_before_the_answer),
         FIXTURE_TEST(requests_are_numbered),
         FIXTURE_TEST(allocations_are_zeroed_and_live_until_the_answer),
         FIXTURE_TEST(an_empty_body_is_no_body),

@@ -260,6 +260,64 @@ static void requests_stay_valid_when_the_server_is_closed(void **state)
     client_close(&client);
 }
 
+static void a_turn_takes_in_no_more_than_its_bound(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_reopen(fixture, &(struct http_options){.turn_requests_max = 2});
+    struct client clients[12];
+    for (size_t i = 0; i < ARRAY_COUNT(clients); i++) {
+        client_open(&clients[i], fixture);
+    }
+    UNTIL(fixture, fixture->server->stats.connections.value == ARRAY_COUNT(clients));
+    struct slice text = SLICE_LITERAL("GET /now HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (size_t i = 0; i < ARRAY_COUNT(clients); i++) {
+        assert_int_equal(send(clients[i].fd, text.data, text.size, 0), text.size);
+    }
+    size_t before = 0;
+    while (fixture->begin_count < ARRAY_COUNT(clients)) {
+        env_uv_run_once(fixture->env, true);
+        /* Two before the turn's end, two at it, and run_once has an end of its own. */
+        assert_true(fixture->begin_count - before <= 6);
+        before = fixture->begin_count;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(clients); i++) {
+        UNTIL(fixture, client_has(&clients[i], "200 OK"));
+        client_close(&clients[i]);
+    }
+}
+
+/* The kernel names those that are readable in the same order again and again. */
+static void who_never_stops_sending_keeps_nobody_out(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_reopen(fixture, &(struct http_options){.turn_bytes_max = 1});
+    struct client greedy[4];
+    struct client modest;
+    static uint8_t zeros[1 << 20];
+    for (size_t i = 0; i < ARRAY_COUNT(greedy); i++) {
+        client_open(&greedy[i], fixture);
+        client_send(&greedy[i], "PUT /now HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n");
+    }
+    client_open(&modest, fixture);
+    UNTIL(fixture, fixture->server->stats.connections.value == 5);
+    for (int turn = 0; turn < 40 && !client_has(&modest, "200 OK"); turn++) {
+        for (size_t i = 0; i < ARRAY_COUNT(greedy); i++) {
+            (void)send(greedy[i].fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+        if (turn == 4) {
+            struct slice text = SLICE_LITERAL("GET /now HTTP/1.1\r\nHost: x\r\n\r\n");
+            assert_int_equal(send(modest.fd, text.data, text.size, 0), text.size);
+        }
+        env_uv_run_once(fixture->env, false);
+    }
+    assert_true(client_has(&modest, "200 OK"));
+    assert_int_equal(fixture->ready_count, 1); /* none of the others was through by then */
+    for (size_t i = 0; i < ARRAY_COUNT(greedy); i++) {
+        client_close(&greedy[i]);
+    }
+    client_close(&modest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +336,8 @@ int main(void)
         FIXTURE_TEST(a_drain_cuts_what_outlasts_its_time),
         FIXTURE_TEST(a_server_may_be_closed_as_soon_as_it_is_drained),
         FIXTURE_TEST(requests_stay_valid_when_the_server_is_closed),
+        FIXTURE_TEST(a_turn_takes_in_no_more_than_its_bound),
+        FIXTURE_TEST(who_never_stops_sending_keeps_nobody_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -299,6 +299,37 @@ static void who_writes_together_is_waited_for_together(void **state)
     cluster_deinit(&cluster);
 }
 
+static void more_than_may_wait_is_refused_at_once_and_for_sure(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 16384
+    };
+    struct writing *writings = calloc(COUNT + 1, sizeof(*writings));
+    struct reading *readings = calloc(COUNT + 1, sizeof(*readings));
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    for (size_t i = 0; i <= COUNT; i++) {
+        assert_int_equal(writings[COUNT].answers, 0);
+        begin_put(&cluster, 0, &writings[i], "key", "value", 10000);
+        begin_get(&cluster, 0, &readings[i], "key", READ_LINEARIZABLE, 10000);
+    }
+    assert_int_equal(writings[COUNT - 1].answers, 0);
+    assert_int_equal(writings[COUNT].answers, 1);
+    assert_int_equal(writings[COUNT].result.e, ERR_OVERLOADED);
+    assert_int_equal(readings[COUNT - 1].answers, 0);
+    assert_int_equal(readings[COUNT].answers, 1);
+    assert_int_equal(readings[COUNT].e, ERR_OVERLOADED);
+    assert_non_null(strstr(node_explain_overload(cluster.nodes[0]), "--max-pending-requests"));
+    assert_true(turn_until(&cluster, is_written, &writings[COUNT - 1]));
+    assert_int_equal(writings[COUNT - 1].result.e, OK);
+    assert_int_equal(put(&cluster, 0, "key", "after").e, OK);
+    cluster_deinit(&cluster);
+    free(writings);
+    free(readings);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_leader_that_steps_down_does_not_forget_who_needs_its_log),
         cmocka_unit_test(who_writes_together_is_waited_for_together),
         cmocka_unit_test(past_the_bound_the_log_goes_and_a_warning_names_the_member),
+        cmocka_unit_test(more_than_may_wait_is_refused_at_once_and_for_sure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

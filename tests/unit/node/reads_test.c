@@ -65,6 +65,13 @@ static void probe_add(struct reads *reads, struct probe *probe, struct slice key
     reads_add(reads, &probe->read);
 }
 
+/* In a turn that has room for all of them. */
+static void serve(struct reads *reads, uint64_t applied)
+{
+    struct read_budget budget = {UINT32_MAX, UINT64_MAX};
+    assert_true(reads_serve(reads, applied, NULL, &budget));
+}
+
 static void a_read_is_served_once_its_index_is_applied(void **state)
 {
     (void)state;
@@ -76,15 +83,15 @@ static void a_read_is_served_once_its_index_is_applied(void **state)
     probe_add(&reads, &missing, SLICE_LITERAL("missing"));
     found.read.received_ns = 1000000;
     assert_int_equal(reads_ask(&reads, 1), 9);
-    reads_serve(&reads, 100, NULL);
+    serve(&reads, 100);
     assert_int_equal(found.answers, 0); /* not confirmed yet */
     reads_confirm(&reads, 9, 50, 1250000);
     assert_int_equal(found.read.index_us, 250);
     assert_int_equal(missing.read.index_us, 0); /* nobody says when it came */
     assert_int_equal(reads.index_us.count, 1);
-    reads_serve(&reads, 49, NULL);
+    serve(&reads, 49);
     assert_int_equal(found.answers, 0);
-    reads_serve(&reads, 50, NULL);
+    serve(&reads, 50);
     assert_int_equal(found.answers, 1);
     assert_int_equal(found.e, OK);
     assert_int_equal(missing.e, ERR_NOT_FOUND);
@@ -102,13 +109,13 @@ static void a_read_that_came_after_the_question_waits_for_the_next(void **state)
     uint64_t first = reads_ask(&reads, 1);
     probe_add(&reads, &late, SLICE_LITERAL("b"));
     reads_confirm(&reads, first, 10, 0);
-    reads_serve(&reads, 10, NULL);
+    serve(&reads, 10);
     assert_int_equal(early.answers, 1);
     assert_int_equal(late.answers, 0); /* R1 */
     uint64_t second = reads_ask(&reads, 1);
     assert_int_not_equal(second, first);
     reads_confirm(&reads, second, 10, 0);
-    reads_serve(&reads, 10, NULL);
+    serve(&reads, 10);
     assert_int_equal(late.answers, 1);
 }
 
@@ -127,7 +134,7 @@ static void a_lost_question_is_asked_again_and_whichever_answer_comes_will_do(vo
     assert_int_equal(reads_overdue(&reads, 22, 1), sequence);
     reads_confirm(&reads, sequence, 5, 0);
     reads_confirm(&reads, sequence, 6, 0); /* the second answer finds nobody */
-    reads_serve(&reads, 5, NULL);
+    serve(&reads, 5);
     assert_int_equal(probe.answers, 1);
 }
 
@@ -177,10 +184,10 @@ static void answers_that_overtake_each_other_are_served_by_index(void **state)
     uint64_t second = reads_ask(&reads, 1);
     reads_confirm(&reads, second, 20, 0);
     reads_confirm(&reads, first, 10, 0);
-    reads_serve(&reads, 10, NULL);
+    serve(&reads, 10);
     assert_int_equal(low.answers, 1);
     assert_int_equal(high.answers, 0);
-    reads_serve(&reads, 20, NULL);
+    serve(&reads, 20);
     assert_int_equal(high.answers, 1);
 }
 
@@ -198,11 +205,11 @@ static void a_deadline_ends_a_read_in_whatever_stage(void **state)
     uint64_t sequence = reads_ask(&reads, 1);
     probe_add(&reads, &waiting, SLICE_LITERAL("c"));
     reads_tick(&reads, 100);
-    assert_int_equal(confirmed.e, ERR_NO_LEADER);
+    assert_int_equal(confirmed.e, ERR_OVERLOADED); /* this node did not come so far in time */
     assert_int_equal(asked.e, ERR_NO_LEADER);
     assert_int_equal(waiting.e, ERR_NO_LEADER);
     reads_confirm(&reads, sequence, 1, 0);
-    reads_serve(&reads, 10, NULL);
+    serve(&reads, 10);
     assert_int_equal(asked.answers, 1);
     assert_int_equal(reads.count, 0);
 }
@@ -223,6 +230,27 @@ static void a_question_that_was_not_taken_goes_back_in_order(void **state)
     reads_close(&reads, ERR_NO_LEADER);
 }
 
+static void a_turn_serves_as_much_as_its_budget_has(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe probes[5];
+    reads_init(&reads, 1);
+    for (int i = 0; i < 5; i++) {
+        probe_add(&reads, &probes[i], SLICE_LITERAL("four"));
+    }
+    reads_confirm(&reads, reads_ask(&reads, 1), 10, 0);
+    struct read_budget count = {2, UINT64_MAX};
+    assert_false(reads_serve(&reads, 10, NULL, &count));
+    assert_int_equal(reads.count, 3);
+    struct read_budget bytes = {UINT32_MAX, 5}; /* one and a half: the second exceeds it */
+    assert_false(reads_serve(&reads, 10, NULL, &bytes));
+    assert_int_equal(reads.count, 1);
+    assert_int_equal(bytes.bytes, 0);
+    serve(&reads, 10);
+    assert_int_equal(reads.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +262,7 @@ int main(void)
         cmocka_unit_test(answers_that_overtake_each_other_are_served_by_index),
         cmocka_unit_test(a_deadline_ends_a_read_in_whatever_stage),
         cmocka_unit_test(a_question_that_was_not_taken_goes_back_in_order),
+        cmocka_unit_test(a_turn_serves_as_much_as_its_budget_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

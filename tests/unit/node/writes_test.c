@@ -26,7 +26,7 @@ static void probe_add(struct writes *writes, struct probe *probe, uint64_t deadl
     probe->write.command = buf_copy(SLICE_LITERAL("command"));
     probe->write.deadline_ms = deadline_ms;
     probe->write.done = on_done;
-    writes_add(writes, &probe->write);
+    writes_add(writes, &probe->write, 1);
 }
 
 static void propose(struct writes *writes, uint64_t term, uint64_t index)
@@ -217,7 +217,7 @@ static void what_the_leader_did_not_take_is_tried_at_the_next_tick_or_leader(voi
         writes_forward_answer(&writes, 3, write->forward_id, &refusal);
         assert_null(writes_next(&writes)); /* not at once: it would go round and round */
         if (i == 0) {
-            writes_tick(&writes, 1);
+            writes_tick(&writes, 1, ERR_NO_LEADER);
         } else {
             writes_resume(&writes);
         }
@@ -243,9 +243,9 @@ static void a_deadline_is_a_refusal_only_while_nothing_was_proposed(void **state
     writes_forwarding(&writes, writes_next(&writes), 3);
     probe_add(&writes, &late, 90);
     probe_add(&writes, &queued, 50);
-    writes_tick(&writes, 49);
+    writes_tick(&writes, 49, ERR_NO_LEADER);
     assert_int_equal(writes.count, 4);
-    writes_tick(&writes, 50);
+    writes_tick(&writes, 50, ERR_NO_LEADER);
     assert_int_equal(proposed.result.e, ERR_OUTCOME_UNKNOWN);
     assert_int_equal(forwarded.result.e, ERR_OUTCOME_UNKNOWN);
     assert_int_equal(queued.result.e, ERR_NO_LEADER);
@@ -274,7 +274,7 @@ static void a_forwarded_write_is_tried_again_only_if_it_cannot_have_happened(voi
     assert_null(writes_next(&writes));
     writes_forward_answer(&writes, 2, 41, &refusal);
     assert_null(writes_next(&writes)); /* not before the next tick: no busy loop */
-    writes_tick(&writes, 1);
+    writes_tick(&writes, 1, ERR_NO_LEADER);
     writes_forwarding(&writes, writes_next(&writes), 3);
     assert_int_equal(probe.write.forward_id, 42);
     writes_peer_lost(&writes, 2);
@@ -320,6 +320,74 @@ static void closing_says_unknown_of_what_was_proposed(void **state)
     assert_int_equal(queued.result.e, ERR_DRAINING);
 }
 
+static void answers_to_forwarded_writes_may_come_in_any_order(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 3 * WRITES_FORWARD_BUCKETS
+    };
+    static struct probe probes[COUNT];
+    struct writes writes;
+    writes_init(&writes, UINT64_MAX - 5);
+    for (int i = 0; i < COUNT; i++) {
+        probe_add(&writes, &probes[i], 100);
+        writes_forwarding(&writes, writes_next(&writes), 2);
+    }
+    for (int i = COUNT - 1; i >= 0; i--) {
+        struct command_result result = {.e = OK, .revision = (uint64_t)i};
+        writes_forward_answer(&writes, 3, probes[i].write.forward_id, &result); /* who is that? */
+        assert_int_equal(probes[i].answers, 0);
+        writes_forward_answer(&writes, 2, probes[i].write.forward_id, &result);
+        assert_int_equal(probes[i].answers, 1);
+        assert_int_equal(probes[i].result.revision, i);
+    }
+    assert_int_equal(writes.count, 0);
+}
+
+/* Else a few frames that were not sent would have used up the room for all others. */
+static void a_write_whose_frame_was_not_sent_takes_no_room(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probe;
+    struct command_result result = {.e = OK};
+    writes_init(&writes, 1);
+    probe_add(&writes, &probe, 100);
+    writes_forwarding(&writes, writes_next(&writes), 2);
+    uint64_t forward_id = probe.write.forward_id;
+    writes_unforwarded(&writes, &probe.write);
+    assert_int_equal(writes.forwarded_bytes, 0);
+    writes_forward_answer(&writes, 2, forward_id, &result);
+    assert_int_equal(probe.answers, 0);
+    assert_ptr_equal(writes_next(&writes), &probe.write);
+    writes_unproposed(&writes, &probe.write);
+    writes_close(&writes, ERR_DRAINING);
+}
+
+static void what_has_waited_for_room_too_long_is_refused_for_sure(void **state)
+{
+    (void)state;
+    struct writes writes;
+    struct probe probes[4];
+    writes_init(&writes, 1);
+    for (int i = 0; i < 4; i++) {
+        probe_add(&writes, &probes[i], 1000);
+        probes[i].write.queued_ms = 10 * (uint64_t)i;
+    }
+    propose(&writes, 2, 10);
+    writes_shed(&writes, 20);
+    assert_int_equal(probes[0].answers, 0); /* W2 */
+    assert_int_equal(probes[1].answers, 1);
+    assert_int_equal(probes[1].result.e, ERR_OVERLOADED);
+    assert_int_equal(probes[2].answers, 0);
+    assert_int_equal(writes.overloaded.value, 1);
+    writes_tick(&writes, 1000, ERR_OVERLOADED);
+    assert_int_equal(probes[0].result.e, ERR_OUTCOME_UNKNOWN);
+    assert_int_equal(probes[2].result.e, ERR_OVERLOADED);
+    assert_int_equal(writes.overloaded.value, 3);
+    assert_int_equal(writes.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +403,9 @@ int main(void)
         cmocka_unit_test(a_forwarded_write_is_tried_again_only_if_it_cannot_have_happened),
         cmocka_unit_test(a_write_that_was_not_taken_keeps_its_place),
         cmocka_unit_test(closing_says_unknown_of_what_was_proposed),
+        cmocka_unit_test(answers_to_forwarded_writes_may_come_in_any_order),
+        cmocka_unit_test(a_write_whose_frame_was_not_sent_takes_no_room),
+        cmocka_unit_test(what_has_waited_for_room_too_long_is_refused_for_sure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
