@@ -1,15 +1,11 @@
 #include "main/put_pool.h"
 
-#include <inttypes.h>
-#include <llhttp.h>
-#include <string.h>
-
 #include "api/text.h"
 #include "base/assert.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "env/uv.h"
-#include "main/client_text.h"
+#include "main/connection.h"
 #include "main/endpoints.h"
 
 #define LINK_COUNT 8u
@@ -39,20 +35,13 @@ struct slot {
     bool may_be_done;  /* an answer was lost, or did not know */
 };
 
-/* A connection. */
 struct link {
     struct put_pool *pool;
-    struct env_stream *stream; /* NULL: not connected, nor about to be */
-    bool is_up;
+    struct connection connection;
     size_t endpoint;
     uint64_t again_ms; /* not dialled before */
     uint32_t pause_ms;
     struct list sent; /* in the order of their answers */
-    size_t sent_count;
-    llhttp_t llhttp;
-    struct writer field;
-    struct writer content_type;
-    struct writer answer;
 };
 
 struct put_pool {
@@ -60,7 +49,6 @@ struct put_pool {
     uint64_t timeout_ms;
     struct endpoints endpoints;
     size_t endpoint; /* the one that takes them */
-    llhttp_settings_t llhttp_settings;
     struct env_timer tick;
     struct link links[LINK_COUNT];
     struct slot slots[SLOT_COUNT];
@@ -133,42 +121,21 @@ static void ask_another(struct link *link)
     }
 }
 
-static bool is_worth_repeating(int status)
+static void on_answered(void *ctx, const struct connection_answer *answer)
 {
-    return status == 408 || status == 429 || status == 500 || (status >= 502 && status <= 504);
-}
-
-/* Appends "ADDRESS: why". */
-static void explain(const struct link *link, int status, struct writer *out)
-{
-    struct writer type = {0};
-    bool is_unknown;
-    writer_bytes(&type, writer_slice(&link->content_type));
-    writer_u8(&type, '\0');
-    const struct client_answer answer = {
-        .status = status,
-        .url = "",
-        .content_type = (const char *)type.data,
-        .body = writer_slice(&link->answer),
-    };
-    writer_format(out, "%s: ", link->pool->endpoints.addresses[link->endpoint]);
-    main_client_text_problem(out, &answer, &is_unknown);
-    writer_deinit(&type);
-}
-
-static void answered(struct link *link, struct slot *slot, int status)
-{
+    struct link *link = ctx;
     struct put_pool *pool = link->pool;
-    link->sent_count--;
-    if (status >= 200 && status <= 299) {
+    struct slot *slot = CONTAINER_OF(link->sent.next, struct slot, link);
+    ASSERT(!list_is_empty(&link->sent));
+    if (answer->status >= 200 && answer->status <= 299) {
         pool->done++;
         release(pool, slot);
         return;
     }
     struct writer why = {0};
-    explain(link, status, &why);
-    if (is_worth_repeating(status)) {
-        slot->may_be_done = slot->may_be_done || (status >= 500 && status != 503);
+    main_connection_explain(answer, pool->endpoints.addresses[link->endpoint], &why);
+    if (main_connection_may_repeat(answer->status)) {
+        slot->may_be_done = slot->may_be_done || main_connection_may_be_done(answer->status);
         ask_another(link);
         put_off(pool, slot, writer_slice(&why));
     } else {
@@ -178,66 +145,12 @@ static void answered(struct link *link, struct slot *slot, int status)
     writer_deinit(&why);
 }
 
-static int on_message_begin(llhttp_t *llhttp)
-{
-    struct link *link = llhttp->data;
-    writer_reset(&link->field);
-    writer_reset(&link->content_type);
-    writer_reset(&link->answer);
-    return 0;
-}
-
-static int on_field(llhttp_t *llhttp, const char *at, size_t size)
-{
-    struct link *link = llhttp->data;
-    writer_bytes(&link->field, (struct slice){(const uint8_t *)at, size});
-    return 0;
-}
-
-static int on_value(llhttp_t *llhttp, const char *at, size_t size)
-{
-    struct link *link = llhttp->data;
-    if (api_text_equals_nocase(writer_slice(&link->field), "content-type")) {
-        writer_bytes(&link->content_type, (struct slice){(const uint8_t *)at, size});
-    }
-    return 0;
-}
-
-static int on_value_complete(llhttp_t *llhttp)
-{
-    writer_reset(&((struct link *)llhttp->data)->field);
-    return 0;
-}
-
-static int on_body(llhttp_t *llhttp, const char *at, size_t size)
-{
-    struct link *link = llhttp->data;
-    size_t room = ANSWER_SIZE_MAX - link->answer.size;
-    writer_bytes(&link->answer, (struct slice){(const uint8_t *)at, size < room ? size : room});
-    return 0;
-}
-
-static int on_message_complete(llhttp_t *llhttp)
-{
-    struct link *link = llhttp->data;
-    if (llhttp->status_code < 200) {
-        return 0; /* the answer is still to come */
-    }
-    if (list_is_empty(&link->sent)) {
-        return -1; /* nothing was asked */
-    }
-    answered(link, CONTAINER_OF(link->sent.next, struct slot, link), llhttp->status_code);
-    return 0;
-}
-
 /* ---- connections ---- */
 
-static void lose(struct link *link, const char *why)
+static void on_lost(void *ctx, const char *why)
 {
+    struct link *link = ctx;
     struct put_pool *pool = link->pool;
-    env_stream_close(link->stream);
-    link->stream = NULL;
-    link->sent_count = 0;
     writer_reset(&pool->last_why);
     writer_format(&pool->last_why, "%s: %s", pool->endpoints.addresses[link->endpoint], why);
     ask_another(link);
@@ -248,48 +161,18 @@ static void lose(struct link *link, const char *why)
     }
     link->again_ms = env_now_ms(pool->env) + link->pause_ms;
     link->pause_ms = link->pause_ms < PAUSE_MS_MAX / 2 ? link->pause_ms * 2 : PAUSE_MS_MAX;
-    link->is_up = false;
 }
 
-static void on_connected(void *ctx, struct env_stream *stream, err e)
+static void on_connected(void *ctx)
 {
-    struct link *link = ctx;
-    ASSERT(link->stream == stream);
-    if (e != OK) {
-        lose(link, err_title(e));
-        return;
-    }
-    link->is_up = true;
-    link->pause_ms = PAUSE_MS_MIN;
-    llhttp_init(&link->llhttp, HTTP_RESPONSE, &link->pool->llhttp_settings);
-    link->llhttp.data = link;
-}
-
-static void on_received(void *ctx, struct env_stream *stream, struct slice bytes)
-{
-    struct link *link = ctx;
-    ASSERT(link->stream == stream);
-    if (llhttp_execute(&link->llhttp, (const char *)bytes.data, bytes.size) != HPE_OK) {
-        lose(link, "what it answers is no HTTP");
-    }
-}
-
-static void on_ended(void *ctx, struct env_stream *stream)
-{
-    struct link *link = ctx;
-    ASSERT(link->stream == stream);
-    (void)llhttp_finish(&link->llhttp); /* an answer may end with its connection */
-    lose(link, "it closed the connection");
+    ((struct link *)ctx)->pause_ms = PAUSE_MS_MIN;
 }
 
 static void dial(struct link *link)
 {
-    static const struct env_stream_handler handler = {
-        .connected = on_connected, .received = on_received, .ended = on_ended};
     struct put_pool *pool = link->pool;
     link->endpoint = pool->endpoint;
-    link->stream =
-        env_stream_dial(pool->env, pool->endpoints.addresses[link->endpoint], &handler, link);
+    main_connection_dial(&link->connection, pool->endpoints.addresses[link->endpoint]);
 }
 
 /* ---- sending ---- */
@@ -299,22 +182,21 @@ static struct link *find_link(struct put_pool *pool, uint64_t now_ms)
 {
     for (size_t i = 0; i < LINK_COUNT; i++) {
         struct link *link = &pool->links[i];
-        bool is_elsewhere = link->stream != NULL && link->endpoint != pool->endpoint;
-        if (is_elsewhere && link->sent_count == 0) {
-            env_stream_close(link->stream);
-            link->stream = NULL;
-            link->is_up = false;
+        struct connection *connection = &link->connection;
+        bool is_elsewhere = connection->stream != NULL && link->endpoint != pool->endpoint;
+        if (is_elsewhere && connection->unanswered == 0) {
+            main_connection_close(connection);
         }
-        if (link->stream == NULL) {
+        if (connection->stream == NULL) {
             if (link->again_ms <= now_ms) {
                 dial(link);
             }
             return NULL; /* one after the other, as they are needed */
         }
-        if (!link->is_up) {
+        if (!connection->is_up) {
             return NULL;
         }
-        if (!is_elsewhere && link->sent_count < LINK_PUTS_MAX) {
+        if (!is_elsewhere && connection->unanswered < LINK_PUTS_MAX) {
             return link;
         }
     }
@@ -326,9 +208,8 @@ static void send_slot(struct link *link, struct slot *slot)
     struct buf *parts[] = {slot->head, slot->body};
     list_remove(&slot->link);
     list_push_back(&link->sent, &slot->link);
-    link->sent_count++;
     slot->stage = SLOT_SENT;
-    env_stream_write(link->stream, parts, slot->body == NULL ? 1 : 2);
+    main_connection_send(&link->connection, parts, slot->body == NULL ? 1 : 2);
 }
 
 /* Sends what is due, and lets go of what can never be sent any more. */
@@ -360,7 +241,8 @@ static void on_tick(struct env_timer *timer)
         struct link *link = &pool->links[i];
         if (!list_is_empty(&link->sent) &&
             CONTAINER_OF(link->sent.next, struct slot, link)->give_up_ms <= now_ms) {
-            lose(link, "no answer within --timeout");
+            main_connection_close(&link->connection);
+            on_lost(link, CONNECTION_NO_ANSWER);
         }
     }
 }
@@ -452,21 +334,12 @@ uint64_t main_put_pool_retries(const struct put_pool *pool)
 
 /* ---- from open to close ---- */
 
-static void init_llhttp_settings(llhttp_settings_t *settings)
-{
-    llhttp_settings_init(settings);
-    settings->on_message_begin = on_message_begin;
-    settings->on_header_field = on_field;
-    settings->on_header_value = on_value;
-    settings->on_header_value_complete = on_value_complete;
-    settings->on_body = on_body;
-    settings->on_message_complete = on_message_complete;
-}
-
 err main_put_pool_open(struct put_pool **out_pool, struct env *env,
                        const struct client_settings *settings, char *const *environment,
                        struct err_note *note)
 {
+    static const struct connection_handler handler = {
+        .connected = on_connected, .answered = on_answered, .lost = on_lost};
     struct put_pool *pool = mem_calloc(1, sizeof(*pool));
     err e = main_client_endpoints(settings, environment, &pool->endpoints, note);
     if (e != OK) {
@@ -475,13 +348,14 @@ err main_put_pool_open(struct put_pool **out_pool, struct env *env,
     }
     pool->env = env;
     pool->timeout_ms = settings->timeout_ms;
-    init_llhttp_settings(&pool->llhttp_settings);
     list_init(&pool->free);
     list_init(&pool->waiting);
     for (size_t i = 0; i < LINK_COUNT; i++) {
-        pool->links[i].pool = pool;
-        pool->links[i].pause_ms = PAUSE_MS_MIN;
-        list_init(&pool->links[i].sent);
+        struct link *link = &pool->links[i];
+        link->pool = pool;
+        link->pause_ms = PAUSE_MS_MIN;
+        list_init(&link->sent);
+        main_connection_init(&link->connection, env, ANSWER_SIZE_MAX, &handler, link);
     }
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         list_push_back(&pool->free, &pool->slots[i].link);
@@ -499,11 +373,7 @@ void main_put_pool_close(struct put_pool *pool)
     }
     env_timer_deinit(&pool->tick);
     for (size_t i = 0; i < LINK_COUNT; i++) {
-        struct link *link = &pool->links[i];
-        env_stream_close(link->stream);
-        writer_deinit(&link->field);
-        writer_deinit(&link->content_type);
-        writer_deinit(&link->answer);
+        main_connection_deinit(&pool->links[i].connection);
     }
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         buf_drop(&pool->slots[i].head);
