@@ -138,6 +138,7 @@ NO_UNIT_TEST = {
     "main/cmd_log.c": "prints what wal_inspect tells; tests/integration runs it",
     "main/cmd_store.c": "prints what store's inspect tells; tests/integration runs it",
     "main/cmd_serve.c": "calls load and server, which have theirs; tests/integration runs it",
+    "main/cmd_bench.c": "calls bench and bench_report, which have theirs; integration runs it",
     "main/cmd_backup.c": "calls client and backup_file, which have theirs; integration runs it",
     "main/cmd_restore.c": "calls node/restore, which has its own; tests/integration runs it",
     "node/startup.c": "logs how far a start is; tests/integration/test_startup.py reads that",

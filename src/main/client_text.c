@@ -137,6 +137,17 @@ void main_client_text_problem(struct writer *out, const struct client_answer *an
     (void)json_object_put(document);
 }
 
+void main_client_text_title(struct writer *out, const struct client_answer *answer)
+{
+    struct json_object *document = parse_problem(answer);
+    writer_format(out, "%d", answer->status);
+    if (document != NULL) {
+        writer_u8(out, ' ');
+        write_line(out, slice_from_text(member(document, "title")));
+        (void)json_object_put(document);
+    }
+}
+
 struct json_object *main_client_json(const struct client *client, struct err_note *note)
 {
     struct slice body = main_client_answer(client).body;

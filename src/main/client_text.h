@@ -17,6 +17,8 @@ void main_client_text_curl(struct writer *out, const struct client_request *requ
  */
 void main_client_text_problem(struct writer *out, const struct client_answer *answer,
                               bool *out_is_unknown);
+/* Appends "503 No leader": the status, and the title of a problem document if it is one. */
+void main_client_text_title(struct writer *out, const struct client_answer *answer);
 
 /* The last answer as JSON, which the caller puts; NULL, with a note: it is none. */
 struct json_object *main_client_json(const struct client *client, struct err_note *note);

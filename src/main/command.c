@@ -56,6 +56,7 @@ const struct main_command main_commands[] = {
     {"import", "write the keys of an export into a cluster", main_cmd_import_help, main_cmd_import},
     {"drain", "take a node out of service, and back", main_cmd_drain_help, main_cmd_drain},
     {"cluster", "who the members are, and changing that", main_cmd_cluster_help, main_cmd_cluster},
+    {"bench", "measure a cluster's throughput and latency", main_cmd_bench_help, main_cmd_bench},
     {"check", "verify the data of a stopped node", main_cmd_check_help, main_cmd_check},
     {"log", "print the log of a stopped node", main_cmd_log_help, main_cmd_log},
     {"store", "print the checkpoint of a stopped node", main_cmd_store_help, main_cmd_store},

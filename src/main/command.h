@@ -64,6 +64,10 @@ enum exit_status main_cmd_drain(struct env *env, int count, char *const *argumen
 /* Examples first. */
 void main_cmd_drain_help(FILE *out);
 
+/* Measures a running cluster, under keys of its own. */
+enum exit_status main_cmd_bench(struct env *env, int count, char *const *arguments);
+void main_cmd_bench_help(FILE *out); /* examples, and what the numbers mean */
+
 /* Writes a node's state into a file (backup_file.h). */
 enum exit_status main_cmd_backup(struct env *env, int count, char *const *arguments);
 /* With examples and what it is of. */

@@ -110,6 +110,10 @@ static err set_value(const struct found *found, struct slice value, struct err_n
         return api_units_parse_duration(value, target) == OK
                    ? OK
                    : refuse_value(flag, value, "a duration like 500ms, 5s or 2m", note);
+    case FLAG_SIZE:
+        return api_units_parse_size(value, target) == OK
+                   ? OK
+                   : refuse_value(flag, value, "a size like 4096, 64KiB or 8MiB", note);
     case FLAG_CHOICE:
         return set_choice(flag, value, target, note);
     default:

@@ -22,6 +22,7 @@ enum flag_type {
     FLAG_SWITCH,   /* bool */
     FLAG_U64,      /* uint64_t */
     FLAG_DURATION, /* uint64_t, milliseconds */
+    FLAG_SIZE,     /* uint64_t, bytes */
     FLAG_CHOICE,   /* uint64_t, the index in `choices` */
 };
 

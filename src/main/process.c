@@ -90,15 +90,20 @@ static double start_seconds(void *ctx)
     return (double)boot + read_stat(STAT_START_TICKS) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static double cpu_seconds(void *ctx)
+double main_process_cpu_seconds(void)
 {
-    (void)ctx;
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0) {
         return UNKNOWN;
     }
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+}
+
+static double cpu_seconds(void *ctx)
+{
+    (void)ctx;
+    return main_process_cpu_seconds();
 }
 
 static void count_entry(void *ctx, const char *name)

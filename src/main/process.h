@@ -11,6 +11,9 @@
  */
 void main_process_add_metrics(struct metrics *metrics, struct env *env);
 
+/* User and system time that this process has spent; NaN: the kernel does not say. */
+double main_process_cpu_seconds(void);
+
 /*
  * Raises the limit of open files to at least `needed` if the hard limit allows it, else as far as
  * it goes. Returns the limit now in force.

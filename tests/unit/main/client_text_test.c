@@ -71,12 +71,33 @@ static void what_is_no_problem_is_told_by_its_status(void **state)
                    "{\"title\":", "HTTP status 500: {\"title\":", false);
 }
 
+static void a_title_stands_behind_its_status(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type;
+        const char *title;
+    } cases[] = {{"application/problem+json", "503 No leader"}, {"text/plain", "503"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct writer out = {0};
+        const struct client_answer answer = {
+            .status = 503,
+            .content_type = cases[i].type,
+            .body = SLICE_LITERAL("{\"title\":\"No leader\",\"detail\":\"wait\"}"),
+        };
+        main_client_text_title(&out, &answer);
+        assert_true(slice_equal(writer_slice(&out), slice_from_text(cases[i].title)));
+        writer_deinit(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_told_as_a_line_for_curl),
         cmocka_unit_test(a_problem_is_told_in_one_line),
         cmocka_unit_test(what_is_no_problem_is_told_by_its_status),
+        cmocka_unit_test(a_title_stands_behind_its_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

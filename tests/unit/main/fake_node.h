@@ -41,12 +41,13 @@ struct fake_node {
 #define FAKE_ANSWER(status, type, body)                                                            \
     "HTTP/1.1 " status "\r\nConnection: close\r\nContent-Type: " type "\r\n\r\n" body
 
-static inline bool fake_request_is_whole(const char *text)
+/* Values may have zeros. */
+static inline bool fake_request_is_whole(const char *text, size_t size)
 {
     const char *end = strstr(text, "\r\n\r\n");
     const char *length = strstr(text, "Content-Length: ");
     size_t body_size = length == NULL ? 0 : strtoul(length + 16, NULL, 10);
-    return end != NULL && strlen(end + 4) >= body_size;
+    return end != NULL && (size_t)(text + size - end) >= 4 + body_size;
 }
 
 static inline void fake_serve(struct fake_node *node, int connection, const char *answer)
@@ -54,7 +55,7 @@ static inline void fake_serve(struct fake_node *node, int connection, const char
     char *request = node->request[node->requests];
     size_t size = 0;
     ssize_t got = 1;
-    while (got > 0 && !fake_request_is_whole(request)) {
+    while (got > 0 && !fake_request_is_whole(request, size)) {
         got = recv(connection, request + size, FAKE_REQUEST_SIZE - 1 - size, 0);
         size += got > 0 ? (size_t)got : 0;
     }

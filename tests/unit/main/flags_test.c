@@ -15,6 +15,7 @@ struct settings {
     uint64_t id;
     uint64_t wait_ms;
     uint64_t color;
+    uint64_t room;
 };
 
 static const char *const colors[] = {"red", "green", NULL};
@@ -28,6 +29,7 @@ static const struct flag first[] = {
 static const struct flag second[] = {
     {"id", 0, FLAG_U64, offsetof(struct settings, id), NULL, "N", "who"},
     {"wait", 0, FLAG_DURATION, offsetof(struct settings, wait_ms), NULL, "TIME", "how long"},
+    {"room", 0, FLAG_SIZE, offsetof(struct settings, room), NULL, "SIZE", "how much"},
     {"color", 'c', FLAG_CHOICE, offsetof(struct settings, color), colors, "red|green", "which"},
     {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
 };
@@ -64,13 +66,14 @@ static struct parsed parse(const char *line, size_t words_max)
 static void every_form_of_a_flag_is_taken(void **state)
 {
     (void)state;
-    struct parsed o = parse("-d here --force --id=12 --wait 2s -c green", 0);
+    struct parsed o = parse("-d here --force --id=12 --wait 2s -c green --room 3KiB", 0);
     assert_int_equal(o.e, OK);
     assert_string_equal(o.settings.data, "here");
     assert_true(o.settings.force);
     assert_int_equal(o.settings.id, 12);
     assert_int_equal(o.settings.wait_ms, 2000);
     assert_int_equal(o.settings.color, 1);
+    assert_int_equal(o.settings.room, 3072);
 }
 
 static void what_is_not_given_keeps_its_default(void **state)
@@ -109,6 +112,7 @@ static void nothing_is_ignored(void **state)
         {"--id", "--id needs a value: --id N"},
         {"--id x", "--id: \"x\" is not a number"},
         {"--wait 5", "--wait: \"5\" is not a duration like 500ms, 5s or 2m"},
+        {"--room 5s", "--room: \"5s\" is not a size like 4096, 64KiB or 8MiB"},
         {"--color blue", "--color: \"blue\" is not red|green"},
         {"--force=yes", "--force takes no value"},
         {"--id 1 --id 2", "--id is given twice"},
