@@ -22,7 +22,7 @@
 #define CONNECTIONS_MAX 4096u
 #define KEYS_MAX 10000000u
 #define DURATION_MS_MIN 100u
-#define DURATION_MS_MAX (24u * 3600 * 1000)
+#define DURATION_MS_MAX (UINT64_C(24) * 3600 * 1000)
 #define IN_FLIGHT_MAX (UINT64_C(1) << 30) /* bytes of values: they are in memory */
 #define FILES_BESIDES 64u                 /* open ones that are no connection */
 #define SECOND_MS 1000u
