@@ -30,8 +30,8 @@
 static const char text[] =
     "pontoon bench measures a running cluster: requests a second, and how long each takes.\n"
     "\n"
-    "  pontoon bench\n"
-    "  pontoon bench -e 10.0.0.1:3000,10.0.0.2:3000 --duration 30s --connections 256\n"
+    "  pontoon bench http://127.0.0.1:3000\n"
+    "  pontoon bench 10.0.0.1:3000,10.0.0.2:3000 --duration 30s --connections 256\n"
     "  pontoon bench --operation get --consistency stale -o json\n"
     "\n"
     "It fills in --keys keys first and removes them at the end, also after Ctrl-C (a second one\n"
@@ -394,6 +394,22 @@ static err check(const struct settings *settings, const struct client_settings *
     return OK;
 }
 
+/* "URL,..." is another way to say -e, as people try it first. */
+static err take_urls(const struct flag_words *words, struct client_settings *client_settings,
+                     struct err_note *note)
+{
+    if (words->count == 0) {
+        return OK;
+    }
+    if (client_settings->endpoints != NULL) {
+        return err_note_set(note, ERR_BAD_REQUEST,
+                            "\"%s\" beside -e: nodes are named once, by URL,... or by -e",
+                            words->items[0]);
+    }
+    client_settings->endpoints = words->items[0];
+    return OK;
+}
+
 enum exit_status main_cmd_bench(struct env *env, int count, char *const *arguments)
 {
     struct client_settings client_settings = CLIENT_SETTINGS_DEFAULT;
@@ -410,10 +426,8 @@ enum exit_status main_cmd_bench(struct env *env, int count, char *const *argumen
     if (main_flags_parse(groups, count, arguments, 1, &words, &note) == OK) {
         settings.bench.timeout_ms = client_settings.timeout_ms;
         settings.bench.is_stale = settings.consistency == 1;
-        if (words.count > 0) {
-            (void)err_note_set(&note, ERR_BAD_REQUEST,
-                               "unexpected argument \"%s\"; nodes are named by -e", words.items[0]);
-        } else if (check(&settings, &client_settings, &note) == OK) {
+        if (take_urls(&words, &client_settings, &note) == OK &&
+            check(&settings, &client_settings, &note) == OK) {
             status = run_bench(env, &client_settings, &settings, &note);
         }
     }

@@ -68,7 +68,7 @@ struct replica {
     struct writes writes;
     struct gather gather;
     struct env_timer gather_end; /* runs while writes wait for more of them */
-    bool is_backed_up; /* the last write that was to leave the queue found no room */
+    bool is_backed_up;           /* the last write that was to leave the queue found no room */
     struct reads reads;
     struct raft_entries backlog; /* committed, not applied yet; from backlog_next on */
     uint32_t backlog_next;

@@ -17,7 +17,7 @@ QUANTILES = ["min", "p50", "p90", "p99", "p999", "max"]
 class Bench(harness.TestCase):
     def bench(self, nodes, *words, status=0, seconds=120):
         endpoints = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
-        found = harness.run("bench", "-e", endpoints, *words, seconds=seconds)
+        found = harness.run("bench", endpoints, *words, seconds=seconds)
         self.assertEqual(found[0], status, found)
         return found[1], found[2]
 
@@ -222,7 +222,7 @@ class Failures(Bench):
                             (("--show-curl",), "many requests"),
                             (("--conections", "3"), "did you mean --connections"),
                             (("-e", "https://a"), "http, not https"),
-                            (("127.0.0.1:3000",), "named by -e")):
+                            (("127.0.0.1:3000", "-e", "127.0.0.1:3000"), "named once")):
             status, out, errors = harness.run("bench", *words)
             self.assertEqual((status, out), (USAGE, ""), words)
             self.assertIn(said, errors)
