@@ -1,7 +1,5 @@
 #include "main/latency.h"
 
-#include <math.h>
-
 #include "base/assert.h"
 
 #define STEP_BITS 7u /* of LATENCY_STEPS */
@@ -57,7 +55,7 @@ uint64_t main_latency_quantile(const struct latency *latency, double q)
 {
     ASSERT(q > 0);
     ASSERT(q <= 1);
-    double wanted = ceil(q * (double)latency->count);
+    double wanted = q * (double)latency->count;
     uint64_t seen = 0;
     for (size_t i = 0; i < LATENCY_BUCKETS; i++) {
         seen += latency->buckets[i];
