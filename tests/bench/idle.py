@@ -95,9 +95,10 @@ def load(peer, number, operation, count, settings):
 
 
 def ratio(rows, operation, column):
-    """Of each round, with over without, in order."""
+    """Of each round that has both, with over without, in order: a load may have had no answer."""
+    numbers = [number for name, is_beside, number in rows if (name, is_beside) == (operation, True)]
     return sorted(rows[operation, True, number][column] / rows[operation, False, number][column]
-                  for name, is_beside, number in rows if (name, is_beside) == (operation, True))
+                  for number in numbers if rows[operation, False, number][column] > 0)
 
 
 def lines(count, sizes, rows, operations, rounds):
@@ -121,9 +122,10 @@ def lines(count, sizes, rows, operations, rounds):
         for column, name, most in (("server_cpu_us", "CPU", CPU_RATIO_MAX),
                                    ("p99_ms", "p99", P99_RATIO_MAX)):
             found = ratio(rows, operation, column)
-            goals.judge(7, f"{operation}: {name} with them over without "
-                        f"({found[0]:.2f} to {found[-1]:.2f})", statistics.median(found), most,
-                        False, rounds)
+            if found:
+                goals.judge(7, f"{operation}: {name} with them over without "
+                            f"({found[0]:.2f} to {found[-1]:.2f})", statistics.median(found), most,
+                            False, len(found))
     return text + ["", "goals (medians of the rounds' ratios; in brackets their range)"] \
         + goals.lines
 
