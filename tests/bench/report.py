@@ -73,7 +73,8 @@ class Goals:
         """`found` has to be `wanted` at least, or at most. Says by which factor it is better, or
         falls short."""
         by = found / wanted if is_least else wanted / max(found, 1e-9)
-        verdict = f"reached, {by:.2f}x as good" if by >= 1 else f"MISSED by {1 / max(by, 1e-9):.2f}x"
+        missed_by = 1 / max(by, 1e-9)
+        verdict = f"reached, {by:.2f}x as good" if by >= 1 else f"MISSED by {missed_by:.2f}x"
         bound = "at least" if is_least else "at most"
         self.lines.append(f"  {number}. {what:57}{found:8.3f}  {bound:8} {wanted:<8.3g}{verdict:24}"
                           f"{rounds} round{'s' if rounds > 1 else ''}")
