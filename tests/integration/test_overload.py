@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 import harness
+import slow_disk
 from crew import Crew
 from flood import Flood
 from ledger import Ledger, LedgerCase, Writers
 
-LIBRARY = harness.PROGRAM.parent / "tests" / "integration" / "slow_disk.so"
 LOAD = os.environ.get("BENCH_LOAD", harness.ROOT / "build" / "bench-load")
 SLOW = "slow 80"
 CLIENTS = 1000  # of each of two nodes, the leader and a follower
@@ -94,16 +94,7 @@ def seconds_left(seconds):
 
 class Overload(LedgerCase):
     def setUp(self):
-        if harness.is_sanitized():
-            self.skipTest("a sanitizer's own library has to be loaded first")
-        if not LIBRARY.exists():
-            self.skipTest(f"{LIBRARY} is not there: it is built with the tests")
-        self.nodes = self.cluster(3, start=False)
-        for node in self.nodes:
-            node.mood = node.directory / f"disk-{node.id}"
-            node.mood.write_text(SLOW)
-            node.environment = {"LD_PRELOAD": str(LIBRARY), "SLOW_DISK": str(node.mood)}
-        self.nodes.start()
+        self.nodes = slow_disk.cluster(self, 3, SLOW)
         self.leader = self.nodes.leader()
         self.follower = self.nodes.others(self.leader)[0]
 

@@ -6,8 +6,8 @@ import threading
 import time
 
 import harness
+import slow_disk
 
-LIBRARY = harness.PROGRAM.parent / "tests" / "integration" / "slow_disk.so"
 HANDOVER_SECONDS = 5    # what was promised
 STALL_SECONDS = harness.pick(3, 20)  # for which the others have to go on
 HICCUP = "hiccup 1000 100"
@@ -17,16 +17,7 @@ HICCUP_SECONDS = int(os.environ.get("PONTOON_HICCUP_SECONDS", harness.pick(8, 60
 
 class SlowDisk(harness.TestCase):
     def setUp(self):
-        if harness.is_sanitized():
-            self.skipTest("a sanitizer's own library has to be loaded first")
-        if not LIBRARY.exists():
-            self.skipTest(f"{LIBRARY} is not there: it is built with the tests")
-        self.nodes = self.cluster(3, start=False)
-        for node in self.nodes:
-            node.mood = node.directory / f"disk-{node.id}"
-            node.mood.write_text("")
-            node.environment = {"LD_PRELOAD": str(LIBRARY), "SLOW_DISK": str(node.mood)}
-        self.nodes.start()
+        self.nodes = slow_disk.cluster(self, 3, "")
         self.addCleanup(self.set_mood, "")  # before the nodes are ended
 
     def set_mood(self, text, *nodes):
