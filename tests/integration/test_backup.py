@@ -243,8 +243,7 @@ class Restored(Backup):
             self.assert_restored(node, told)
             self.assertNotEqual(node.stats()["cluster_id"], source.stats()["cluster_id"])
         self.assertEqual(target.leader().put("/kv/new", b"x").status, 201)
-        target.settle()
-        self.assertEqual(len({node.stats()["state_hash"] for node in target}), 1)
+        self.assertEqual(len({found["state_hash"] for found in target.settle()}), 1)
         target.kill()
         target.start()
         for node in target:
@@ -323,8 +322,7 @@ class Restored(Backup):
         target[0].end(0)
         target.nodes.remove(target[0])
         self.assertEqual(fourth.put("/kv/new", b"x").status, 201)
-        target.settle()
-        self.assertEqual(len({node.stats()["state_hash"] for node in target}), 1)
+        self.assertEqual(len({found["state_hash"] for found in target.settle()}), 1)
 
     def test_one_that_was_killed_in_the_middle_is_refused(self):
         source = self.cluster(1)[0]

@@ -66,6 +66,7 @@ class Figures(Bench):
         self.assertEqual((told["keys_left"], told["is_interrupted"]), (0, False))
         self.assertEqual(told["connections"], 64)
         # The other keys are as they were, and no key is left.
+        nodes.settle()
         self.assertEqual(nodes[1].stats()["keys"], 10)
         for number in range(10):
             self.assertEqual(nodes[2].get(f"/kv/pontoon-bench/{number}").body, b"mine")

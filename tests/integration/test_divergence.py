@@ -201,8 +201,7 @@ class Divergence(harness.TestCase):
         for node in self.nodes:
             self.check_all(node, "?consistency=stale")
         self.check_serving()
-        hashes = {node.stats()["state_hash"] for node in self.nodes}
-        self.assertEqual(len(hashes), 1)
+        self.assertEqual(len({found["state_hash"] for found in self.nodes.settle()}), 1)
 
     # ---- any bit of the file ----
 
@@ -288,8 +287,7 @@ class Divergence(harness.TestCase):
         node.start().wait_ready()
         self.assertEqual(node.stats()["repair"]["stores"], 1)
         self.check_serving()
-        harness.wait_until(lambda: len({n.stats()["state_hash"] for n in self.nodes}) == 1, 20,
-                           "all have one state")
+        self.assertEqual(len({found["state_hash"] for found in self.nodes.settle()}), 1)
 
     def test_a_record_that_was_edited_shows_with_the_next_write_to_it(self):
         self.fill(scrub_rate_bytes=0)

@@ -51,7 +51,9 @@ class Export(harness.TestCase):
         node.put("/kv/typed", b"{}", headers=[("Content-Type", "application/json")])
         return state | {b"typed": b"{}"}
 
-    def assert_state(self, node, state):
+    def assert_state(self, nodes, node, state):
+        """A node's own copy, once it has applied what the others have."""
+        nodes.settle()
         self.assertEqual(node.stats()["keys"], len(state))
         for key, answer in node.read_many(sorted(state)):
             self.assertEqual((answer.status, answer.body), (200, state[key]), key)
@@ -71,7 +73,7 @@ class ThereAndBack(Export):
         told = json.loads(self.run_ok("import", path, "-o", "json", "-e",
                                       self.endpoint(*target), seconds=300))
         self.assertEqual(told["keys"], len(state))
-        self.assert_state(target[0], state)
+        self.assert_state(target, target[0], state)
         self.assertEqual(self.export(target[1], "b").read_bytes().split(b"\n")[1:],
                          path.read_bytes().split(b"\n")[1:-2] + end_of(target[1], self))
 
@@ -89,7 +91,7 @@ class ThereAndBack(Export):
                              input=out.stdout, capture_output=True, env=harness.environment(),
                              timeout=60)
         self.assertEqual(put.returncode, 0, put.stderr)
-        self.assert_state(target[0], state)
+        self.assert_state(target, target[0], state)
 
     def test_out_of_a_stopped_nodes_directory(self):
         source = self.cluster(1)[0]
@@ -131,8 +133,7 @@ class ThereAndBack(Export):
         output, errors = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 0, errors)
         leader.start().wait_ready()
-        target.settle()
-        self.assert_state(leader, state)
+        self.assert_state(target, leader, state)
 
 
 def end_of(node, test):
