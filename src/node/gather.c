@@ -1,26 +1,59 @@
 #include "node/gather.h"
 
-static bool is_worth_it(struct gather *gather, uint64_t count, bool is_under_way, uint64_t now_ns)
+static uint64_t left_of(uint64_t bound_ns, uint64_t since_ns, uint64_t now_ns)
+{
+    return now_ns - since_ns < bound_ns ? bound_ns - (now_ns - since_ns) : 0;
+}
+
+/* T3, T4: nothing is before what is queued. */
+static uint64_t wait_for_the_answered(struct gather *gather, uint64_t count, uint64_t now_ns)
+{
+    if (count >= gather->expected - gather->expected / 8) {
+        gather->in_vain = 0;
+        gather->left_out = 0;
+        return 0;
+    }
+    if (gather->left_out > 0) {
+        gather->left_out--;
+        return 0;
+    }
+    if (gather->committed_ns == 0) {
+        gather->committed_ns = now_ns;
+    }
+    uint64_t wait_ns = left_of(GATHER_RETURN_NS, gather->committed_ns, now_ns);
+    if (wait_ns == 0) {
+        gather->left_out = gather->in_vain;
+        if (gather->in_vain < GATHER_LEFT_OUT_MAX) {
+            gather->in_vain = 2 * gather->in_vain + 1;
+        }
+    }
+    return wait_ns;
+}
+
+static uint64_t wait_for_more(struct gather *gather, uint64_t count, bool is_under_way,
+                              uint64_t now_ns)
 {
     if (gather->expected < GATHER_LEAST) {
-        return false; /* T1 */
+        return 0; /* T1 */
     }
     if (gather->since_ns == 0) {
         gather->since_ns = now_ns;
     }
-    bool is_whole = !is_under_way && count >= gather->expected - gather->expected / 4;
-    return !is_whole && now_ns - gather->since_ns < GATHER_NS; /* T2 */
+    return is_under_way ? left_of(GATHER_COMMIT_NS, gather->since_ns, now_ns) /* T2 */
+                        : wait_for_the_answered(gather, count, now_ns);
 }
 
-bool gather_waits(struct gather *gather, uint64_t count, bool is_under_way, uint64_t now_ns)
+uint64_t gather_wait_ns(struct gather *gather, uint64_t count, bool is_under_way, uint64_t now_ns)
 {
     if (count > gather->expected) {
         gather->expected = count;
     }
-    if (is_worth_it(gather, count, is_under_way, now_ns)) {
-        return true;
+    uint64_t wait_ns = wait_for_more(gather, count, is_under_way, now_ns);
+    if (wait_ns == 0) {
+        gather->since_ns = 0;
+        gather->committed_ns = 0;
+        /* Rises at once, falls by quarters. */
+        gather->expected -= (gather->expected - count + 3) / 4;
     }
-    gather->since_ns = 0;
-    gather->expected -= (gather->expected - count + 3) / 4; /* rises at once, falls by quarters */
-    return false;
+    return wait_ns;
 }

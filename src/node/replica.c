@@ -595,14 +595,15 @@ static bool gathers(struct replica *replica)
         return false;
     }
     bool was_waiting = replica->gather.since_ns != 0;
-    bool waits = gather_waits(&replica->gather, writes->count, !list_is_empty(&writes->proposed),
-                              env_now_ns(replica->node->env));
-    if (waits && !was_waiting) {
-        env_timer_start(&replica->gather_end, GATHER_NS / 1000000, 0);
-    } else if (!waits && was_waiting) {
+    uint64_t wait_ns =
+        gather_wait_ns(&replica->gather, writes->count, !list_is_empty(&writes->proposed),
+                       env_now_ns(replica->node->env));
+    if (wait_ns > 0) {
+        env_timer_start(&replica->gather_end, (wait_ns + 999999) / 1000000, 0);
+    } else if (was_waiting) {
         env_timer_stop(&replica->gather_end);
     }
-    return waits;
+    return wait_ns > 0;
 }
 
 /* Takes up to PROPOSAL_CHUNK_MAX of the queued writes to the core. False: it took none. */

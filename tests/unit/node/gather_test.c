@@ -22,7 +22,7 @@ static int set_up(void **state)
 /* `queued` wait behind `proposed`. */
 static bool waits(uint64_t queued, uint64_t proposed)
 {
-    return gather_waits(&gather, queued + proposed, proposed > 0, now_ns);
+    return gather_wait_ns(&gather, queued + proposed, proposed > 0, now_ns) > 0;
 }
 
 /* Many at a time, which all come back once they are answered. */
@@ -30,7 +30,6 @@ static void see_many(uint64_t count)
 {
     while (gather.expected < count) {
         (void)waits(count, 0);
-        now_ns += GATHER_NS;
     }
 }
 
@@ -67,37 +66,68 @@ static void many_wait_for_those_who_were_answered(void **state)
     (void)state;
     see_many(64);
     assert_true(waits(32, 0));
-    assert_true(waits(47, 0));
-    assert_false(waits(48, 0));
+    assert_true(waits(55, 0));
+    assert_false(waits(56, 0));
 }
 
 static void nobody_waits_longer_than_the_bound(void **state)
 {
     (void)state;
     see_many(64);
-    assert_true(waits(10, 0));
-    now_ns += GATHER_NS - 1;
     assert_true(waits(10, 10));
+    now_ns += GATHER_COMMIT_NS - 1;
+    assert_int_equal(gather_wait_ns(&gather, 20, true, now_ns), 1);
     now_ns += 1;
     assert_false(waits(10, 10));
-    /* The next ones begin anew. */
-    assert_true(waits(1, 0));
-    now_ns += GATHER_NS - 1;
-    assert_true(waits(1, 0));
+    /* The next ones begin anew, and the answered are waited for behind that. */
+    assert_true(waits(1, 10));
+    now_ns += GATHER_COMMIT_NS - 1;
+    assert_int_equal(gather_wait_ns(&gather, 1, false, now_ns), GATHER_RETURN_NS);
+    now_ns += GATHER_RETURN_NS - 1;
+    assert_int_equal(gather_wait_ns(&gather, 2, false, now_ns), 1);
+    now_ns += 1;
+    assert_false(waits(2, 0));
+}
+
+/* Of `batches` with 32 of 64 expected writes each: for how many it waits for the answered. */
+static int waits_in_vain(int batches)
+{
+    int waited = 0;
+    for (int i = 0; i < batches; i++) {
+        gather.expected = 64;
+        if (waits(32, 0)) {
+            waited++;
+            now_ns += GATHER_RETURN_NS;
+            assert_false(waits(32, 0));
+        }
+    }
+    return waited;
+}
+
+static void who_comes_when_he_likes_is_waited_for_ever_less(void **state)
+{
+    (void)state;
+    assert_int_equal(waits_in_vain(1), 1);
+    assert_int_equal(waits_in_vain((1 + 1) + (1 + 3) + (1 + 7) + (1 + 15) + (1 + 31) + 1), 6);
+    assert_int_equal(waits_in_vain(10 * (GATHER_LEFT_OUT_MAX + 1)), 10);
+    /* Until all come at once. */
+    assert_false(waits(64, 0));
+    assert_int_equal(waits_in_vain(1), 1);
 }
 
 static void who_has_gone_is_soon_waited_for_no_more(void **state)
 {
     (void)state;
     see_many(1000);
-    int waited = 0;
-    while (waits(2, 0)) {
-        now_ns += GATHER_NS;
-        assert_false(waits(2, 0));
-        waited++;
+    int batches = 0;
+    while (gather.expected >= GATHER_LEAST) {
+        if (waits(2, 0)) {
+            now_ns += GATHER_RETURN_NS;
+            assert_false(waits(2, 0));
+        }
+        batches++;
     }
-    assert_in_range(waited, 5, 25);
-    assert_true(gather.expected < GATHER_LEAST);
+    assert_in_range(batches, 5, 25);
 }
 
 static void more_than_ever_are_expected_at_once(void **state)
@@ -118,6 +148,7 @@ int main(void)
         TEST(many_wait_for_the_batch_before),
         TEST(many_wait_for_those_who_were_answered),
         TEST(nobody_waits_longer_than_the_bound),
+        TEST(who_comes_when_he_likes_is_waited_for_ever_less),
         TEST(who_has_gone_is_soon_waited_for_no_more),
         TEST(more_than_ever_are_expected_at_once),
     };
