@@ -8,6 +8,7 @@ the machine. Whatever is not installed is left out, with a line that says so.
   bench.py                      five rounds of all: about half an hour
   bench.py --short              three quick rounds of fewer points: under five minutes
   bench.py --peers pontoon etcd-grpc --operations put --connections 64
+  bench.py --cost                what a write and a read cost, by stage and thread; flame graphs
   bench.py --soak 600           ten minutes of load on pontoon: is resident memory flat?
   bench.py --idle 10000         what so many idle connections hold, and cost the busy ones
   bench.py --scale 10M          what ten million keys cost over a hundredth of them
@@ -24,6 +25,7 @@ import sys
 import tempfile
 
 import charts
+import cost
 import idle
 import measure
 import peers as servers
@@ -57,6 +59,7 @@ def read_arguments():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true",
                         help="three rounds of a second, fewer points")
+    parser.add_argument("--cost", action="store_true")
     parser.add_argument("--soak", type=int, metavar="SECONDS", default=0)
     parser.add_argument("--idle", type=int, metavar="CONNECTIONS", default=0)
     parser.add_argument("--scale", type=scale.count_of, metavar="KEYS", default=0)
@@ -202,6 +205,8 @@ def run():
                 "seconds": arguments.seconds, "warm_up": arguments.warm_up,
                 "seed": arguments.seed}
     try:
+        if arguments.cost:
+            return cost.run(arguments, root, settings)
         if arguments.idle:
             return idle.run(arguments, root, settings)
         if arguments.scale:

@@ -7,6 +7,7 @@ Nothing here looks at how fast anything is.
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree
@@ -19,6 +20,7 @@ SECONDS = 60  # for what takes one
 KEYS = 500
 
 sys.path.insert(0, str(BENCH))
+import flame  # noqa: E402
 import report  # noqa: E402
 
 
@@ -110,6 +112,32 @@ class Benchmark(harness.TestCase):
         self.assertEqual((out / "report.txt").read_text(), printed)
         for name in ("rates", "cpu"):
             xml.etree.ElementTree.parse(out / f"{name}.svg")
+
+    def test_the_cost_of_a_put_and_a_get(self):
+        out = harness.new_directory("cost")
+        printed = self.bench("--cost", "--operations", "put", "get", "--keys", 100, "--out", out)
+        cost = (out / "cost.txt").read_text()
+        for words in ("put, 64 connections: ", "leader's loop ", "follower's loop ",
+                      "from its proposal until a majority has it ", "writes a batch ",
+                      "get, 64 connections: ", "until its read index is confirmed "):
+            self.assertRegex(cost, re.escape(words) + r" *\d")
+            self.assertIn(words, printed)
+        # Where perf is, and may look.
+        self.assertEqual(len(list(out.glob("*.svg"))) + printed.count("no flame graph: "), 2)
+
+    def test_a_flame_graph_has_what_is_wide_enough(self):
+        stacks = {("loop", "ours", "entry_SYSCALL_64", "tcp<send>"): 500, ("loop", "uv_run"): 300,
+                  ("log",): 199, ("loop", "ours", "rare"): 1}
+        picture = xml.etree.ElementTree.fromstring(flame.svg(stacks, "a & b"))
+        name = "{http://www.w3.org/2000/svg}"
+        boxes = {group.find(f"{name}title").text: group.find(f"{name}rect")
+                 for group in picture.iter(f"{name}g")}
+        self.assertEqual(list(boxes), ["loop: 80.1 %", "ours: 50.1 %", "entry_SYSCALL_64: 50.0 %",
+                                       "tcp<send>: 50.0 %", "uv_run: 30.0 %", "log: 19.9 %"])
+        fills = [box.get("fill") for box in boxes.values()]
+        self.assertEqual(fills, [flame.THREAD, flame.OURS, flame.KERNEL, flame.KERNEL,
+                                 flame.LIBRARY, flame.THREAD])
+        self.assertIn("a & b", "".join(picture.itertext()))
 
     def test_idle_connections(self):
         # Long enough that a disk which halts for a moment leaves something to compare.
