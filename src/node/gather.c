@@ -5,7 +5,7 @@ static uint64_t left_of(uint64_t bound_ns, uint64_t since_ns, uint64_t now_ns)
     return now_ns - since_ns < bound_ns ? bound_ns - (now_ns - since_ns) : 0;
 }
 
-/* T3, T4: nothing is before what is queued. */
+/* T3, T4: there is no batch before. */
 static uint64_t wait_for_the_answered(struct gather *gather, uint64_t count, uint64_t now_ns)
 {
     if (count >= gather->expected - gather->expected / 8) {
@@ -17,10 +17,10 @@ static uint64_t wait_for_the_answered(struct gather *gather, uint64_t count, uin
         gather->left_out--;
         return 0;
     }
-    if (gather->committed_ns == 0) {
-        gather->committed_ns = now_ns;
+    if (gather->return_ns == 0) {
+        gather->return_ns = now_ns;
     }
-    uint64_t wait_ns = left_of(GATHER_RETURN_NS, gather->committed_ns, now_ns);
+    uint64_t wait_ns = left_of(gather->return_ns_max, gather->return_ns, now_ns);
     if (wait_ns == 0) {
         gather->left_out = gather->in_vain;
         if (gather->in_vain < GATHER_LEFT_OUT_MAX) {
@@ -39,7 +39,7 @@ static uint64_t wait_for_more(struct gather *gather, uint64_t count, bool is_und
     if (gather->since_ns == 0) {
         gather->since_ns = now_ns;
     }
-    return is_under_way ? left_of(GATHER_COMMIT_NS, gather->since_ns, now_ns) /* T2 */
+    return is_under_way ? left_of(gather->before_ns_max, gather->since_ns, now_ns) /* T2 */
                         : wait_for_the_answered(gather, count, now_ns);
 }
 
@@ -51,7 +51,7 @@ uint64_t gather_wait_ns(struct gather *gather, uint64_t count, bool is_under_way
     uint64_t wait_ns = wait_for_more(gather, count, is_under_way, now_ns);
     if (wait_ns == 0) {
         gather->since_ns = 0;
-        gather->committed_ns = 0;
+        gather->return_ns = 0;
         /* Rises at once, falls by quarters. */
         gather->expected -= (gather->expected - count + 3) / 4;
     }

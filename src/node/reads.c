@@ -43,6 +43,15 @@ static void forget(struct reads *reads, struct node_read *read)
     counter_add(&reads->finished, 1);
 }
 
+uint32_t reads_asked(const struct reads *reads)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
+        count += reads->batches[i].sequence != 0;
+    }
+    return count;
+}
+
 uint64_t reads_ask(struct reads *reads, uint64_t now_ms)
 {
     if (list_is_empty(&reads->waiting)) {

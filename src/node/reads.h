@@ -42,6 +42,8 @@ struct reads {
 void reads_init(struct reads *reads, uint64_t first_sequence);
 /* Takes `read` (key, deadline, done set) into WAITING. */
 void reads_add(struct reads *reads, struct node_read *read);
+/* How many batches are ASKED. */
+uint32_t reads_asked(const struct reads *reads);
 /*
  * If reads wait and a batch is free: makes them one and returns the number to ask the core with.
  * 0: nothing to ask. The caller asks, or calls reads_unasked.

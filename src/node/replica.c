@@ -224,7 +224,10 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     admin_requests_init(&replica->requests, env_random(node->env));
     mends_init(&replica->mends, env_random(node->env));
     suspicion_init(replica);
-    env_timer_init(replica->node->env, &replica->gather_end, on_gather_end);
+    replica->gather_writes = GATHER_WRITES;
+    env_timer_init(node->env, &replica->gather_writes_end, on_gather_end);
+    replica->gather_reads = GATHER_READS;
+    env_timer_init(node->env, &replica->gather_reads_end, on_gather_end);
     counter_add(&replica->repair.stores, node->is_store_from_log ? 1 : 0);
     err e = replica_recover(replica, founders, note);
     if (e != OK) {
@@ -241,7 +244,8 @@ void replica_free(struct replica *replica, err refusal)
         return;
     }
     suspicion_deinit(replica);
-    env_timer_deinit(&replica->gather_end);
+    env_timer_deinit(&replica->gather_writes_end);
+    env_timer_deinit(&replica->gather_reads_end);
     changes_close(replica);
     admin_requests_close(&replica->requests);
     writes_close(&replica->writes, refusal);
@@ -587,23 +591,26 @@ static void carry_out(struct replica *replica)
 
 /* ---- what goes in at the end of a turn ---- */
 
-/* Whether what is queued waits for more (gather.h). */
-static bool gathers(struct replica *replica)
+/* Whether what there is waits for more (gather.h), `end` for the time of that to be over. */
+static bool waits_for_more(const struct replica *replica, struct gather *gather,
+                           struct env_timer *end, uint64_t count, bool is_under_way)
 {
-    struct writes *writes = &replica->writes;
-    if (list_is_empty(&writes->queued)) {
-        return false;
-    }
-    bool was_waiting = replica->gather.since_ns != 0;
-    uint64_t wait_ns =
-        gather_wait_ns(&replica->gather, writes->count, !list_is_empty(&writes->proposed),
-                       env_now_ns(replica->node->env));
+    bool was_waiting = gather->since_ns != 0;
+    uint64_t wait_ns = gather_wait_ns(gather, count, is_under_way, env_now_ns(replica->node->env));
     if (wait_ns > 0) {
-        env_timer_start(&replica->gather_end, (wait_ns + 999999) / 1000000, 0);
+        env_timer_start(end, (wait_ns + 999999) / 1000000, 0);
     } else if (was_waiting) {
-        env_timer_stop(&replica->gather_end);
+        env_timer_stop(end);
     }
     return wait_ns > 0;
+}
+
+static bool writes_wait_for_more(struct replica *replica)
+{
+    const struct writes *writes = &replica->writes;
+    return !list_is_empty(&writes->queued) &&
+           waits_for_more(replica, &replica->gather_writes, &replica->gather_writes_end,
+                          writes->count, !list_is_empty(&writes->proposed));
 }
 
 /* Takes up to PROPOSAL_CHUNK_MAX of the queued writes to the core. False: it took none. */
@@ -691,7 +698,7 @@ static bool move_writes(struct replica *replica)
         return forward_queued(replica);
     }
     bool has_moved = false;
-    if (gathers(replica)) {
+    if (writes_wait_for_more(replica)) {
         return false;
     }
     while (replica_stays(replica) && replica_has_quorum(replica) && propose_chunk(replica)) {
@@ -700,9 +707,20 @@ static bool move_writes(struct replica *replica)
     return has_moved;
 }
 
+/* Who is all the quorum asks nobody, so there is nothing to share. */
+static bool reads_wait_for_more(struct replica *replica)
+{
+    const struct reads *reads = &replica->reads;
+    uint32_t asked = reads_asked(reads);
+    return !list_is_empty(&reads->waiting) && asked < READ_BATCHES_MAX &&
+           replica->membership.conf.voters.count > 1 &&
+           waits_for_more(replica, &replica->gather_reads, &replica->gather_reads_end, reads->count,
+                          asked > 0);
+}
+
 static bool ask_for_read_index(struct replica *replica)
 {
-    if (replica->leader == 0) {
+    if (replica->leader == 0 || reads_wait_for_more(replica)) {
         return false;
     }
     struct node *node = replica->node;

@@ -66,9 +66,11 @@ struct replica {
     struct mends mends;
     struct persists persists;
     struct writes writes;
-    struct gather gather;
-    struct env_timer gather_end; /* runs while writes wait for more of them */
-    bool is_backed_up;           /* the last write that was to leave the queue found no room */
+    struct gather gather_writes;
+    struct env_timer gather_writes_end; /* runs while writes wait for more of them */
+    struct gather gather_reads;
+    struct env_timer gather_reads_end;
+    bool is_backed_up; /* the last write that was to leave the queue found no room */
     struct reads reads;
     struct raft_entries backlog; /* committed, not applied yet; from backlog_next on */
     uint32_t backlog_next;

@@ -14,7 +14,7 @@ static uint64_t now_ns;
 static int set_up(void **state)
 {
     (void)state;
-    gather = (struct gather){.expected = 0};
+    gather = GATHER_WRITES;
     now_ns = 1000 * US;
     return 0;
 }
@@ -75,15 +75,15 @@ static void nobody_waits_longer_than_the_bound(void **state)
     (void)state;
     see_many(64);
     assert_true(waits(10, 10));
-    now_ns += GATHER_COMMIT_NS - 1;
+    now_ns += gather.before_ns_max - 1;
     assert_int_equal(gather_wait_ns(&gather, 20, true, now_ns), 1);
     now_ns += 1;
     assert_false(waits(10, 10));
     /* The next ones begin anew, and the answered are waited for behind that. */
     assert_true(waits(1, 10));
-    now_ns += GATHER_COMMIT_NS - 1;
-    assert_int_equal(gather_wait_ns(&gather, 1, false, now_ns), GATHER_RETURN_NS);
-    now_ns += GATHER_RETURN_NS - 1;
+    now_ns += gather.before_ns_max - 1;
+    assert_int_equal(gather_wait_ns(&gather, 1, false, now_ns), gather.return_ns_max);
+    now_ns += gather.return_ns_max - 1;
     assert_int_equal(gather_wait_ns(&gather, 2, false, now_ns), 1);
     now_ns += 1;
     assert_false(waits(2, 0));
@@ -97,7 +97,7 @@ static int waits_in_vain(int batches)
         gather.expected = 64;
         if (waits(32, 0)) {
             waited++;
-            now_ns += GATHER_RETURN_NS;
+            now_ns += gather.return_ns_max;
             assert_false(waits(32, 0));
         }
     }
@@ -122,7 +122,7 @@ static void who_has_gone_is_soon_waited_for_no_more(void **state)
     int batches = 0;
     while (gather.expected >= GATHER_LEAST) {
         if (waits(2, 0)) {
-            now_ns += GATHER_RETURN_NS;
+            now_ns += gather.return_ns_max;
             assert_false(waits(2, 0));
         }
         batches++;

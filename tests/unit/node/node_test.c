@@ -1,4 +1,5 @@
 /* Whole nodes in one process and one loop: what they promise to whoever writes and reads. */
+#include "node/node_int.h"
 #include "node_testing.h"
 
 static void a_node_alone_writes_reads_and_remembers(void **state)
@@ -299,6 +300,71 @@ static void who_writes_together_is_waited_for_together(void **state)
     cluster_deinit(&cluster);
 }
 
+static bool are_read(void *ctx)
+{
+    const struct reading *readings = ctx;
+    int answers = 0;
+    for (int i = 0; i < TOGETHER; i++) {
+        answers += readings[i].answers;
+    }
+    return answers == TOGETHER;
+}
+
+static void begin_gets(struct cluster *cluster, uint32_t node, struct reading *readings, int from,
+                       int to)
+{
+    for (int i = from; i < to; i++) {
+        begin_get(cluster, node, &readings[i], "key", READ_LINEARIZABLE, 10000);
+    }
+}
+
+/* Eight reads, two of them a turn earlier: for how many read indexes was asked? */
+static uint64_t read_in_two_parts(struct cluster *cluster, uint32_t node)
+{
+    struct reading readings[TOGETHER];
+    const struct reads *reads = &node_replica(cluster->nodes[node], 1)->reads;
+    uint64_t before = reads->next_sequence;
+    begin_gets(cluster, node, readings, 0, 2);
+    env_uv_run_once(cluster->env, false);
+    begin_gets(cluster, node, readings, 2, TOGETHER);
+    assert_true(turn_until(cluster, are_read, readings));
+    return reads->next_sequence - before;
+}
+
+/* gather.h; as above. */
+static void who_reads_together_is_waited_for_together(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    assert_int_equal(put(&cluster, leader, "key", "value").e, OK);
+    struct reading readings[TOGETHER];
+    begin_gets(&cluster, leader, readings, 0, TOGETHER);
+    assert_true(turn_until(&cluster, are_read, readings));
+    bool have_waited = false;
+    for (int tries = 0; tries < 100 && !have_waited; tries++) {
+        have_waited = read_in_two_parts(&cluster, leader) == 1;
+    }
+    assert_true(have_waited);
+    cluster_deinit(&cluster);
+}
+
+/* It asks nobody. */
+static void who_is_alone_does_not_gather_reads(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    assert_int_equal(put(&cluster, 0, "key", "value").e, OK);
+    struct reading readings[TOGETHER];
+    begin_gets(&cluster, 0, readings, 0, TOGETHER);
+    assert_true(turn_until(&cluster, are_read, readings));
+    assert_int_equal(read_in_two_parts(&cluster, 0), 2);
+    cluster_deinit(&cluster);
+}
+
 static void more_than_may_wait_is_refused_at_once_and_for_sure(void **state)
 {
     (void)state;
@@ -344,6 +410,8 @@ int main(void)
         cmocka_unit_test(an_empty_log_under_a_known_identity_is_refused),
         cmocka_unit_test(a_leader_that_steps_down_does_not_forget_who_needs_its_log),
         cmocka_unit_test(who_writes_together_is_waited_for_together),
+        cmocka_unit_test(who_reads_together_is_waited_for_together),
+        cmocka_unit_test(who_is_alone_does_not_gather_reads),
         cmocka_unit_test(past_the_bound_the_log_goes_and_a_warning_names_the_member),
         cmocka_unit_test(more_than_may_wait_is_refused_at_once_and_for_sure),
     };

@@ -161,6 +161,7 @@ static void no_more_batches_than_the_bound_are_under_way(void **state)
     for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
         probe_add(&reads, &probes[i], SLICE_LITERAL("a"));
         assert_int_not_equal(reads_ask(&reads, 1), 0);
+        assert_int_equal(reads_asked(&reads), i + 1);
     }
     probe_add(&reads, &probes[READ_BATCHES_MAX], SLICE_LITERAL("a"));
     assert_int_equal(reads_ask(&reads, 1), 0); /* R3 */
