@@ -2,11 +2,12 @@
 
 #include "api/text.h"
 #include "base/assert.h"
+#include "base/decimal.h"
 
 size_t api_etag_write(char *target, uint64_t revision)
 {
     target[0] = '"';
-    size_t digits = api_text_u64(target + 1, revision);
+    size_t digits = decimal_write(target + 1, revision);
     target[1 + digits] = '"';
     ASSERT(digits + 2 <= ETAG_SIZE_MAX);
     return digits + 2;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "base/hash.h"
 
 #define REQUEST_ID_SIZE_MAX 128u
@@ -67,8 +68,8 @@ void api_exchange_field_text(struct exchange *x, const char *name, const char *v
 
 void api_exchange_field_u64(struct exchange *x, const char *name, uint64_t value)
 {
-    char digits[TEXT_U64_SIZE_MAX];
-    size_t size = api_text_u64(digits, value);
+    char digits[DECIMAL_SIZE_MAX];
+    size_t size = decimal_write(digits, value);
     char *text = api_exchange_text(x, size);
     memcpy(text, digits, size);
     api_exchange_field(x, name, (struct slice){(const uint8_t *)text, size});

@@ -10,6 +10,7 @@
 #include "api/document.h"
 #include "api/exchange.h"
 #include "base/assert.h"
+#include "base/decimal.h"
 
 #define MEMBERS_PATH "/admin/members"
 #define TIMEOUT_MS 30000u     /* without ?timeout: an election and a change may come first */
@@ -250,7 +251,7 @@ static void respond_added(struct exchange *x, node_id id)
     struct json_object *document = json_object_new_object();
     api_document_add_u64(document, "id", id);
     add_members(document, x, NULL, 0);
-    size_t size = sizeof(MEMBERS_PATH "/") + TEXT_U64_SIZE_MAX;
+    size_t size = sizeof(MEMBERS_PATH "/") + DECIMAL_SIZE_MAX;
     char *location = http_alloc(x->request, size);
     (void)snprintf(location, size, MEMBERS_PATH "/%" PRIu64, id);
     api_exchange_field_text(x, "Location", location);

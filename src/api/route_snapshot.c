@@ -13,6 +13,7 @@
 #include "api/etag.h"
 #include "api/exchange.h"
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "base/mem.h"
 
 /* One answer, from the request to the end of its stream. */
@@ -96,8 +97,8 @@ static void cut(struct node_backup *backup)
 /* "INDEX-STATEHASH": the state of one place in the log has the same bytes on every member. */
 static struct slice make_etag(struct exchange *x, const struct store_region *state)
 {
-    char digits[TEXT_U64_SIZE_MAX];
-    size_t size = api_text_u64(digits, state->applied.index);
+    char digits[DECIMAL_SIZE_MAX];
+    size_t size = decimal_write(digits, state->applied.index);
     size_t whole = size + sizeof("\"-\"") - 1 + (size_t)2 * TEXT_HEX64_SIZE;
     char *text = api_exchange_text(x, whole);
     text[0] = '"';

@@ -6,21 +6,6 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-size_t api_text_u64(char *target, uint64_t value)
-{
-    char reversed[TEXT_U64_SIZE_MAX];
-    size_t size = 0;
-    do {
-        ASSERT(size < TEXT_U64_SIZE_MAX);
-        reversed[size++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    for (size_t i = 0; i < size; i++) {
-        target[i] = reversed[size - 1 - i];
-    }
-    return size;
-}
-
 void api_text_hex64(char *target, uint64_t value)
 {
     for (size_t i = TEXT_HEX64_SIZE; i > 0; i--) {

@@ -11,13 +11,8 @@
 /* For printf's "%.*s". */
 #define SLICE_ARGS(slice) (int)(slice).size, (const char *)(slice).data
 
-#define TEXT_U64_SIZE_MAX 20u
 #define TEXT_HEX64_SIZE 16u
 
-/*
- * Writes `value` in decimal, without a NUL; returns the bytes written, at most TEXT_U64_SIZE_MAX.
- */
-size_t api_text_u64(char *target, uint64_t value);
 /* Writes `value` as TEXT_HEX64_SIZE lower-case hex digits, without a NUL. */
 void api_text_hex64(char *target, uint64_t value);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "http/http_int.h"
 
 /* Room for the status line, the layer's own fields and the empty line. */
@@ -72,14 +73,7 @@ static uint8_t *put_text(uint8_t *cursor, const char *text)
 
 static uint8_t *put_u64(uint8_t *cursor, uint64_t value)
 {
-    uint8_t digits[20];
-    size_t begin = sizeof(digits);
-    do {
-        begin--;
-        digits[begin] = (uint8_t)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return put(cursor, (struct slice){digits + begin, sizeof(digits) - begin});
+    return cursor + decimal_write((char *)cursor, value);
 }
 
 static uint8_t *put_status(uint8_t *cursor, int code)
