@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "http/http_date.h"
 #include "http_test.h"
 
@@ -23,10 +25,27 @@ static void dates_are_written_as_the_rfc_wants_them(void **state)
     }
 }
 
+static void every_day_of_four_centuries_is_the_one_that_libc_says(void **state)
+{
+    (void)state;
+    for (time_t day = 0; day <= 400 * 366; day++) {
+        time_t moment = day * 86400 + day % 86400;
+        struct tm date;
+        char expected[HTTP_DATE_SIZE + 1];
+        char text[HTTP_DATE_SIZE + 1];
+        assert_non_null(gmtime_r(&moment, &date));
+        size_t size = strftime(expected, sizeof(expected), "%a, %d %b %Y %H:%M:%S GMT", &date);
+        assert_int_equal(size, HTTP_DATE_SIZE);
+        http_date_format((uint64_t)moment * 1000, text);
+        assert_string_equal(text, expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dates_are_written_as_the_rfc_wants_them),
+        cmocka_unit_test(every_day_of_four_centuries_is_the_one_that_libc_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
