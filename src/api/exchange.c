@@ -55,24 +55,17 @@ char *api_exchange_text(struct exchange *x, size_t size)
     return text;
 }
 
-void api_exchange_field(struct exchange *x, const char *name, struct slice value)
+void api_exchange_add(struct exchange *x, struct slice name, struct slice value)
 {
     ASSERT(x->field_count < EXCHANGE_FIELDS_MAX);
     x->fields[x->field_count++] = (struct http_field){.name = name, .value = value};
 }
 
-void api_exchange_field_text(struct exchange *x, const char *name, const char *value)
+void api_exchange_add_u64(struct exchange *x, struct slice name, uint64_t value)
 {
-    api_exchange_field(x, name, slice_from_text(value));
-}
-
-void api_exchange_field_u64(struct exchange *x, const char *name, uint64_t value)
-{
-    char digits[DECIMAL_SIZE_MAX];
-    size_t size = decimal_write(digits, value);
-    char *text = api_exchange_text(x, size);
-    memcpy(text, digits, size);
-    api_exchange_field(x, name, (struct slice){(const uint8_t *)text, size});
+    char *text = api_exchange_text(x, DECIMAL_SIZE_MAX);
+    size_t size = decimal_write(text, value);
+    api_exchange_add(x, name, (struct slice){(const uint8_t *)text, size});
 }
 
 /* ---- answering ---- */

@@ -61,13 +61,27 @@ struct exchange *api_exchange_new(struct api *api, struct http_request *request)
 /* ---- header fields of the answer ---- */
 
 /* Adds one: `name` is static, `value` lives until the answer. */
-void api_exchange_field(struct exchange *x, const char *name, struct slice value);
-/* The same for a NUL-terminated `value`. */
-void api_exchange_field_text(struct exchange *x, const char *name, const char *value);
+void api_exchange_add(struct exchange *x, struct slice name, struct slice value);
 /* The same for a number in decimal. */
-void api_exchange_field_u64(struct exchange *x, const char *name, uint64_t value);
+void api_exchange_add_u64(struct exchange *x, struct slice name, uint64_t value);
 /* Room for `size` bytes of a field's value. */
 char *api_exchange_text(struct exchange *x, size_t size);
+
+/* The same for NUL-terminated names and values: those of literals are counted by the compiler. */
+static inline void api_exchange_field(struct exchange *x, const char *name, struct slice value)
+{
+    api_exchange_add(x, slice_from_text(name), value);
+}
+
+static inline void api_exchange_field_text(struct exchange *x, const char *name, const char *value)
+{
+    api_exchange_add(x, slice_from_text(name), slice_from_text(value));
+}
+
+static inline void api_exchange_field_u64(struct exchange *x, const char *name, uint64_t value)
+{
+    api_exchange_add_u64(x, slice_from_text(name), value);
+}
 
 /* ---- answers: `x` is gone afterwards ---- */
 

@@ -20,7 +20,12 @@ struct slice {
 };
 
 #define SLICE_EMPTY ((struct slice){NULL, 0})
-#define SLICE_LITERAL(text) ((struct slice){(const uint8_t *)(text), sizeof(text) - 1})
+#define SLICE_LITERAL(text) ((struct slice)SLICE_INIT(text))
+/* The same as an initializer, for static storage. */
+#define SLICE_INIT(text)                                                                           \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
 
 /* The view of a NUL-terminated text, without its NUL. Of a literal it costs nothing. */
 static inline struct slice slice_from_text(const char *text)

@@ -159,7 +159,7 @@ void http_limit_body(struct http_request *request, uint64_t bytes);
 /* ---- the answer ---- */
 
 struct http_field {
-    const char *name;
+    struct slice name;
     struct slice value; /* must be free of CR, LF and NUL: asserted */
 };
 

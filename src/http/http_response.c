@@ -10,52 +10,57 @@
 
 struct status {
     int code;
-    const char *line;
+    struct slice begin; /* of the answer, to where the date goes */
 };
+
+#define STATUS(code, reason)                                                                       \
+    {                                                                                              \
+        code, SLICE_INIT("HTTP/1.1 " #code " " reason "\r\nDate: ")                                \
+    }
 
 /* RFC 9110, section 15; 423 and 507 are WebDAV's, 428, 429 and 431 of RFC 6585. */
 static const struct status statuses[] = {
-    {200, "200 OK"},
-    {201, "201 Created"},
-    {404, "404 Not Found"},
-    {204, "204 No Content"},
-    {202, "202 Accepted"},
-    {206, "206 Partial Content"},
-    {301, "301 Moved Permanently"},
-    {302, "302 Found"},
-    {303, "303 See Other"},
-    {304, "304 Not Modified"},
-    {307, "307 Temporary Redirect"},
-    {308, "308 Permanent Redirect"},
-    {400, "400 Bad Request"},
-    {401, "401 Unauthorized"},
-    {403, "403 Forbidden"},
-    {405, "405 Method Not Allowed"},
-    {406, "406 Not Acceptable"},
-    {408, "408 Request Timeout"},
-    {409, "409 Conflict"},
-    {410, "410 Gone"},
-    {411, "411 Length Required"},
-    {412, "412 Precondition Failed"},
-    {413, "413 Content Too Large"},
-    {414, "414 URI Too Long"},
-    {415, "415 Unsupported Media Type"},
-    {416, "416 Range Not Satisfiable"},
-    {417, "417 Expectation Failed"},
-    {421, "421 Misdirected Request"},
-    {422, "422 Unprocessable Content"},
-    {423, "423 Locked"},
-    {426, "426 Upgrade Required"},
-    {428, "428 Precondition Required"},
-    {429, "429 Too Many Requests"},
-    {431, "431 Request Header Fields Too Large"},
-    {500, "500 Internal Server Error"},
-    {501, "501 Not Implemented"},
-    {502, "502 Bad Gateway"},
-    {503, "503 Service Unavailable"},
-    {504, "504 Gateway Timeout"},
-    {505, "505 HTTP Version Not Supported"},
-    {507, "507 Insufficient Storage"},
+    STATUS(200, "OK"),
+    STATUS(201, "Created"),
+    STATUS(404, "Not Found"),
+    STATUS(204, "No Content"),
+    STATUS(202, "Accepted"),
+    STATUS(206, "Partial Content"),
+    STATUS(301, "Moved Permanently"),
+    STATUS(302, "Found"),
+    STATUS(303, "See Other"),
+    STATUS(304, "Not Modified"),
+    STATUS(307, "Temporary Redirect"),
+    STATUS(308, "Permanent Redirect"),
+    STATUS(400, "Bad Request"),
+    STATUS(401, "Unauthorized"),
+    STATUS(403, "Forbidden"),
+    STATUS(405, "Method Not Allowed"),
+    STATUS(406, "Not Acceptable"),
+    STATUS(408, "Request Timeout"),
+    STATUS(409, "Conflict"),
+    STATUS(410, "Gone"),
+    STATUS(411, "Length Required"),
+    STATUS(412, "Precondition Failed"),
+    STATUS(413, "Content Too Large"),
+    STATUS(414, "URI Too Long"),
+    STATUS(415, "Unsupported Media Type"),
+    STATUS(416, "Range Not Satisfiable"),
+    STATUS(417, "Expectation Failed"),
+    STATUS(421, "Misdirected Request"),
+    STATUS(422, "Unprocessable Content"),
+    STATUS(423, "Locked"),
+    STATUS(426, "Upgrade Required"),
+    STATUS(428, "Precondition Required"),
+    STATUS(429, "Too Many Requests"),
+    STATUS(431, "Request Header Fields Too Large"),
+    STATUS(500, "Internal Server Error"),
+    STATUS(501, "Not Implemented"),
+    STATUS(502, "Bad Gateway"),
+    STATUS(503, "Service Unavailable"),
+    STATUS(504, "Gateway Timeout"),
+    STATUS(505, "HTTP Version Not Supported"),
+    STATUS(507, "Insufficient Storage"),
 };
 
 static uint8_t *put(uint8_t *cursor, struct slice bytes)
@@ -64,11 +69,6 @@ static uint8_t *put(uint8_t *cursor, struct slice bytes)
         memcpy(cursor, bytes.data, bytes.size);
     }
     return cursor + bytes.size;
-}
-
-static uint8_t *put_text(uint8_t *cursor, const char *text)
-{
-    return put(cursor, slice_from_text(text));
 }
 
 static uint8_t *put_u64(uint8_t *cursor, uint64_t value)
@@ -80,14 +80,15 @@ static uint8_t *put_status(uint8_t *cursor, int code)
 {
     ASSERT(code >= 200);
     ASSERT(code <= 599);
-    cursor = put_text(cursor, "HTTP/1.1 ");
     for (size_t i = 0; i < ARRAY_COUNT(statuses); i++) {
         if (statuses[i].code == code) {
-            return put_text(cursor, statuses[i].line);
+            return put(cursor, statuses[i].begin);
         }
     }
+    cursor = put(cursor, SLICE_LITERAL("HTTP/1.1 "));
     cursor = put_u64(cursor, (uint64_t)code);
-    return put_text(cursor, " "); /* the reason may be empty, the space may not */
+    /* The reason may be empty, the space may not. */
+    return put(cursor, SLICE_LITERAL(" \r\nDate: "));
 }
 
 /* Whether any of eight bytes is at or below '\r', as all are that may not be there (and a tab). */
@@ -99,15 +100,25 @@ static bool has_low_byte(const uint8_t *bytes)
     return ((word - ones * ('\r' + 1)) & ~word & ones * 0x80) != 0;
 }
 
+static bool ends_line(uint8_t byte)
+{
+    return byte == '\r' || byte == '\n' || byte == '\0';
+}
+
 /* A value that could end its line would let its author write our header. */
 static bool is_one_line(struct slice value)
 {
-    size_t begin = 0;
-    while (value.size - begin >= sizeof(uint64_t) && !has_low_byte(value.data + begin)) {
-        begin += sizeof(uint64_t);
+    const size_t step = sizeof(uint64_t);
+    bool is_suspect = value.size < step;
+    for (size_t i = 0; i + step < value.size && !is_suspect; i += step) {
+        is_suspect = has_low_byte(value.data + i);
     }
-    for (size_t i = begin; i < value.size; i++) {
-        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0') {
+    /* The last step ends where the value does, and may look at bytes again. */
+    if (!is_suspect && !has_low_byte(value.data + value.size - step)) {
+        return true;
+    }
+    for (size_t i = 0; i < value.size; i++) {
+        if (ends_line(value.data[i])) {
             return false;
         }
     }
@@ -118,9 +129,9 @@ static size_t fields_size(const struct http_response *response)
 {
     size_t size = 0;
     for (size_t i = 0; i < response->field_count; i++) {
-        ASSERT(response->fields[i].name[0] != '\0');
+        ASSERT(response->fields[i].name.size > 0);
         ASSERT(is_one_line(response->fields[i].value));
-        size += strlen(response->fields[i].name) + response->fields[i].value.size + 4;
+        size += response->fields[i].name.size + response->fields[i].value.size + 4;
     }
     return size;
 }
@@ -128,10 +139,10 @@ static size_t fields_size(const struct http_response *response)
 static uint8_t *put_fields(uint8_t *cursor, const struct http_response *response)
 {
     for (size_t i = 0; i < response->field_count; i++) {
-        cursor = put_text(cursor, response->fields[i].name);
-        cursor = put_text(cursor, ": ");
+        cursor = put(cursor, response->fields[i].name);
+        cursor = put(cursor, SLICE_LITERAL(": "));
         cursor = put(cursor, response->fields[i].value);
-        cursor = put_text(cursor, "\r\n");
+        cursor = put(cursor, SLICE_LITERAL("\r\n"));
     }
     return cursor;
 }
@@ -153,16 +164,16 @@ static uint8_t *put_length(uint8_t *cursor, const struct http_request *request,
     if (is_head && length == HTTP_HEAD_LENGTH_NONE) {
         return cursor;
     }
-    cursor = put_text(cursor, "\r\nContent-Length: ");
+    cursor = put(cursor, SLICE_LITERAL("\r\nContent-Length: "));
     return put_u64(cursor, length);
 }
 
 static uint8_t *put_connection(uint8_t *cursor, const struct http_request *request)
 {
     if (request->is_last) {
-        return put_text(cursor, "\r\nConnection: close");
+        return put(cursor, SLICE_LITERAL("\r\nConnection: close"));
     }
-    return request->is_http_1_0 ? put_text(cursor, "\r\nConnection: keep-alive") : cursor;
+    return request->is_http_1_0 ? put(cursor, SLICE_LITERAL("\r\nConnection: keep-alive")) : cursor;
 }
 
 /* Decides whether the connection ends with this answer. */
@@ -188,17 +199,16 @@ void http_response_queue_head(struct http_request *request, const struct http_re
     size_t size_max = OWN_SIZE_MAX + fields_size(response) + copied.size;
     uint8_t *begin = http_arena_alloc(&request->arena, size_max);
     uint8_t *cursor = put_status(begin, response->status);
-    cursor = put_text(cursor, "\r\nDate: ");
     cursor = put(cursor, http_server_date(request->conn->server));
     if (!is_stream) {
         cursor = put_length(cursor, request, response);
     } else if (request->stream.is_chunked) {
-        cursor = put_text(cursor, "\r\nTransfer-Encoding: chunked");
+        cursor = put(cursor, SLICE_LITERAL("\r\nTransfer-Encoding: chunked"));
     }
     cursor = put_connection(cursor, request);
-    cursor = put_text(cursor, "\r\n");
+    cursor = put(cursor, SLICE_LITERAL("\r\n"));
     cursor = put_fields(cursor, response);
-    cursor = put_text(cursor, "\r\n");
+    cursor = put(cursor, SLICE_LITERAL("\r\n"));
     cursor = put(cursor, copied);
     ASSERT((size_t)(cursor - begin) <= size_max);
     http_output_push(request, &request->head_part, (struct slice){begin, (size_t)(cursor - begin)});
