@@ -32,6 +32,7 @@ static bool is_sane_id(struct slice id)
 struct exchange *api_exchange_new(struct api *api, struct http_request *request)
 {
     struct exchange *x = http_alloc(request, sizeof(*x));
+    memset(x, 0, offsetof(struct exchange, fields));
     x->api = api;
     x->request = request;
     x->route = api_route_none();

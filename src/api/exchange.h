@@ -32,6 +32,8 @@ struct probe_query {
     bool excludes[CHECK_COUNT];
 };
 
+struct admin_call;
+
 struct exchange {
     struct api *api;
     struct http_request *request;
@@ -44,14 +46,14 @@ struct exchange {
     union {
         struct node_write write;
         struct node_read read;
-        struct node_admin admin;
+        struct admin_call *admin; /* route_admin.c */
         struct node_drain drain;
     } op;
     bool has_revision; /* `revision` is this answer's; else the node's at the time of the answer */
     uint64_t revision;
     size_t field_count;
-    struct http_field fields[EXCHANGE_FIELDS_MAX];
     size_t text_size;
+    struct http_field fields[EXCHANGE_FIELDS_MAX]; /* these two last: as they come, not zeroed */
     char text[EXCHANGE_TEXT_SIZE];
 };
 

@@ -12,6 +12,12 @@
 #include "base/assert.h"
 #include "base/decimal.h"
 
+/* Beside its exchange, which every request has: this is as large as all the rest of one. */
+struct admin_call {
+    struct exchange *x;
+    struct node_admin node;
+};
+
 #define MEMBERS_PATH "/admin/members"
 #define TIMEOUT_MS 30000u     /* without ?timeout: an election and a change may come first */
 #define LIST_TIMEOUT_MS 1000u /* likewise, of the list: then it is what this node knows */
@@ -27,7 +33,7 @@ static err take_timeout(void *ctx, struct slice value, struct problem *problem)
 static err take_force(void *ctx, struct slice value, struct problem *problem)
 {
     struct exchange *x = ctx;
-    x->op.admin.spec.is_forced = true;
+    x->op.admin->node.spec.is_forced = true;
     return value.size == 0 || slice_equal(value, SLICE_LITERAL("true"))
                ? OK
                : api_problem_set(problem, ERR_BAD_REQUEST, "?force takes no value, or true");
@@ -36,7 +42,7 @@ static err take_force(void *ctx, struct slice value, struct problem *problem)
 static err take_to(void *ctx, struct slice value, struct problem *problem)
 {
     struct exchange *x = ctx;
-    return api_admin_parse_id(value, false, &x->op.admin.spec.id, problem);
+    return api_admin_parse_id(value, false, &x->op.admin->node.spec.id, problem);
 }
 
 static err take_rows(struct exchange *x, const struct param_own *rows, size_t row_count,
@@ -48,12 +54,20 @@ static err take_rows(struct exchange *x, const struct param_own *rows, size_t ro
                                                  row_count, x, problem);
 }
 
+static struct admin_spec *new_spec(struct exchange *x, enum admin_op op)
+{
+    struct admin_call *call = http_alloc(x->request, sizeof(*call));
+    *call = (struct admin_call){.x = x, .node.spec.op = op};
+    x->op.admin = call;
+    return &call->node.spec;
+}
+
 static err take_query(struct exchange *x, struct problem *problem)
 {
     static const struct param_own rows[] = {
         {"timeout", take_timeout}, {"force", take_force}, {"to", take_to}};
-    x->params.timeout_ms = x->op.admin.spec.op == ADMIN_LIST ? LIST_TIMEOUT_MS : TIMEOUT_MS;
-    bool has_to = x->op.admin.spec.op == ADMIN_TRANSFER;
+    x->params.timeout_ms = x->op.admin->node.spec.op == ADMIN_LIST ? LIST_TIMEOUT_MS : TIMEOUT_MS;
+    bool has_to = x->op.admin->node.spec.op == ADMIN_TRANSFER;
     return take_rows(x, rows, ARRAY_COUNT(rows) - (has_to ? 0 : 1), problem);
 }
 
@@ -260,7 +274,7 @@ static void respond_added(struct exchange *x, node_id id)
 
 static void done(struct node_admin *request, err e, struct slice text)
 {
-    struct exchange *x = CONTAINER_OF(request, struct exchange, op.admin);
+    struct exchange *x = CONTAINER_OF(request, struct admin_call, node)->x;
     enum admin_op op = request->spec.op;
     if (op == ADMIN_LIST && e != ERR_DRAINING) { /* else the node is closing: it has no status */
         respond_list(x, e == OK ? request->figures : NULL, request->id);
@@ -279,9 +293,10 @@ static void done(struct node_admin *request, err e, struct slice text)
 
 static void begin(struct exchange *x)
 {
-    x->op.admin.deadline_ms = env_now_ms(x->api->options.env) + x->params.timeout_ms;
-    x->op.admin.done = done;
-    node_admin(x->api->node, &x->op.admin);
+    struct node_admin *request = &x->op.admin->node;
+    request->deadline_ms = env_now_ms(x->api->options.env) + x->params.timeout_ms;
+    request->done = done;
+    node_admin(x->api->node, request);
 }
 
 /* ---- /admin/members ---- */
@@ -296,7 +311,7 @@ static err no_such_path(struct problem *problem)
 /* What the path asks for: `tail` is what comes after "/admin/members/". */
 static err take_tail(struct exchange *x, struct slice tail, struct problem *problem)
 {
-    struct admin_spec *spec = &x->op.admin.spec;
+    struct admin_spec *spec = &x->op.admin->node.spec;
     if (x->method == HTTP_METHOD_POST && slice_equal(tail, SLICE_LITERAL("replace"))) {
         spec->op = ADMIN_REPLACE;
         return OK;
@@ -317,7 +332,7 @@ err api_members_prepare(struct exchange *x, struct problem *problem)
     struct slice path = http_path(x->request);
     size_t prefix = strlen(MEMBERS_PATH "/");
     err e = OK;
-    x->op.admin.spec.op = api_method_is_unsafe(x->method) ? ADMIN_ADD : ADMIN_LIST;
+    (void)new_spec(x, api_method_is_unsafe(x->method) ? ADMIN_ADD : ADMIN_LIST);
     if (path.size > prefix) {
         e = take_tail(x, (struct slice){path.data + prefix, path.size - prefix}, problem);
     }
@@ -326,7 +341,7 @@ err api_members_prepare(struct exchange *x, struct problem *problem)
 
 void api_members_answer(struct exchange *x)
 {
-    struct admin_spec *spec = &x->op.admin.spec;
+    struct admin_spec *spec = &x->op.admin->node.spec;
     struct slice body = buf_slice(http_body(x->request));
     struct problem problem = {.e = OK};
     err e = OK;
@@ -350,7 +365,7 @@ void api_members_answer(struct exchange *x)
 
 err api_admin_leader_prepare(struct exchange *x, struct problem *problem)
 {
-    x->op.admin.spec.op = ADMIN_TRANSFER;
+    (void)new_spec(x, ADMIN_TRANSFER);
     return take_query(x, problem);
 }
 
@@ -363,9 +378,8 @@ void api_admin_leader_answer(struct exchange *x)
 
 err api_member_prepare(struct exchange *x, struct problem *problem)
 {
-    struct admin_spec *spec = &x->op.admin.spec;
+    struct admin_spec *spec = new_spec(x, x->method == HTTP_METHOD_POST ? ADMIN_ADD : ADMIN_REMOVE);
     struct slice path = http_path(x->request);
-    spec->op = x->method == HTTP_METHOD_POST ? ADMIN_ADD : ADMIN_REMOVE;
     struct slice id = {path.data + 1, path.size - 1};
     struct problem why = {.e = OK};
     if (api_admin_parse_id(id, true, &spec->id, &why) != OK) {
@@ -381,7 +395,8 @@ void api_member_answer(struct exchange *x)
     struct problem problem = {.e = OK};
     err e = OK;
     if (x->method == HTTP_METHOD_POST) {
-        e = api_admin_parse_address(buf_slice(http_body(x->request)), &x->op.admin.spec, &problem);
+        e = api_admin_parse_address(buf_slice(http_body(x->request)), &x->op.admin->node.spec,
+                                    &problem);
     }
     if (e != OK) {
         refuse(x, e, slice_from_text(problem.detail));

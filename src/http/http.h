@@ -148,7 +148,7 @@ uint64_t http_request_number(const struct http_request *request);
 uint64_t http_started_ns(const struct http_request *request);
 /* False once the connection is gone: the answer will not be seen. */
 bool http_is_connected(const struct http_request *request);
-/* Zeroed memory that lives until the request is answered. */
+/* `size` uninitialised bytes that live until the request is answered. */
 void *http_alloc(struct http_request *request, size_t size);
 /* A place for the handler's own pointer. */
 void http_set_user(struct http_request *request, void *user);

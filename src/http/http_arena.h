@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HTTP_ARENA_INLINE_SIZE 1024u
+#define HTTP_ARENA_INLINE_SIZE 2560u /* a request of ten fields and its answer */
 
 struct http_arena_block;
 

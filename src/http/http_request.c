@@ -9,7 +9,7 @@
 #define CONNECTIONS_AT_LIMIT 4u /* so many may have their share of unsent replies (H4) */
 #define CHUNKED_STEP_MIN 4096u  /* the first block of a body whose length is not known */
 
-_Static_assert(sizeof(struct http_request) < 2048, "a request fits half a page");
+_Static_assert(sizeof(struct http_request) < 3072, "what waits is counted in thousands of these");
 
 /* ---- life ---- */
 
@@ -310,9 +310,7 @@ bool http_is_connected(const struct http_request *request)
 void *http_alloc(struct http_request *request, size_t size)
 {
     ASSERT(request->state == HTTP_REQUEST_READING || request->state == HTTP_REQUEST_AT_WORK);
-    void *memory = http_arena_alloc(&request->arena, size);
-    memset(memory, 0, size);
-    return memory;
+    return http_arena_alloc(&request->arena, size);
 }
 
 void http_set_user(struct http_request *request, void *user)
