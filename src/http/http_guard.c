@@ -7,19 +7,43 @@
 
 #define CHUNK_DIGITS_MAX 16u /* 64 bits: more digits would overflow, zeros in front included */
 
-/* Sets of ASCII characters, one bit each. */
-static const uint64_t token_set[2] = {
-    UINT64_C(0x03ff6cfa00000000), /* ! # $ % & ' * + - . 0-9 */
-    UINT64_C(0x57ffffffc7fffffe), /* A-Z ^ _ ` a-z | ~ */
-};
-static const uint64_t host_set[2] = {
-    UINT64_C(0x2fff7ff200000000), /* ! $ % & ' ( ) * + , - . 0-9 : ; = */
-    UINT64_C(0x47fffffeaffffffe), /* A-Z [ ] _ a-z ~ */
-};
+#define DEL 0x7f
 
-static bool is_in(const uint64_t set[2], uint8_t byte)
+/* What a byte may be part of: a method or a field's name; the value of Host. */
+#define TOKEN 1u
+#define HOST 2u
+#define BOTH (TOKEN | HOST)
+
+/* clang-format off */
+static const uint8_t classes[256] = {
+    ['0'] = BOTH, ['1'] = BOTH, ['2'] = BOTH, ['3'] = BOTH, ['4'] = BOTH,
+    ['5'] = BOTH, ['6'] = BOTH, ['7'] = BOTH, ['8'] = BOTH, ['9'] = BOTH,
+
+    ['A'] = BOTH, ['B'] = BOTH, ['C'] = BOTH, ['D'] = BOTH, ['E'] = BOTH, ['F'] = BOTH,
+    ['G'] = BOTH, ['H'] = BOTH, ['I'] = BOTH, ['J'] = BOTH, ['K'] = BOTH, ['L'] = BOTH,
+    ['M'] = BOTH, ['N'] = BOTH, ['O'] = BOTH, ['P'] = BOTH, ['Q'] = BOTH, ['R'] = BOTH,
+    ['S'] = BOTH, ['T'] = BOTH, ['U'] = BOTH, ['V'] = BOTH, ['W'] = BOTH, ['X'] = BOTH,
+    ['Y'] = BOTH, ['Z'] = BOTH,
+
+    ['a'] = BOTH, ['b'] = BOTH, ['c'] = BOTH, ['d'] = BOTH, ['e'] = BOTH, ['f'] = BOTH,
+    ['g'] = BOTH, ['h'] = BOTH, ['i'] = BOTH, ['j'] = BOTH, ['k'] = BOTH, ['l'] = BOTH,
+    ['m'] = BOTH, ['n'] = BOTH, ['o'] = BOTH, ['p'] = BOTH, ['q'] = BOTH, ['r'] = BOTH,
+    ['s'] = BOTH, ['t'] = BOTH, ['u'] = BOTH, ['v'] = BOTH, ['w'] = BOTH, ['x'] = BOTH,
+    ['y'] = BOTH, ['z'] = BOTH,
+
+    ['!'] = BOTH, ['$'] = BOTH, ['%'] = BOTH, ['&'] = BOTH, ['\''] = BOTH, ['*'] = BOTH,
+    ['+'] = BOTH, ['-'] = BOTH, ['.'] = BOTH, ['_'] = BOTH, ['~'] = BOTH,
+
+    ['#'] = TOKEN, ['^'] = TOKEN, ['`'] = TOKEN, ['|'] = TOKEN,
+
+    ['('] = HOST, [')'] = HOST, [','] = HOST, [':'] = HOST, [';'] = HOST, ['='] = HOST,
+    ['['] = HOST, [']'] = HOST,
+};
+/* clang-format on */
+
+static bool is_token(uint8_t byte)
 {
-    return byte < 128 && ((set[byte >> 6] >> (byte & 63)) & 1) != 0;
+    return (classes[byte] & TOKEN) != 0;
 }
 
 /*
@@ -34,11 +58,31 @@ static bool is_target(uint8_t byte)
 /* Field values and chunk extensions: text, and bytes above ASCII, which mean nothing to us. */
 static bool is_value(uint8_t byte)
 {
-    return (byte >= ' ' && byte != 0x7f) || byte == '\t';
+    return (byte >= ' ' && byte != DEL) || byte == '\t';
+}
+
+/* Whether one of eight bytes is below ' ' or DEL: none that is_value refuses is missed. */
+static bool has_control(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t below_space = word - ones * ' ';
+    uint64_t equal_del = (word ^ ones * DEL) - ones;
+    return ((below_space | equal_del) & ~word & ones * 0x80) != 0;
 }
 
 static bool is_text(struct slice bytes)
 {
+    const size_t step = sizeof(uint64_t);
+    bool is_suspect = bytes.size < step;
+    for (size_t i = 0; i + step < bytes.size && !is_suspect; i += step) {
+        is_suspect = has_control(bytes.data + i);
+    }
+    /* The last step ends where the text does, and may look at bytes again. */
+    if (!is_suspect && !has_control(bytes.data + bytes.size - step)) {
+        return true;
+    }
     for (size_t i = 0; i < bytes.size; i++) {
         if (!is_value(bytes.data[i])) {
             return false;
@@ -49,13 +93,13 @@ static bool is_text(struct slice bytes)
 
 bool http_guard_is_token(uint8_t byte)
 {
-    return is_in(token_set, byte);
+    return is_token(byte);
 }
 
 bool http_guard_is_host(struct slice value)
 {
     for (size_t i = 0; i < value.size; i++) {
-        if (!is_in(host_set, value.data[i])) {
+        if ((classes[value.data[i]] & HOST) == 0) {
             return false;
         }
     }
@@ -104,7 +148,7 @@ static err check_version(struct slice version, const char **out_detail)
 err http_guard_request_line(struct slice line, size_t target_size_max, const char **out_detail)
 {
     size_t method_end = 0;
-    while (method_end < line.size && is_in(token_set, line.data[method_end])) {
+    while (method_end < line.size && is_token(line.data[method_end])) {
         method_end++;
     }
     if (method_end == 0 || method_end == line.size || line.data[method_end] != ' ') {
@@ -135,7 +179,7 @@ err http_guard_request_line(struct slice line, size_t target_size_max, const cha
 err http_guard_field_line(struct slice line, const char **out_detail)
 {
     size_t name_size = 0;
-    while (name_size < line.size && is_in(token_set, line.data[name_size])) {
+    while (name_size < line.size && is_token(line.data[name_size])) {
         name_size++;
     }
     uint8_t stop = name_size < line.size ? line.data[name_size] : 0;

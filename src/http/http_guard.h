@@ -3,7 +3,7 @@
  * like. It stands in front of the parser library, which is known to be loose about where lines end.
  *
  * A line here is what stands before its CR LF; that it has one, and is the whole line, is the
- * caller's part. No function looks at a byte twice or outside its line.
+ * caller's part. Each function takes time linear in its line, and looks at no byte outside of it.
  */
 #ifndef HTTP_HTTP_GUARD_H
 #define HTTP_HTTP_GUARD_H

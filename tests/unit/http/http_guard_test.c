@@ -186,6 +186,46 @@ static void a_host_is_a_name_or_an_address_with_a_port(void **state)
     assert_false(http_guard_is_host(SLICE_LITERAL("\xc3\xa4")));
 }
 
+/* Wherever it stands, in a value of whichever size: they are looked at eight bytes at a time. */
+static void a_control_character_in_a_value_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    uint8_t line[2 + 20] = "X:";
+    for (size_t size = 1; size <= 20; size++) {
+        for (size_t at = 0; at < size; at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                memset(line + 2, byte % 2 == 0 ? 0xff : ' ', 20);
+                line[2 + (at + 1) % size] = '\t';
+                line[2 + at] = (uint8_t)byte;
+                bool is_control = (byte < ' ' && byte != '\t') || byte == 0x7f;
+                err expected = is_control ? ERR_BAD_REQUEST : OK;
+                const char *detail;
+                assert_int_equal(http_guard_field_line((struct slice){line, 2 + size}, &detail),
+                                 expected);
+                line[2 + (at + 1) % size] = line[2 + at];
+                assert_int_equal(http_guard_field_line((struct slice){line, 2 + size}, &detail),
+                                 expected);
+            }
+        }
+    }
+}
+
+/* RFC 9110, section 5.6.2; RFC 3986, section 3.2.2, with the port's colon. */
+static void each_byte_is_of_the_classes_that_the_rfcs_give_it(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < 256; i++) {
+        uint8_t byte = (uint8_t)i;
+        bool is_common = (i >= '0' && i <= '9') || (i >= 'A' && i <= 'Z') || (i >= 'a' && i <= 'z');
+        bool is_token = is_common || strchr("!#$%&'*+-.^_`|~", (int)i) != NULL;
+        bool is_host = is_common || strchr("-._~!$&'()*+,;=%:[]", (int)i) != NULL;
+        assert_int_equal(http_guard_is_token(byte), is_token);
+        assert_int_equal(http_guard_is_host((struct slice){&byte, 1}), is_host);
+    }
+    assert_false(http_guard_is_token(0));
+    assert_false(http_guard_is_host(SLICE_LITERAL("\0")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +236,8 @@ int main(void)
         cmocka_unit_test(a_line_ends_in_cr_lf_and_nothing_else),
         cmocka_unit_test(a_line_is_long_only_once_no_ending_could_save_it),
         cmocka_unit_test(a_host_is_a_name_or_an_address_with_a_port),
+        cmocka_unit_test(a_control_character_in_a_value_is_found_wherever_it_stands),
+        cmocka_unit_test(each_byte_is_of_the_classes_that_the_rfcs_give_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
