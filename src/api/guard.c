@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <string.h>
-#include <strings.h>
 
 #include "api/text.h"
 
@@ -43,8 +42,7 @@ static bool is_own_origin(struct slice origin, struct slice authority)
         size_t size = strlen(*scheme);
         if (api_text_begins_nocase(origin, *scheme) && origin.size - size == authority.size) {
             struct slice rest = {origin.data + size, authority.size};
-            return rest.size > 0 && strncasecmp((const char *)rest.data,
-                                                (const char *)authority.data, rest.size) == 0;
+            return rest.size > 0 && slice_equal_nocase(rest, authority);
         }
     }
     return false;

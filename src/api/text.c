@@ -16,28 +16,11 @@ void api_text_hex64(char *target, uint64_t value)
 
 /* ---- comparing and cutting ---- */
 
-static uint8_t lower(uint8_t byte)
-{
-    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
-}
-
 bool api_text_begins_nocase(struct slice text, const char *prefix)
 {
     size_t size = strlen(prefix);
-    if (text.size < size) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        if (lower(text.data[i]) != lower((uint8_t)prefix[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool api_text_equals_nocase(struct slice text, const char *other)
-{
-    return text.size == strlen(other) && api_text_begins_nocase(text, other);
+    return text.size >= size && slice_equal_nocase((struct slice){text.data, size},
+                                                   (struct slice){(const uint8_t *)prefix, size});
 }
 
 struct slice api_text_split(struct slice *rest, char separator)

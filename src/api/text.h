@@ -5,6 +5,8 @@
 #ifndef API_TEXT_H
 #define API_TEXT_H
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/codec.h"
 
@@ -16,10 +18,13 @@
 /* Writes `value` as TEXT_HEX64_SIZE lower-case hex digits, without a NUL. */
 void api_text_hex64(char *target, uint64_t value);
 
-/* Whether `text` equals `other` (NUL-terminated), upper and lower case being the same. */
-bool api_text_equals_nocase(struct slice text, const char *other);
 /* Whether `text` begins with `prefix` (NUL-terminated), upper and lower case being the same. */
 bool api_text_begins_nocase(struct slice text, const char *prefix);
+/* Whether `text` equals `other` (NUL-terminated), upper and lower case being the same. */
+static inline bool api_text_equals_nocase(struct slice text, const char *other)
+{
+    return text.size == strlen(other) && slice_equal_nocase(text, slice_from_text(other));
+}
 /*
  * Takes the part before the first `separator` off `rest` and returns it; the whole if there is
  * none.

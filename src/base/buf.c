@@ -16,6 +16,24 @@ bool slice_equal(struct slice a, struct slice b)
     return a.size == b.size && compare_bytes(a.data, b.data, a.size) == 0;
 }
 
+static uint8_t lower(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
+}
+
+bool slice_equal_nocase(struct slice a, struct slice b)
+{
+    if (a.size != b.size) {
+        return false;
+    }
+    for (size_t i = 0; i < a.size; i++) {
+        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int slice_compare(struct slice a, struct slice b)
 {
     int order = compare_bytes(a.data, b.data, a.size < b.size ? a.size : b.size);

@@ -33,6 +33,8 @@ static inline struct slice slice_from_text(const char *text)
     return (struct slice){(const uint8_t *)text, strlen(text)};
 }
 bool slice_equal(struct slice a, struct slice b);
+/* The same, but upper and lower case of ASCII are the same. */
+bool slice_equal_nocase(struct slice a, struct slice b);
 /* Byte order, a prefix before what it is a prefix of: <0, 0, >0. */
 int slice_compare(struct slice a, struct slice b);
 

@@ -114,7 +114,7 @@ struct slice http_path(const struct http_request *request);
 struct slice http_query(const struct http_request *request);
 /*
  * The value of the first such field, surrounding white space removed; data is NULL if there is
- * none. `name` in lower case.
+ * none. The case of `name` does not matter.
  */
 struct slice http_header_find(const struct http_request *request, struct slice name);
 /* The same for a NUL-terminated name. */

@@ -36,20 +36,9 @@ static void advance(struct slice *input, size_t size)
     }
 }
 
-static bool equals_ignoring_case(struct slice bytes, const char *lower)
+static bool equals_nocase(struct slice bytes, const char *text)
 {
-    size_t size = strlen(lower);
-    if (bytes.size != size) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        uint8_t byte = bytes.data[i];
-        uint8_t folded = byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
-        if (folded != (uint8_t)lower[i]) {
-            return false;
-        }
-    }
-    return true;
+    return bytes.size == strlen(text) && slice_equal_nocase(bytes, slice_from_text(text));
 }
 
 /* ---- a whole head: llhttp splits it, then what it does not care about is checked ---- */
@@ -164,10 +153,9 @@ static struct slice span_slice(struct slice bytes, struct http_span span)
 static size_t authority_end(struct slice target)
 {
     size_t begin = 0;
-    if (target.size > 7 && equals_ignoring_case((struct slice){target.data, 7}, "http://")) {
+    if (target.size > 7 && equals_nocase((struct slice){target.data, 7}, "http://")) {
         begin = 7;
-    } else if (target.size > 8 &&
-               equals_ignoring_case((struct slice){target.data, 8}, "https://")) {
+    } else if (target.size > 8 && equals_nocase((struct slice){target.data, 8}, "https://")) {
         begin = 8;
     }
     size_t end = begin;
@@ -190,10 +178,8 @@ static bool split_target(struct http_head *head, struct http_span span, struct s
             return false;
         }
     }
-    size_t end = begin;
-    while (end < target.size && target.data[end] != '?') {
-        end++;
-    }
+    const uint8_t *mark = memchr(target.data + begin, '?', target.size - begin);
+    size_t end = mark != NULL ? (size_t)(mark - target.data) : target.size;
     head->path = (struct http_span){span.offset + (uint32_t)begin, (uint32_t)(end - begin)};
     size_t query = end < target.size ? end + 1 : end;
     head->query =
@@ -225,21 +211,21 @@ static err check_field(struct http_head *head, struct slice name, struct slice v
                        struct tally *tally, const char **out_detail)
 {
     err e = OK;
-    if (equals_ignoring_case(name, "host")) {
+    if (equals_nocase(name, "host")) {
         tally->hosts++;
         e = http_guard_is_host(value) ? OK : ERR_BAD_REQUEST;
         *out_detail = "Host is malformed";
-    } else if (equals_ignoring_case(name, "content-length")) {
+    } else if (equals_nocase(name, "content-length")) {
         tally->lengths++;
         e = is_length(value) ? OK : ERR_BAD_REQUEST;
         *out_detail = "Content-Length is malformed";
-    } else if (equals_ignoring_case(name, "transfer-encoding")) {
+    } else if (equals_nocase(name, "transfer-encoding")) {
         tally->codings++;
-        e = equals_ignoring_case(value, "chunked") ? OK : ERR_NOT_IMPLEMENTED;
+        e = equals_nocase(value, "chunked") ? OK : ERR_NOT_IMPLEMENTED;
         *out_detail = "the only transfer coding spoken here is chunked";
-    } else if (equals_ignoring_case(name, "expect") && !head->is_http_1_0) {
+    } else if (equals_nocase(name, "expect") && !head->is_http_1_0) {
         head->expects_continue = true;
-        e = equals_ignoring_case(value, "100-continue") ? OK : ERR_EXPECTATION_FAILED;
+        e = equals_nocase(value, "100-continue") ? OK : ERR_EXPECTATION_FAILED;
         *out_detail = "the only expectation met here is 100-continue";
     }
     return e;
@@ -287,7 +273,8 @@ static err split_head(struct slice bytes, uint32_t line_count, struct http_head 
                       const char **out_detail)
 {
     struct splitting splitting = {.head = head, .base = bytes.data};
-    *head = (struct http_head){.method = HTTP_METHOD_OTHER};
+    memset(head, 0, offsetof(struct http_head, fields)); /* those fill as they come */
+    head->method = HTTP_METHOD_OTHER;
     llhttp_t llhttp;
     llhttp_init(&llhttp, HTTP_REQUEST, &split_settings);
     llhttp.data = &splitting;

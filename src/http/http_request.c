@@ -13,22 +13,23 @@ _Static_assert(sizeof(struct http_request) < 3072, "what waits is counted in tho
 
 /* ---- life ---- */
 
-/* Copies the head; names in lower case, so that a look-up is a comparison. */
+static uint64_t size_bit(size_t size)
+{
+    return UINT64_C(1) << size % 64;
+}
+
 static void adopt_head(struct http_request *request, const struct http_head *head,
                        struct slice bytes)
 {
     ASSERT(bytes.size > 0);
     uint8_t *copy = http_arena_alloc(&request->arena, bytes.size);
     memcpy(copy, bytes.data, bytes.size);
-    for (uint32_t i = 0; i < head->field_count; i++) {
-        uint8_t *name = copy + head->fields[i].name.offset;
-        for (uint32_t k = 0; k < head->fields[i].name.size; k++) {
-            name[k] = name[k] >= 'A' && name[k] <= 'Z' ? name[k] | 0x20 : name[k];
-        }
-    }
     size_t fields_size = head->field_count * sizeof(head->fields[0]);
     struct http_head_field *fields = http_arena_alloc(&request->arena, fields_size);
     memcpy(fields, head->fields, fields_size);
+    for (uint32_t i = 0; i < head->field_count; i++) {
+        request->name_sizes |= size_bit(fields[i].name.size);
+    }
     request->bytes = copy;
     request->fields = fields;
     request->field_count = head->field_count;
@@ -243,16 +244,20 @@ struct slice http_query(const struct http_request *request)
     return request->bytes != NULL ? span_of(request, request->query) : SLICE_EMPTY;
 }
 
-struct slice http_header_find(const struct http_request *request, struct slice name)
+static struct slice find_field(const struct http_request *request, struct slice name)
 {
     for (uint32_t i = 0; i < request->field_count; i++) {
-        struct http_span span = request->fields[i].name;
-        if (span.size == name.size &&
-            memcmp(request->bytes + span.offset, name.data, name.size) == 0) {
+        if (slice_equal_nocase(span_of(request, request->fields[i].name), name)) {
             return span_of(request, request->fields[i].value);
         }
     }
     return SLICE_EMPTY;
+}
+
+struct slice http_header_find(const struct http_request *request, struct slice name)
+{
+    bool may_be_there = (request->name_sizes & size_bit(name.size)) != 0;
+    return may_be_there ? find_field(request, name) : SLICE_EMPTY;
 }
 
 bool http_is_http_1_0(const struct http_request *request)

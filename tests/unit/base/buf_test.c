@@ -78,9 +78,29 @@ static void one_reference_too_few_is_an_assert(void **state)
     assert_non_null(strstr(death.text, "assert failed: buf->ref_count > 0"));
 }
 
+static void case_is_that_of_ascii_letters_alone(void **state)
+{
+    (void)state;
+    assert_true(
+        slice_equal_nocase(SLICE_LITERAL("Content-Length"), SLICE_LITERAL("cONTENT-lENGTH")));
+    assert_true(slice_equal_nocase(SLICE_EMPTY, SLICE_LITERAL("")));
+    assert_false(slice_equal_nocase(SLICE_LITERAL("host"), SLICE_LITERAL("hosts")));
+    for (unsigned a = 0; a < 256; a++) {
+        for (unsigned b = 0; b < 256; b++) {
+            const uint8_t bytes[2] = {(uint8_t)a, (uint8_t)b};
+            bool is_letter = (a >= 'A' && a <= 'Z') || (a >= 'a' && a <= 'z');
+            bool is_same = a == b || (is_letter && (a ^ b) == ('a' ^ 'A'));
+            assert_int_equal(
+                slice_equal_nocase((struct slice){bytes, 1}, (struct slice){bytes + 1, 1}),
+                is_same);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(case_is_that_of_ascii_letters_alone),
         cmocka_unit_test(slices_are_equal_by_their_bytes),
         cmocka_unit_test(slices_are_ordered_by_unsigned_bytes_and_prefixes_first),
         cmocka_unit_test(a_buf_is_a_copy_of_its_bytes),

@@ -16,6 +16,9 @@ static void release(struct fixture *fixture, struct client *client)
     client_close(client);
 }
 
+/* Longer than there are bits for sizes. */
+#define LONG_NAME "X-3456789-123456789-123456789-123456789-123456789-123456789-12345678"
+
 static void a_request_shows_what_was_sent(void **state)
 {
     struct fixture *fixture = *state;
@@ -23,7 +26,7 @@ static void a_request_shows_what_was_sent(void **state)
     const struct http_request *request =
         hold(fixture, &client,
              "PUT http://h/hold?a=%20b&c HTTP/1.1\r\nHost: x\r\nX-Empty:\r\nX-Two:  1 \r\n"
-             "x-two: 2\r\nContent-Length: 3\r\n\r\nabc");
+             "x-two: 2\r\n" LONG_NAME ": 3\r\nContent-Length: 3\r\n\r\nabc");
     assert_int_equal(http_method(request), HTTP_METHOD_PUT);
     assert_string_equal(http_method_name(http_method(request)), "PUT");
     assert_slice(http_path(request), "/hold");
@@ -32,6 +35,9 @@ static void a_request_shows_what_was_sent(void **state)
     assert_slice(http_header(request, "x-two"), "1");
     assert_slice(http_header(request, "x-empty"), "");
     assert_non_null(http_header(request, "x-empty").data);
+    assert_slice(http_header(request, "X-TWO"), "1");
+    assert_slice(http_header(request, LONG_NAME), "3");
+    assert_null(http_header(request, "x-twos").data);
     assert_null(http_header(request, "x-none").data);
     assert_slice(buf_slice(http_body(request)), "abc");
     assert_int_equal(http_content_length(request), 3);
