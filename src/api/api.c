@@ -17,7 +17,7 @@
 
 static const struct route routes[] = {
     {.id = ROUTE_KV,
-     .path = "/kv/",
+     .path = SLICE_INIT("/kv/"),
      .is_prefix = true,
      .methods = METHODS_READ | METHODS_WRITE,
      .methods_later = METHOD(PATCH),
@@ -25,71 +25,83 @@ static const struct route routes[] = {
      .prepare = api_kv_prepare,
      .answer = api_kv_answer},
     {.id = ROUTE_KV_COLLECTION,
-     .path = "/kv/",
+     .path = SLICE_INIT("/kv/"),
      .methods = METHODS_READ,
      .methods_later = METHODS_READ,
      .later = "listing keys is not there yet; GET /kv/KEY reads one key"},
     {.id = ROUTE_KV_COLLECTION,
-     .path = "/kv",
+     .path = SLICE_INIT("/kv"),
      .methods = METHODS_READ,
      .methods_later = METHODS_READ,
      .later = "listing keys is not there yet; GET /kv/KEY reads one key"},
-    {.id = ROUTE_ROOT, .path = "/", .methods = METHODS_READ, .answer = api_root_answer},
-    {.id = ROUTE_STATS, .path = "/stats", .methods = METHODS_READ, .answer = api_stats_answer},
-    {.id = ROUTE_LEADER, .path = "/leader", .methods = METHODS_READ, .answer = api_leader_answer},
+    {.id = ROUTE_ROOT, .path = SLICE_INIT("/"), .methods = METHODS_READ, .answer = api_root_answer},
+    {.id = ROUTE_STATS,
+     .path = SLICE_INIT("/stats"),
+     .methods = METHODS_READ,
+     .answer = api_stats_answer},
+    {.id = ROUTE_LEADER,
+     .path = SLICE_INIT("/leader"),
+     .methods = METHODS_READ,
+     .answer = api_leader_answer},
     {.id = ROUTE_FOLLOWER,
-     .path = "/follower",
+     .path = SLICE_INIT("/follower"),
      .methods = METHODS_READ,
      .answer = api_follower_answer},
-    {.id = ROUTE_HEALTH, .path = "/health", .methods = METHODS_READ, .answer = api_health_answer},
-    {.id = ROUTE_LIVEZ, .path = "/livez", .methods = METHODS_READ, .answer = api_livez_answer},
+    {.id = ROUTE_HEALTH,
+     .path = SLICE_INIT("/health"),
+     .methods = METHODS_READ,
+     .answer = api_health_answer},
+    {.id = ROUTE_LIVEZ,
+     .path = SLICE_INIT("/livez"),
+     .methods = METHODS_READ,
+     .answer = api_livez_answer},
     {.id = ROUTE_READYZ,
-     .path = "/readyz",
+     .path = SLICE_INIT("/readyz"),
      .methods = METHODS_READ,
      .prepare = api_readyz_prepare,
      .answer = api_readyz_answer},
     {.id = ROUTE_VERSION,
-     .path = "/version",
+     .path = SLICE_INIT("/version"),
      .methods = METHODS_READ,
      .answer = api_version_answer},
     {.id = ROUTE_METRICS,
-     .path = "/metrics",
+     .path = SLICE_INIT("/metrics"),
      .methods = METHODS_READ,
      .answer = api_metrics_answer},
     {.id = ROUTE_MEMBERS,
-     .path = "/admin/members",
+     .path = SLICE_INIT("/admin/members"),
      .methods = METHODS_READ | METHOD(POST),
      .prepare = api_members_prepare,
      .answer = api_members_answer},
     {.id = ROUTE_MEMBERS,
-     .path = "/admin/members/",
+     .path = SLICE_INIT("/admin/members/"),
      .is_prefix = true,
      .methods = METHOD(POST) | METHOD(DELETE) | METHOD(PATCH),
      .prepare = api_members_prepare,
      .answer = api_members_answer},
     {.id = ROUTE_ADMIN_LEADER,
-     .path = "/admin/leader",
+     .path = SLICE_INIT("/admin/leader"),
      .methods = METHOD(POST),
      .prepare = api_admin_leader_prepare,
      .answer = api_admin_leader_answer},
     {.id = ROUTE_DRAIN,
-     .path = "/admin/drain",
+     .path = SLICE_INIT("/admin/drain"),
      .methods = METHOD(POST) | METHOD(DELETE),
      .prepare = api_admin_bare_prepare,
      .answer = api_drain_answer},
     {.id = ROUTE_SNAPSHOT,
-     .path = "/admin/snapshot",
+     .path = SLICE_INIT("/admin/snapshot"),
      .methods = METHODS_READ,
      .prepare = api_admin_bare_prepare,
      .answer = api_snapshot_answer},
-    {.id = ROUTE_SERVER, .path = "*"},
+    {.id = ROUTE_SERVER, .path = SLICE_INIT("*")},
 };
 
 /* The two calls of etcd's raftexample: a number, right below the root. They have anything else that
  * is sent there, too: it says what it should be. */
 static const struct route route_member = {
     .id = ROUTE_MEMBER,
-    .path = "/",
+    .path = SLICE_INIT("/"),
     .methods = METHOD(POST) | METHOD(DELETE),
     .prepare = api_member_prepare,
     .answer = api_member_answer,
@@ -104,7 +116,7 @@ static bool is_member_call(struct slice path, enum http_method method)
             (method != HTTP_METHOD_OTHER && (route_member.methods & 1u << method) != 0));
 }
 
-static const struct route route_none = {.id = ROUTE_NONE, .path = ""};
+static const struct route route_none = {.id = ROUTE_NONE, .path = SLICE_INIT("")};
 
 const struct route *api_route_none(void)
 {
@@ -114,9 +126,9 @@ const struct route *api_route_none(void)
 static const struct route *find_route(struct slice path, enum http_method method)
 {
     for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
-        size_t size = strlen(routes[i].path);
-        bool fits = routes[i].is_prefix ? path.size > size : path.size == size;
-        if (fits && memcmp(path.data, routes[i].path, size) == 0) {
+        struct slice own = routes[i].path;
+        bool fits = routes[i].is_prefix ? path.size > own.size : path.size == own.size;
+        if (fits && memcmp(path.data, own.data, own.size) == 0) {
             return &routes[i];
         }
     }

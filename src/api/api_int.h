@@ -17,7 +17,7 @@ struct exchange;
 /* One row of the table of routes. */
 struct route {
     enum route_id id;
-    const char *path; /* exactly, or as a prefix of something longer */
+    struct slice path; /* exactly, or as a prefix of something longer */
     bool is_prefix;
     unsigned methods;       /* besides OPTIONS, which every route has */
     unsigned methods_later; /* documented and not there yet: 501 with `later` as its detail */

@@ -18,28 +18,21 @@
  * Header fields that make a write conditional, guarded, limited in time or verified, and are not
  * there yet. Ignoring one would answer OK to something that was not done.
  */
-static const struct {
-    const char *field; /* lower case, for the look-up */
-    const char *name;
-} fields_later[] = {
-    {"if-match", "If-Match"},
-    {"if-none-match", "If-None-Match"},
-    {"if-unmodified-since", "If-Unmodified-Since"},
-    {"idempotency-key", "Idempotency-Key"},
-    {"kv-fence", "KV-Fence"},
-    {"kv-ttl", "KV-TTL"},
-    {"x-ttl", "X-TTL"},
-    {"repr-digest", "Repr-Digest"},
+static const struct slice fields_later[] = {
+    SLICE_INIT("If-Match"),        SLICE_INIT("If-None-Match"), SLICE_INIT("If-Unmodified-Since"),
+    SLICE_INIT("Idempotency-Key"), SLICE_INIT("KV-Fence"),      SLICE_INIT("KV-TTL"),
+    SLICE_INIT("X-TTL"),           SLICE_INIT("Repr-Digest"),
 };
 
 static err check_write_fields(const struct http_request *request, struct problem *problem)
 {
     for (size_t i = 0; i < ARRAY_COUNT(fields_later); i++) {
-        if (http_header(request, fields_later[i].field).data != NULL) {
-            return api_problem_set(problem, ERR_NOT_IMPLEMENTED,
-                                   "%s is not there yet, and a write that ignored it would not be "
-                                   "what was asked for",
-                                   fields_later[i].name);
+        if (http_header_find(request, fields_later[i]).data != NULL) {
+            return api_problem_set(
+                problem, ERR_NOT_IMPLEMENTED,
+                "%.*s is not there yet, and a write that ignored it would not be "
+                "what was asked for",
+                SLICE_ARGS(fields_later[i]));
         }
     }
     struct slice encoding = http_header(request, "content-encoding");
@@ -89,7 +82,7 @@ err api_kv_prepare(struct exchange *x, struct problem *problem)
 {
     bool is_write = api_method_is_unsafe(x->method);
     struct slice path = http_path(x->request);
-    size_t prefix_size = strlen(x->route->path);
+    size_t prefix_size = x->route->path.size;
     struct slice raw = {path.data + prefix_size, path.size - prefix_size};
     x->params = (struct kv_params){.consistency = READ_LINEARIZABLE,
                                    .timeout_ms = x->api->options.request_timeout_ms};
