@@ -185,6 +185,7 @@ static err check_method(const struct exchange *x, struct problem *problem)
 static err admit(struct exchange *x, struct problem *problem)
 {
     struct guard guard = {
+        .memory = &x->api->guard_memory,
         .is_loopback = x->api->options.is_loopback,
         .is_unsafe = api_method_is_unsafe(x->method),
         .authority = http_header(x->request, "host"),

@@ -3,6 +3,7 @@
 #define API_API_INT_H
 
 #include "api/api.h"
+#include "api/guard.h"
 #include "api/meter.h"
 #include "api/problem.h"
 #include "base/prng.h"
@@ -33,6 +34,7 @@ struct api {
     struct node *node; /* from api_serve on */
     struct prng request_ids;
     uint64_t started_ms;
+    struct guard_memory guard_memory;
     struct meter meter;
     const struct http_stats *http_stats; /* NULL: not told */
 };

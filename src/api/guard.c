@@ -34,6 +34,19 @@ bool api_guard_is_loopback_name(struct slice authority)
     return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
+static bool is_known_loopback_name(struct guard_memory *memory, struct slice authority)
+{
+    if (slice_equal(authority, (struct slice){memory->name, memory->size})) {
+        return true;
+    }
+    bool is_loopback = api_guard_is_loopback_name(authority);
+    if (is_loopback && authority.size <= GUARD_NAME_SIZE_MAX) {
+        memcpy(memory->name, authority.data, authority.size);
+        memory->size = authority.size;
+    }
+    return is_loopback;
+}
+
 /* Whether `origin` is "http://AUTHORITY" or "https://AUTHORITY". */
 static bool is_own_origin(struct slice origin, struct slice authority)
 {
@@ -56,7 +69,7 @@ static struct slice cut(struct slice text)
 err api_guard_check(const struct guard *guard, struct problem *problem)
 {
     if (guard->is_loopback && guard->authority.size > 0 &&
-        !api_guard_is_loopback_name(guard->authority)) {
+        !is_known_loopback_name(guard->memory, guard->authority)) {
         return api_problem_set(problem, ERR_FORBIDDEN,
                                "this server listens on loopback and answers to localhost, "
                                "127.0.0.0/8 and [::1] only, not to the Host \"%.*s\" (a guard "

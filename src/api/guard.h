@@ -14,7 +14,16 @@
 
 #include "api/problem.h"
 
+#define GUARD_NAME_SIZE_MAX 64u
+
+/* The last Host that G2 let pass: a client says the same one each time. All zero: none yet. */
+struct guard_memory {
+    size_t size;
+    uint8_t name[GUARD_NAME_SIZE_MAX];
+};
+
 struct guard {
+    struct guard_memory *memory;
     bool is_loopback;       /* the listener is bound to loopback */
     bool is_unsafe;         /* the method may change something */
     struct slice authority; /* the Host header; may be empty */

@@ -46,12 +46,44 @@ static err check(const struct guard *guard)
 static void the_host_is_checked_on_loopback_only(void **state)
 {
     (void)state;
-    struct guard guard = {.is_loopback = true, .authority = SLICE_LITERAL("evil.example")};
+    struct guard_memory memory = {.size = 0};
+    struct guard guard = {
+        .memory = &memory, .is_loopback = true, .authority = SLICE_LITERAL("evil.example")};
     assert_int_equal(check(&guard), ERR_FORBIDDEN);
     guard.is_loopback = false;
     assert_int_equal(check(&guard), OK);
-    guard = (struct guard){.is_loopback = true}; /* HTTP/1.0 without Host */
+    guard = (struct guard){.memory = &memory, .is_loopback = true}; /* HTTP/1.0 without Host */
     assert_int_equal(check(&guard), OK);
+}
+
+static void what_is_remembered_lets_no_other_name_pass(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *authority;
+        err e;
+    } steps[] = {
+        {"evil.example", ERR_FORBIDDEN},
+        {"evil.example", ERR_FORBIDDEN},
+        {"localhost:3000", OK},
+        {"localhost:3000", OK},
+        {"localhost:300", OK},
+        {"evil.example:300", ERR_FORBIDDEN},
+        {"localhos", ERR_FORBIDDEN},
+        {"localhost.evil.example", ERR_FORBIDDEN},
+        {"localhost:300", OK},
+        /* Of any size: longer than what is remembered. */
+        {"127.0.0.1:00000000000000000000000000000000000000000000000000000000000000000001", OK},
+        {"127.0.0.2:00000000000000000000000000000000000000000000000000000000000000000001", OK},
+        {"128.0.0.1", ERR_FORBIDDEN},
+    };
+    struct guard_memory memory = {.size = 0};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        const struct guard guard = {.memory = &memory,
+                                    .is_loopback = true,
+                                    .authority = slice_from_text(steps[i].authority)};
+        assert_int_equal(check(&guard), steps[i].e);
+    }
 }
 
 static void an_unsafe_method_needs_the_own_origin(void **state)
@@ -76,7 +108,9 @@ static void an_unsafe_method_needs_the_own_origin(void **state)
         {"http://", "", ERR_FORBIDDEN},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct guard guard = {.is_loopback = true,
+        struct guard_memory memory = {.size = 0};
+        struct guard guard = {.memory = &memory,
+                              .is_loopback = true,
                               .is_unsafe = true,
                               .authority = SLICE_LITERAL("localhost:3000"),
                               .origin = slice_from_text(cases[i].origin),
@@ -94,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_loopback_are_known),
         cmocka_unit_test(the_host_is_checked_on_loopback_only),
+        cmocka_unit_test(what_is_remembered_lets_no_other_name_pass),
         cmocka_unit_test(an_unsafe_method_needs_the_own_origin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
