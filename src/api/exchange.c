@@ -62,6 +62,12 @@ void api_exchange_add(struct exchange *x, struct slice name, struct slice value)
     x->fields[x->field_count++] = (struct http_field){.name = name, .value = value};
 }
 
+void api_exchange_add_lines(struct exchange *x, struct slice lines)
+{
+    ASSERT(x->field_count < EXCHANGE_FIELDS_MAX);
+    x->fields[x->field_count++] = (struct http_field){.lines = lines};
+}
+
 void api_exchange_add_u64(struct exchange *x, struct slice name, uint64_t value)
 {
     char *text = api_exchange_text(x, DECIMAL_SIZE_MAX);

@@ -66,6 +66,8 @@ struct exchange *api_exchange_new(struct api *api, struct http_request *request)
 void api_exchange_add(struct exchange *x, struct slice name, struct slice value);
 /* The same for a number in decimal. */
 void api_exchange_add_u64(struct exchange *x, struct slice name, uint64_t value);
+/* Adds those of a literal, each a whole line with its CR LF. */
+void api_exchange_add_lines(struct exchange *x, struct slice lines);
 /* Room for `size` bytes of a field's value. */
 char *api_exchange_text(struct exchange *x, size_t size);
 

@@ -192,10 +192,10 @@ static void add_record_fields(struct exchange *x, const struct record_fields *re
 /* What every answer under /kv says: nobody may take a stored value for a page of this origin. */
 static void add_common_fields(struct exchange *x)
 {
-    api_exchange_field(x, "X-Content-Type-Options", SLICE_LITERAL("nosniff"));
-    api_exchange_field(x, "Content-Security-Policy", SLICE_LITERAL("sandbox"));
-    api_exchange_field(x, "Cache-Control", SLICE_LITERAL("no-cache"));
-    api_exchange_field(x, "Vary", SLICE_LITERAL("Accept, Accept-Encoding"));
+    api_exchange_add_lines(x, SLICE_LITERAL("X-Content-Type-Options: nosniff\r\n"
+                                            "Content-Security-Policy: sandbox\r\n"
+                                            "Cache-Control: no-cache\r\n"
+                                            "Vary: Accept, Accept-Encoding\r\n"));
 }
 
 /* ---- writes ---- */

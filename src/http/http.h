@@ -161,6 +161,7 @@ void http_limit_body(struct http_request *request, uint64_t bytes);
 struct http_field {
     struct slice name;
     struct slice value; /* must be free of CR, LF and NUL: asserted */
+    struct slice lines; /* in place of both: a literal of whole fields, each with its CR LF */
 };
 
 #define HTTP_HEAD_LENGTH_NONE UINT64_MAX /* GET would have had none */

@@ -125,24 +125,43 @@ static bool is_one_line(struct slice value)
     return true;
 }
 
+static size_t field_size(const struct http_field *field)
+{
+    if (field->lines.size > 0) {
+        ASSERT(field->name.size == 0);
+        ASSERT(field->value.size == 0);
+        ASSERT(field->lines.data[field->lines.size - 1] == '\n');
+        return field->lines.size;
+    }
+    ASSERT(field->name.size > 0);
+    ASSERT(is_one_line(field->value));
+    return field->name.size + field->value.size + 4;
+}
+
 static size_t fields_size(const struct http_response *response)
 {
     size_t size = 0;
     for (size_t i = 0; i < response->field_count; i++) {
-        ASSERT(response->fields[i].name.size > 0);
-        ASSERT(is_one_line(response->fields[i].value));
-        size += response->fields[i].name.size + response->fields[i].value.size + 4;
+        size += field_size(&response->fields[i]);
     }
     return size;
+}
+
+static uint8_t *put_field(uint8_t *cursor, const struct http_field *field)
+{
+    if (field->lines.size > 0) {
+        return put(cursor, field->lines);
+    }
+    cursor = put(cursor, field->name);
+    cursor = put(cursor, SLICE_LITERAL(": "));
+    cursor = put(cursor, field->value);
+    return put(cursor, SLICE_LITERAL("\r\n"));
 }
 
 static uint8_t *put_fields(uint8_t *cursor, const struct http_response *response)
 {
     for (size_t i = 0; i < response->field_count; i++) {
-        cursor = put(cursor, response->fields[i].name);
-        cursor = put(cursor, SLICE_LITERAL(": "));
-        cursor = put(cursor, response->fields[i].value);
-        cursor = put(cursor, SLICE_LITERAL("\r\n"));
+        cursor = put_field(cursor, &response->fields[i]);
     }
     return cursor;
 }

@@ -39,14 +39,15 @@ static void an_answer_has_the_layer_s_fields_and_the_handler_s(void **state)
 {
     struct client client;
     const struct http_field fields[] = {
-        {SLICE_LITERAL("ETag"), SLICE_LITERAL("\"42\"")},
-        {SLICE_LITERAL("X-Empty"), SLICE_EMPTY},
+        {.name = SLICE_LITERAL("ETag"), .value = SLICE_LITERAL("\"42\"")},
+        {.lines = SLICE_LITERAL("X-One: 1\r\nX-Two: 2\r\n")},
+        {.name = SLICE_LITERAL("X-Empty"), .value = SLICE_EMPTY},
     };
     struct http_response response = {
-        .status = 201, .fields = fields, .field_count = 2, .content = SLICE_LITERAL("OK")};
+        .status = 201, .fields = fields, .field_count = 3, .content = SLICE_LITERAL("OK")};
     check_answer(exchange(*state, &client, REQUEST("PUT"), &response),
                  "HTTP/1.1 201 Created\r\n" DATE "Content-Length: 2\r\n"
-                 "ETag: \"42\"\r\nX-Empty: \r\n\r\nOK");
+                 "ETag: \"42\"\r\nX-One: 1\r\nX-Two: 2\r\nX-Empty: \r\n\r\nOK");
     client_close(&client);
 }
 
@@ -129,7 +130,8 @@ static void the_request_s_own_body_and_memory_may_be_the_answer(void **state)
     client_send(&client, "PUT /hold?q HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
     UNTIL(fixture, fixture->held_count == 1);
     struct http_request *request = fixture->held[0];
-    const struct http_field field = {SLICE_LITERAL("X-Query"), http_query(request)};
+    const struct http_field field = {.name = SLICE_LITERAL("X-Query"),
+                                     .value = http_query(request)};
     struct http_response response = {.status = 200,
                                      .fields = &field,
                                      .field_count = 1,
@@ -147,8 +149,8 @@ static void many_fields_fit(void **state)
     char value[200];
     memset(value, 'v', sizeof(value));
     for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
-        fields[i] =
-            (struct http_field){SLICE_LITERAL("X-Field"), {(const uint8_t *)value, sizeof(value)}};
+        fields[i] = (struct http_field){.name = SLICE_LITERAL("X-Field"),
+                                        .value = {(const uint8_t *)value, sizeof(value)}};
     }
     struct http_response response = {
         .status = 200, .fields = fields, .field_count = ARRAY_COUNT(fields)};
@@ -161,7 +163,7 @@ static void many_fields_fit(void **state)
 static int end_of_answer(struct fixture *fixture, struct slice value)
 {
     struct client client;
-    const struct http_field field = {SLICE_LITERAL("X-Field"), value};
+    const struct http_field field = {.name = SLICE_LITERAL("X-Field"), .value = value};
     struct http_response response = {.status = 200, .fields = &field, .field_count = 1};
     pid_t child = fork();
     assert_true(child >= 0);
