@@ -159,11 +159,10 @@ static void many_fields_fit(void **state)
     client_close(&client);
 }
 
-/* How answering with a field of `value` ends, in a process of its own. */
-static int end_of_answer(struct fixture *fixture, struct slice value)
+/* How answering with `field` ends, in a process of its own. */
+static int end_of_answer(struct fixture *fixture, struct http_field field)
 {
     struct client client;
-    const struct http_field field = {.name = SLICE_LITERAL("X-Field"), .value = value};
     struct http_response response = {.status = 200, .fields = &field, .field_count = 1};
     pid_t child = fork();
     assert_true(child >= 0);
@@ -179,6 +178,12 @@ static int end_of_answer(struct fixture *fixture, struct slice value)
     return status;
 }
 
+static int end_of_value(struct fixture *fixture, struct slice value)
+{
+    return end_of_answer(fixture,
+                         (struct http_field){.name = SLICE_LITERAL("X-Field"), .value = value});
+}
+
 /* Whichever of its bytes it is: they are looked at eight at a time. */
 static void a_value_that_would_end_its_line_ends_the_process(void **state)
 {
@@ -187,18 +192,32 @@ static void a_value_that_would_end_its_line_ends_the_process(void **state)
     for (size_t at = 0; at < sizeof(value); at++) {
         memset(value, 0xff, sizeof(value));
         value[at] = bad[at % sizeof(bad)];
-        int status = end_of_answer(*state, (struct slice){value, sizeof(value)});
+        int status = end_of_value(*state, (struct slice){value, sizeof(value)});
         assert_true(WIFSIGNALED(status));
         assert_int_equal(WTERMSIG(status), SIGABRT);
         value[18 - at] = '\t'; /* which may be there */
         value[at] = bad[at % sizeof(bad)];
-        status = end_of_answer(*state, (struct slice){value, sizeof(value)});
+        status = end_of_value(*state, (struct slice){value, sizeof(value)});
         assert_true(WIFSIGNALED(status));
         assert_int_equal(WTERMSIG(status), SIGABRT);
         value[at] = '\r' + 1;
-        status = end_of_answer(*state, (struct slice){value, sizeof(value)});
+        status = end_of_value(*state, (struct slice){value, sizeof(value)});
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
+static void lines_that_are_not_whole_end_the_process(void **state)
+{
+    const struct http_field fields[] = {
+        {.lines = SLICE_LITERAL("X-One: 1")},
+        {.name = SLICE_LITERAL("X-Two"), .lines = SLICE_LITERAL("X-One: 1\r\n")},
+        {.value = SLICE_LITERAL("2"), .lines = SLICE_LITERAL("X-One: 1\r\n")},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        int status = end_of_answer(*state, fields[i]);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGABRT);
     }
 }
 
@@ -215,6 +234,7 @@ int main(void)
         FIXTURE_TEST(the_request_s_own_body_and_memory_may_be_the_answer),
         FIXTURE_TEST(many_fields_fit),
         FIXTURE_TEST(a_value_that_would_end_its_line_ends_the_process),
+        FIXTURE_TEST(lines_that_are_not_whole_end_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
