@@ -4,6 +4,7 @@ The figures are of one load, those of the flame graph of another one behind it: 
 costs time, too.
 """
 
+import collections
 import os
 import re
 
@@ -12,6 +13,7 @@ import peers as servers
 import tools
 
 CONNECTIONS = 64
+LEAST_US = 0.05
 LEAST_SHARE = 0.001  # of the requests: what happens more seldom has nothing to do with them
 STAGES = {
     'pontoon_write_stage_seconds{stage="queue"}': "from its coming to its proposal (ADR 29)",
@@ -22,10 +24,25 @@ STAGES = {
     "pontoon_read_index_seconds": "from its coming until its read index is confirmed",
     "pontoon_http_request_duration_seconds": "in all: from its head to its answer",
 }
-COUNTS = {
-    "pontoon_loop_turn_seconds": "requests a turn of the leader's loop",
+BATCHES = {
     "pontoon_write_batch_entries": "writes a batch",
-    "pontoon_wal_sync_seconds": "requests a sync of the leader's log",
+    "pontoon_wal_batch_entries": "entries a sync of the leader's log",
+}
+# Of a thread: what was done, and the functions one of which is then on its stack. The first counts.
+PARTS = {
+    "loop": [
+        ("answers sent to clients", {"http_conn_flush"}),
+        ("committed entries applied, answers made", {"replica_apply"}),
+        ("reads served, proposals, what goes to the log", {"replica_turn"}),
+        ("frames sent to peers, threads woken", {
+            "net_send", "outbox_flush", "__GI_writev", "__GI___writev", "__GI___libc_write",
+            "pthread_cond_signal"}),
+        ("requests received, parsed, checked", {"on_poll"}),
+        ("frames, other threads' news received", {
+            "on_received", "read", "__GI_read", "__GI___libc_read"}),
+        ("events waited for", {"epoll_wait"}),
+    ],
+    "wal": [("synced", {"fdatasync"}), ("written", {"wal_write_run"})],
 }
 
 
@@ -68,58 +85,81 @@ def by_thread(before, after, requests):
     return spent
 
 
+def row(words, figure, *more):
+    return f"    {words:64}{figure:10.2f}" + "".join(f"{one:12.3f}" for one in more)
+
+
 def lines(operation, result, spent, before, after):
+    """The tables of one load."""
     text = [f"{operation}, {CONNECTIONS} connections: {result['rate']:,.0f} requests/s, "
             f"p50 {result['p50_us'] / 1000:.2f} ms, p99 {result['p99_us'] / 1000:.2f} ms", "",
-            f"  {'processor, of all three nodes':50}{'us/request':>12}{'sleeps/request':>16}"]
-    for name, (microseconds, sleeps) in sorted(spent.items(), key=lambda item: -item[1][0]):
-        if microseconds >= 0.05:
-            text.append(f"    {name:48}{microseconds:12.2f}{sleeps:16.3f}")
-    text.append(f"    {'all':48}{sum(us for us, _ in spent.values()):12.2f}")
+            "  processor, of all three nodes: us and sleeps a request"]
+    text += [row(name, *figures) for name, figures
+             in sorted(spent.items(), key=lambda item: -item[1][0]) if figures[0] >= LEAST_US]
+    text.append(row("all", sum(microseconds for microseconds, _ in spent.values())))
     (sums, counts), (sums_after, counts_after) = before, after
     least = result["answered"] * LEAST_SHARE
     rises = {name: (sums_after[name] - sums.get(name, 0), count - counts.get(name, 0))
              for name, count in counts_after.items() if count - counts.get(name, 0) > least}
-    text += ["", f"  {'stage, at the leader':50}{'mean us':>12}"]
-    text += [f"    {words:48}{rises[name][0] / rises[name][1] * 1e6:12.1f}"
+    text += ["", "  at the leader: mean us"]
+    text += [row(words, rises[name][0] / rises[name][1] * 1e6)
              for name, words in STAGES.items() if name in rises]
-    text += ["", f"  {'sharing':50}{'mean':>12}"]
-    text += [f"    {words:48}{result['answered'] / rises[name][1]:12.1f}"
-             for name, words in COUNTS.items() if name in rises]
+    text += ["", "  shared: mean",
+             row("requests a turn of the leader's loop",
+                 result["answered"] / rises["pontoon_loop_turn_seconds"][1])]
+    text += [row(words, rises[name][0] / rises[name][1])
+             for name, words in BATCHES.items() if name in rises]
     return text + [""]
 
 
-def measure(peer, operation, settings):
-    """The table of one load, and what failed in it, by kind."""
-    cluster = peer.cluster
-    before, spent = metrics(cluster.leader), threads(cluster)
-    result = tools.load(peer, cluster.leader, settings, operation=operation,
+def part_of(stack):
+    """What the thread was at, of PARTS."""
+    for part, functions in PARTS.get(stack[0].split()[-1], []):
+        if not functions.isdisjoint(stack):
+            return part
+    return "else"
+
+
+def parts(stacks, spent):
+    """Where each thread's microseconds went: perf's shares of them."""
+    shares, sums = collections.Counter(), collections.Counter()
+    for stack, count in stacks.items():
+        shares[stack[0], part_of(stack)] += count
+        sums[stack[0]] += count
+    text = ["  where they go, by perf's samples: us a request"]
+    for thread in sorted(sums, key=lambda name: -spent.get(name, (0, 0))[0]):
+        for (name, part), count in shares.most_common():
+            microseconds = spent.get(name, (0, 0))[0] * count / sums[name]
+            if name == thread and microseconds >= LEAST_US:
+                text.append(row(f"{thread}: {part}", microseconds))
+    return text + [""]
+
+
+def load(peer, operation, settings):
+    """(what the load tool says; the nodes' threads before and after it)."""
+    before = threads(peer.cluster)
+    result = tools.load(peer, peer.cluster.leader, settings, operation=operation,
                         connections=CONNECTIONS, warm_up=0)
-    spent = by_thread(spent, threads(cluster), result["answered"])
-    return lines(operation, result, spent, before, metrics(cluster.leader)), result["errors"]
+    return result, before, threads(peer.cluster)
 
 
-def flames(peer, operation, settings, root, out):
-    """Draws it; how many requests failed. Where perf is not there, or may not look, says so."""
+def draw(peer, operation, settings, spent, root, out):
+    """The flame graph of another load. Returns (lines, how many requests failed): where perf is
+    not there, or may not look, they say so."""
     if flame.missing() is not None:
-        print(f"bench: no flame graph: {flame.missing()}")
-        return 0
-    cluster = peer.cluster
-    recording = flame.Recording(f"{root}/perf.data", [one.pid for one in cluster.processes])
+        return [f"no flame graph: {flame.missing()}", ""], 0
+    recording = flame.Recording(f"{root}/perf.data", [one.pid for one in peer.cluster.processes])
     with recording:
-        result = tools.load(peer, cluster.leader, settings, operation=operation,
-                            connections=CONNECTIONS, warm_up=0)
+        result, _, found = load(peer, operation, settings)
+    failed = sum(result["errors"].values())
     try:
-        stacks = recording.stacks({thread: name for thread, (name, *_) in threads(cluster).items()})
+        stacks = recording.stacks({thread: name for thread, (name, *_) in found.items()})
     except tools.Failed as problem:
-        print(f"bench: no flame graph: {problem}")
-    else:
-        path = f"{out}/flame-{operation}.svg"
-        with open(path, "w") as file:
-            file.write(flame.svg(stacks, f"{operation}, {CONNECTIONS} connections: processor time "
-                                         "of all three nodes"))
-        print(f"bench: {path}")
-    return sum(result["errors"].values())
+        return [f"no flame graph: {problem}", ""], failed
+    with open(f"{out}/flame-{operation}.svg", "w") as file:
+        file.write(flame.svg(stacks, f"{operation}, {CONNECTIONS} connections: processor time of "
+                                     "all three nodes"))
+    return parts(stacks, spent), failed
 
 
 def run(arguments, root, settings):
@@ -133,8 +173,14 @@ def run(arguments, root, settings):
     failed = 0
     with open(f"{arguments.out}/cost.txt", "w") as file:
         for operation in arguments.operations:
-            text, errors = measure(peer, operation, settings)
-            print("\n".join(text), flush=True)
-            file.write("\n".join(text) + "\n")
-            failed += sum(errors.values()) + flames(peer, operation, settings, root, arguments.out)
+            before = metrics(peer.cluster.leader)
+            result, began, ended = load(peer, operation, settings)
+            after = metrics(peer.cluster.leader)
+            spent = by_thread(began, ended, result["answered"])
+            more, failures = draw(peer, operation, settings, spent, root, arguments.out)
+            failed += sum(result["errors"].values()) + failures
+            text = "\n".join(lines(operation, result, spent, before, after) + more)
+            print(text, flush=True)
+            file.write(text + "\n")
+    print(f"bench: cost.txt and what flame graphs there are, are in {arguments.out}")
     return 1 if failed else 0

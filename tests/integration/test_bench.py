@@ -123,7 +123,9 @@ class Benchmark(harness.TestCase):
             self.assertRegex(cost, re.escape(words) + r" *\d")
             self.assertIn(words, printed)
         # Where perf is, and may look.
-        self.assertEqual(len(list(out.glob("*.svg"))) + printed.count("no flame graph: "), 2)
+        drawn = len(list(out.glob("*.svg")))
+        self.assertEqual(drawn + printed.count("no flame graph: "), 2)
+        self.assertEqual(cost.count("leader's loop: answers sent to clients "), drawn)
 
     def test_a_flame_graph_has_what_is_wide_enough(self):
         stacks = {("loop", "ours", "entry_SYSCALL_64", "tcp<send>"): 500, ("loop", "uv_run"): 300,
