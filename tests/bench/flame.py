@@ -8,9 +8,9 @@ stands what it was called for, not the way there.
 
 import collections
 import html
+import os
 import re
 import shutil
-import signal
 import subprocess
 
 import tools
@@ -35,18 +35,34 @@ class Recording:
 
     def __init__(self, path, pids):
         self.path, self.pids, self.perf, self.errors = path, pids, None, ""
+        self.orders = self.answers = None  # pipes to and from perf
 
     def __enter__(self):
+        (order, self.orders), (self.answers, answer) = os.pipe(), os.pipe()
         self.perf = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "perf", "record", "--quiet", "--event=cpu-clock",
              f"--freq={HERTZ}", "--call-graph=fp", f"--pid={','.join(map(str, self.pids))}",
-             f"--output={self.path}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+             "--delay=-1", f"--control=fd:{order},{answer}", f"--output={self.path}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            pass_fds=(order, answer))
+        os.close(order)
+        os.close(answer)
+        self.tell(b"enable\n")
         return self
 
+    def tell(self, order):
+        """And waits until it has done so, or has ended: short loads are over before perf begins."""
+        try:
+            os.write(self.orders, order)
+            os.read(self.answers, 16)
+        except BrokenPipeError:
+            pass  # what it died of comes with its end
+
     def __exit__(self, *_):
-        self.perf.send_signal(signal.SIGINT)  # perf's way to be told that it is enough
+        self.tell(b"stop\n")
         _, self.errors = self.perf.communicate(timeout=tools.PATIENCE_SECONDS)
+        os.close(self.orders)
+        os.close(self.answers)
 
     def stacks(self, threads):
         """How often each stack was seen, from a thread's name (`threads`: by its id) upwards."""
