@@ -219,6 +219,7 @@ static void a_receiver_that_says_nothing_is_given_up(void **state)
     stop_node(&cluster, behind);
     assert_int_equal(node->snapshots.out[0].peer, behind + 1);
     node->snapshots.out[0].heard_ms -= SNAPSHOT_SILENCE_MS + 1;
+    node->snapshots.out[0].queued = 0; /* one that has got shorter since would be an answer */
     snapshots_tick(node->replica, env_now_ms(cluster.env));
     assert_int_equal(node->snapshots.out[0].peer, 0);
     assert_int_equal(node->snapshots.failed.value, 1);
