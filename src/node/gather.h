@@ -8,7 +8,7 @@
  *
  * T1  Few at a time, fewer than GATHER_LEAST, wait for nothing.
  * T2  More wait until the batch before is committed, or has its index, `before_ns_max` at most:
- *     little beside a quick disk's sync, and nothing beside a slow one, or a distant quorum.
+ *     on a slow disk, or over a distant quorum, that is little beside the time of a batch.
  * T3  Then for those who were answered with it, until as many are there as came together of late,
  *     but for an eighth; `return_ns_max` at most.
  * T4  Clients that come when they like, rather than once they are answered, are never all there.
