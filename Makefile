@@ -7,6 +7,8 @@ ARGS ?=
 STAGES ?= test
 T ?=
 SECONDS ?= 60
+LISTEN = 127.0.0.1:3000
+DATA = pontoon-data
 HOURS ?= 1
 SEED ?= 1
 SLOW ?=
@@ -15,9 +17,9 @@ SLOW ?=
 quick:
 	@scripts/test.sh quick
 
-## make run [ARGS=…]    the release, one node on 127.0.0.1:3000, data in ./pontoon-data
+## make run [LISTEN=127.0.0.1:3000] [DATA=pontoon-data] [ARGS=…]    the release, one node
 run: release
-	@exec build/pontoon serve --listen 127.0.0.1:3000 --data pontoon-data $(ARGS)
+	@exec build/pontoon serve --listen "$(LISTEN)" --data "$(DATA)" $(ARGS)
 
 ## make cluster         three nodes on 127.0.0.1:3001, 3002, 3003, data in ./pontoon-cluster
 cluster: release
