@@ -51,6 +51,25 @@ static void tell_members(struct sim *sim, const struct raft *raft)
     }
 }
 
+static void tell_ids(FILE *out, const char *what, const struct id_set *ids)
+{
+    for (uint32_t i = 0; i < ids->count; i++) {
+        (void)fprintf(out, "%s %" PRIu64, i == 0 ? what : "", ids->ids[i]);
+    }
+}
+
+/* A cluster that cannot agree is understood by who thinks that who votes. */
+static void tell_configuration(struct sim *sim, const struct replica *replica)
+{
+    const struct conf_state *conf = &replica->membership.conf;
+    (void)fprintf(sim->out, "    as applied:");
+    tell_ids(sim->out, " voters", &conf->voters);
+    tell_ids(sim->out, "; outgoing", &conf->voters_outgoing);
+    tell_ids(sim->out, "; learners", &conf->learners);
+    tell_ids(sim->out, "; learners next", &conf->learners_next);
+    (void)fprintf(sim->out, "\n");
+}
+
 static void tell_host(struct sim *sim, const struct host *host)
 {
     (void)fprintf(sim->out, "  node %u: %s, life %" PRIu64, host->number, state_text(host),
@@ -63,6 +82,7 @@ static void tell_host(struct sim *sim, const struct host *host)
     }
     (void)fprintf(sim->out, "\n");
     if (replica != NULL && replica->raft != NULL) {
+        tell_configuration(sim, replica);
         tell_members(sim, replica->raft);
     }
     if (host->last_words[0] != '\0') {
