@@ -202,20 +202,51 @@ static bool tell(struct replica *replica, node_id peer, const struct frame_repai
                OK;
 }
 
-/* The next of those that were met: with the membership, addresses may be lost, but they dial this
- * node. */
-static void ask_for_state(struct replica *replica)
+static struct repair_heard *find_heard(struct repair *repair, node_id peer)
 {
-    struct repair *repair = &replica->repair;
-    const struct identity *identity = &replica->node->identity;
+    for (uint32_t i = 0; i < repair->heard_count; i++) {
+        if (repair->heard[i].peer == peer) {
+            return &repair->heard[i];
+        }
+    }
+    return NULL;
+}
+
+/* As it has said itself. */
+static bool is_far_enough(struct repair *repair, node_id peer)
+{
+    const struct repair_heard *heard = find_heard(repair, peer);
+    return heard != NULL && heard->last_index >= repair->index_min;
+}
+
+/* What is coming from `transfer`'s sender goes on, unless that one does not know of it any more:
+ * after a crash it begins anew. */
+static bool ask_for_state_of(struct replica *replica, node_id peer, uint64_t transfer)
+{
+    const struct repair *repair = &replica->repair;
     const struct frame_repair frame = {
         .kind = FRAME_REPAIR_SEND,
         .term = repair->index_min_term,
         .index = repair->index_min,
+        .transfer = transfer,
     };
-    for (uint32_t i = 0; i < identity->peer_count; i++) {
+    return tell(replica, peer, &frame);
+}
+
+/*
+ * The next of those that were met: with the membership, addresses may be lost, but they dial this
+ * node. Who has said that its log ends too early cannot have the state, and is asked only while
+ * nobody is known who can.
+ */
+static void ask_for_state(struct replica *replica)
+{
+    struct repair *repair = &replica->repair;
+    const struct identity *identity = &replica->node->identity;
+    for (uint32_t i = 0; i < 2 * identity->peer_count; i++) {
         uint32_t next = (repair->asked_count + i) % identity->peer_count;
-        if (tell(replica, identity->peers[next].id, &frame)) {
+        node_id peer = identity->peers[next].id;
+        bool is_worth_it = i >= identity->peer_count || is_far_enough(repair, peer);
+        if (is_worth_it && ask_for_state_of(replica, peer, 0)) {
             repair->asked_count = next + 1;
             return;
         }
@@ -242,7 +273,13 @@ void repair_tick(struct replica *replica, uint64_t now_ms)
     }
     repair->asked_ms = now_ms;
     ask_everybody(replica);
-    if (repair->has_index_min && !repair->is_installing && !snapshots_is_coming(replica)) {
+    const struct snapshot_in *in = &replica->node->snapshots.in;
+    if (!repair->has_index_min || repair->is_installing) {
+        return;
+    }
+    if (snapshots_is_coming(replica)) {
+        (void)ask_for_state_of(replica, in->from, in->transfer);
+    } else {
         ask_for_state(replica);
     }
 }
@@ -317,16 +354,6 @@ void repair_receive(struct replica *replica, struct raft_pos pos)
 
 /* ---- what peers say of themselves (G6, G7) ---- */
 
-static struct repair_heard *find_heard(struct repair *repair, node_id peer)
-{
-    for (uint32_t i = 0; i < repair->heard_count; i++) {
-        if (repair->heard[i].peer == peer) {
-            return &repair->heard[i];
-        }
-    }
-    return NULL;
-}
-
 /* G7 */
 static void find_term(struct replica *replica)
 {
@@ -365,7 +392,7 @@ static void find_index_min(struct replica *replica)
 static void take_answer(struct replica *replica, node_id from, const struct frame_repair *frame)
 {
     struct repair *repair = &replica->repair;
-    if (!repair->is_waiting || repair->has_index_min || is_log_awaited(replica) ||
+    if (!repair->is_waiting || is_log_awaited(replica) ||
         identity_instance_of(&replica->node->identity, from) == 0) {
         return; /* to an earlier question */
     }
@@ -378,6 +405,9 @@ static void take_answer(struct replica *replica, node_id from, const struct fram
         repair->heard_count++;
     }
     *heard = (struct repair_heard){from, frame->term, frame->index, frame->leads};
+    if (repair->has_index_min) {
+        return; /* it is for ask_for_state */
+    }
     if (replica->node->identity.is_vote_lost) {
         find_term(replica);
     }
@@ -413,16 +443,17 @@ static void answer(struct replica *replica, node_id to)
     (void)tell(replica, to, &frame);
 }
 
-static void send_state(struct replica *replica, node_id to, uint64_t index_min)
+static void send_state(struct replica *replica, node_id to, const struct frame_repair *asked)
 {
     const struct store_region *state = store_region(replica->node->store, replica->region);
     if (replica->raft == NULL || state == NULL || replica->members.is_removed ||
-        replica->install.is_running) {
-        return; /* it asks somebody else, and again */
+        replica->install.is_running ||
+        (asked->transfer != 0 && snapshots_is_sending(replica, to, asked->transfer))) {
+        return; /* it has it, or asks somebody else, and again */
     }
-    if (state->checkpoint.index >= index_min) {
+    if (state->checkpoint.index >= asked->index) {
         snapshots_send_state(replica, to);
-    } else if (state->applied.index >= index_min) {
+    } else if (state->applied.index >= asked->index) {
         store_checkpoint_soon(replica->node->store);
     }
 }
@@ -440,7 +471,7 @@ void repair_heard(struct replica *replica, node_id from, struct slice payload)
         if (replica->raft != NULL && frame.term != 0) { /* G2 */
             raft_learn_committed(replica->raft, (struct raft_pos){frame.term, frame.index});
         }
-        send_state(replica, from, frame.index);
+        send_state(replica, from, &frame);
         break;
     case FRAME_REPAIR_QUESTION:
         contact_mends(&replica->contact, from);

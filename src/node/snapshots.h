@@ -134,6 +134,8 @@ void snapshots_send(struct replica *replica, const struct message *message);
 /* Begins to send `peer`, which asks for it, this node's state (S6); or does not, then it asks
  * again. */
 void snapshots_send_state(struct replica *replica, node_id peer);
+/* Whether that transfer to `peer` is still under way. */
+bool snapshots_is_sending(const struct replica *replica, node_id peer, uint64_t transfer);
 /* FRAME_SNAPSHOT_ACK. */
 void snapshots_acked(struct replica *replica, node_id from, struct slice payload);
 /* The connection for chunks to `peer` is there, or lost. */

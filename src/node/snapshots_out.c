@@ -370,6 +370,12 @@ void snapshots_send_state(struct replica *replica, node_id peer)
     ask_for_connection(replica, out);
 }
 
+bool snapshots_is_sending(const struct replica *replica, node_id peer, uint64_t transfer)
+{
+    const struct snapshot_out *out = find_out(replica, peer);
+    return out != NULL && out->transfer == transfer;
+}
+
 /* S5. The source is not needed any more, the log behind it is. */
 static void staged(struct replica *replica, struct snapshot_out *out)
 {

@@ -320,6 +320,7 @@ void frame_repair_encode(const struct frame_repair *repair, struct writer *out)
     writer_u8(out, (uint8_t)repair->kind);
     writer_u64(out, repair->term);
     writer_u64(out, repair->index);
+    writer_u64(out, repair->transfer);
     writer_u8(out, repair->leads ? 1 : 0);
 }
 
@@ -327,7 +328,11 @@ err frame_repair_decode(struct slice bytes, struct frame_repair *out_repair)
 {
     struct reader in = reader_of(bytes);
     uint8_t kind = reader_u8(&in);
-    struct frame_repair repair = {.term = reader_u64(&in), .index = reader_u64(&in)};
+    struct frame_repair repair = {
+        .term = reader_u64(&in),
+        .index = reader_u64(&in),
+        .transfer = reader_u64(&in),
+    };
     uint8_t leads = reader_u8(&in);
     if (reader_finish(&in) != OK || leads > 1 || kind < FRAME_REPAIR_SEND ||
         kind > FRAME_REPAIR_ANSWER) {

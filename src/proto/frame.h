@@ -111,7 +111,8 @@ struct frame_snapshot_ack {
 /* The values stand on the wire. */
 enum frame_repair_kind {
     FRAME_REPAIR_SEND = 1,     /* "send me your state, if it is at `index` or later"; with a `term`:
-                                  "where I have cut my log at a committed entry of that term" */
+                                  "where I have cut my log at a committed entry of that term"; with
+                                  a `transfer`: "unless you still send that one" */
     FRAME_REPAIR_QUESTION = 2, /* "how far are you? I have no core"; the rest is 0 */
     FRAME_REPAIR_ANSWER = 3,   /* `term`, the last `index` of the log, whether it leads */
 };
@@ -121,6 +122,7 @@ struct frame_repair {
     enum frame_repair_kind kind;
     uint64_t term;
     uint64_t index;
+    uint64_t transfer; /* as in struct frame_snapshot; 0: nothing is coming from you */
     bool leads;
 };
 

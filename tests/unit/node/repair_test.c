@@ -387,6 +387,75 @@ static void a_sender_that_gives_up_is_not_waited_for_long(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Simulator, swarm 688524154: it was waited for as long as for one that is gone, though it could
+ * have begun anew at once. */
+static void a_sender_that_was_restarted_begins_anew(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    uint32_t sender = 0;
+    uint32_t i = a_slow_repair(&cluster, &sender);
+    struct node *node = cluster.nodes[i];
+    uint64_t transfer = node->snapshots.in.transfer;
+    uint32_t asked_count = node->replica->repair.asked_count;
+    uint64_t stopped_ms = env_now_ms(cluster.env);
+    stop_node(&cluster, sender);
+    start_node(&cluster, sender);
+    assert_int_equal(node->snapshots.in.transfer, transfer);
+    assert_true(turn_until(&cluster, is_repaired, node));
+    assert_true(env_now_ms(cluster.env) - stopped_ms < SNAPSHOT_PATIENCE_MS);
+    assert_int_equal(node->replica->repair.asked_count, asked_count); /* nobody else was asked */
+    assert_all_equal(&cluster);
+    cluster_deinit(&cluster);
+}
+
+static bool are_all_peers_up(void *ctx)
+{
+    const struct node *node = ctx;
+    for (uint32_t i = 0; i < node->identity.peer_count; i++) {
+        if (!net_is_up(node->net, node->identity.peers[i].id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void say_how_far(struct node *node, node_id from, uint64_t last_index)
+{
+    const struct frame_repair frame = {.kind = FRAME_REPAIR_ANSWER, .index = last_index};
+    struct writer payload = {0};
+    frame_repair_encode(&frame, &payload);
+    repair_heard(node->replica, from, writer_slice(&payload));
+    writer_deinit(&payload);
+}
+
+static void who_can_have_the_state_is_asked_before_others(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t i = (leader_of(&cluster) + 1) % 3;
+    write_much(&cluster, 0, 600);
+    wait_for_cut(&cluster, i, 100);
+    stop_node(&cluster, i);
+    spoil_store(&cluster, i);
+    start_node(&cluster, i);
+    struct node *node = cluster.nodes[i];
+    struct repair *repair = &node->replica->repair;
+    repair->index_min = UINT64_MAX / 2; /* so that nobody sends anything */
+    assert_true(turn_until(&cluster, are_all_peers_up, node));
+    uint64_t now_ms = env_now_ms(cluster.env);
+    for (uint32_t turn = 0; turn < 6; turn++) {
+        uint32_t able = turn / 2 % 2;
+        say_how_far(node, node->identity.peers[able].id, repair->index_min);
+        say_how_far(node, node->identity.peers[1 - able].id, repair->index_min - 1);
+        now_ms += REPAIR_ASK_MS;
+        repair_tick(node->replica, now_ms);
+        assert_int_equal(repair->asked_count, able + 1);
+    }
+    cluster_deinit(&cluster);
+}
+
 /* ---- the log ---- */
 
 static bool has_new_log(void *ctx)
@@ -506,6 +575,8 @@ int main(void)
         cmocka_unit_test(a_sender_that_pauses_is_waited_for_as_long_as_it_is_there),
         cmocka_unit_test(a_sender_that_is_gone_is_not_waited_for_long),
         cmocka_unit_test(a_sender_that_gives_up_is_not_waited_for_long),
+        cmocka_unit_test(a_sender_that_was_restarted_begins_anew),
+        cmocka_unit_test(who_can_have_the_state_is_asked_before_others),
         cmocka_unit_test(a_damaged_log_is_begun_anew_with_its_term_and_vote),
         cmocka_unit_test(a_node_that_has_lost_its_vote_hears_everybody_first),
         cmocka_unit_test(log_and_store_may_be_lost_together),

@@ -360,7 +360,7 @@ static void the_answer_to_a_chunk_comes_back_as_it_was_encoded(void **state)
 static void a_repair_frame_comes_back_as_it_was(void **state)
 {
     (void)state;
-    struct frame_repair repair = {FRAME_REPAIR_ANSWER, 7, 300, true};
+    struct frame_repair repair = {FRAME_REPAIR_ANSWER, 7, 300, 41, true};
     struct frame_repair decoded;
     struct writer out = {0};
     frame_repair_encode(&repair, &out);
@@ -368,11 +368,12 @@ static void a_repair_frame_comes_back_as_it_was(void **state)
     assert_int_equal(decoded.kind, FRAME_REPAIR_ANSWER);
     assert_int_equal(decoded.term, 7);
     assert_int_equal(decoded.index, 300);
+    assert_int_equal(decoded.transfer, 41);
     assert_true(decoded.leads);
     static const struct {
         size_t offset;
         uint8_t value;
-    } wrong[] = {{0, 0}, {0, 4}, {17, 2}};
+    } wrong[] = {{0, 0}, {0, 4}, {25, 2}};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         uint8_t was = out.data[wrong[i].offset];
         out.data[wrong[i].offset] = wrong[i].value;
