@@ -13,7 +13,9 @@
  *     but for an eighth; `return_ns_max` at most.
  * T4  Clients that come when they like, rather than once they are answered, are never all there.
  *     Once T3 has waited in vain twice in a row, it is left out for 1, 3, 7, … batches.
- * T5  A write that waits is QUEUED (writes.h), so it can still be refused for sure; a read that
+ * T5  GATHER_ENOUGH that wait are a batch at once: what one costs is little beside them, and while
+ *     the batch before is synced the loop can take in what comes behind them.
+ * T6  A write that waits is QUEUED (writes.h), so it can still be refused for sure; a read that
  *     does is WAITING (reads.h), so its index is of later than its coming.
  */
 #ifndef NODE_GATHER_H
@@ -23,6 +25,7 @@
 #include <stdint.h>
 
 #define GATHER_LEAST 4u
+#define GATHER_ENOUGH 256u
 #define GATHER_LEFT_OUT_MAX 63u
 
 /* Begun as one of these. */
@@ -41,9 +44,9 @@ struct gather {
 
 /*
  * Asked when there is something to make a batch of: for how many ns at most it is to wait for more;
- * 0: all of it is one now. `count` are on their way, those that wait among them; is_under_way: some
- * are of a batch before. To be asked again when that has changed, or the time is over.
+ * 0: all of it is one now. `count` are on their way, at most `before` of them of a batch before;
+ * the others wait. To be asked again when that has changed, or the time is over.
  */
-uint64_t gather_wait_ns(struct gather *gather, uint64_t count, bool is_under_way, uint64_t now_ns);
+uint64_t gather_wait_ns(struct gather *gather, uint64_t count, uint64_t before, uint64_t now_ns);
 
 #endif

@@ -593,10 +593,10 @@ static void carry_out(struct replica *replica)
 
 /* Whether what there is waits for more (gather.h), `end` for the time of that to be over. */
 static bool waits_for_more(const struct replica *replica, struct gather *gather,
-                           struct env_timer *end, uint64_t count, bool is_under_way)
+                           struct env_timer *end, uint64_t count, uint64_t before)
 {
     bool was_waiting = gather->since_ns != 0;
-    uint64_t wait_ns = gather_wait_ns(gather, count, is_under_way, env_now_ns(replica->node->env));
+    uint64_t wait_ns = gather_wait_ns(gather, count, before, env_now_ns(replica->node->env));
     if (wait_ns > 0) {
         env_timer_start(end, (wait_ns + 999999) / 1000000, 0);
     } else if (was_waiting) {
@@ -610,7 +610,7 @@ static bool writes_wait_for_more(struct replica *replica)
     const struct writes *writes = &replica->writes;
     return !list_is_empty(&writes->queued) &&
            waits_for_more(replica, &replica->gather_writes, &replica->gather_writes_end,
-                          writes->count, !list_is_empty(&writes->proposed));
+                          writes->count, writes->proposed_count);
 }
 
 /* Takes up to PROPOSAL_CHUNK_MAX of the queued writes to the core. False: it took none. */
@@ -707,7 +707,8 @@ static bool move_writes(struct replica *replica)
     return has_moved;
 }
 
-/* Who is all the quorum asks nobody, so there is nothing to share. */
+/* Who is all the quorum asks nobody, so there is nothing to share. How many reads are of a batch
+ * before is not counted. */
 static bool reads_wait_for_more(struct replica *replica)
 {
     const struct reads *reads = &replica->reads;
@@ -715,7 +716,7 @@ static bool reads_wait_for_more(struct replica *replica)
     return !list_is_empty(&reads->waiting) && asked < READ_BATCHES_MAX &&
            replica->membership.conf.voters.count > 1 &&
            waits_for_more(replica, &replica->gather_reads, &replica->gather_reads_end, reads->count,
-                          asked > 0);
+                          asked > 0 ? reads->count : 0);
 }
 
 static bool ask_for_read_index(struct replica *replica)

@@ -39,6 +39,10 @@ static void leave(struct writes *writes, struct node_write *write)
         writes->forwarded_bytes -= write->command->size;
         list_remove(&write->id_link);
     }
+    if (write->stage == STAGE_PROPOSED) {
+        ASSERT(writes->proposed_count > 0);
+        writes->proposed_count--;
+    }
 }
 
 static void move(struct writes *writes, struct list *target, struct node_write *write,
@@ -134,6 +138,7 @@ void writes_proposed(struct writes *writes, struct node_write *write, struct raf
     write->pos = pos;
     write->proposed_ns = writes->now_ns;
     move(writes, &writes->proposed, write, STAGE_PROPOSED);
+    writes->proposed_count++;
 }
 
 void writes_unproposed(struct writes *writes, struct node_write *write)
@@ -243,7 +248,7 @@ void writes_passed(struct writes *writes, uint64_t index)
 /* Into its place in ORPHANED; nearly always that is the end. */
 static void insert_orphan(struct writes *writes, struct node_write *write)
 {
-    list_remove(&write->link);
+    leave(writes, write);
     struct list *after = writes->orphaned.prev;
     while (after != &writes->orphaned && of_link(after)->pos.index > write->pos.index) {
         after = after->prev;
@@ -347,5 +352,5 @@ void writes_close(struct writes *writes, err refusal)
 {
     close_unforwarded(writes, refusal);
     close_list(writes, &writes->forwarded, ERR_OUTCOME_UNKNOWN);
-    ASSERT(writes->count == 0 && writes->bytes == 0);
+    ASSERT(writes->count == 0 && writes->bytes == 0 && writes->proposed_count == 0);
 }

@@ -33,6 +33,7 @@ struct writes {
     struct list forwarded_by_id[WRITES_FORWARD_BUCKETS]; /* the same ones, by forward_id */
     struct deadlines deadlines;                          /* all of them */
     uint64_t count;
+    uint64_t proposed_count;  /* of those in PROPOSED */
     uint64_t bytes;           /* of their commands */
     uint64_t forwarded_bytes; /* of those in FORWARDED */
     uint64_t next_forward_id;

@@ -22,7 +22,7 @@ static int set_up(void **state)
 /* `queued` wait behind `proposed`. */
 static bool waits(uint64_t queued, uint64_t proposed)
 {
-    return gather_wait_ns(&gather, queued + proposed, proposed > 0, now_ns) > 0;
+    return gather_wait_ns(&gather, queued + proposed, proposed, now_ns) > 0;
 }
 
 /* Many at a time, which all come back once they are answered. */
@@ -76,15 +76,15 @@ static void nobody_waits_longer_than_the_bound(void **state)
     see_many(64);
     assert_true(waits(10, 10));
     now_ns += gather.before_ns_max - 1;
-    assert_int_equal(gather_wait_ns(&gather, 20, true, now_ns), 1);
+    assert_int_equal(gather_wait_ns(&gather, 20, 10, now_ns), 1);
     now_ns += 1;
     assert_false(waits(10, 10));
     /* The next ones begin anew, and the answered are waited for behind that. */
     assert_true(waits(1, 10));
     now_ns += gather.before_ns_max - 1;
-    assert_int_equal(gather_wait_ns(&gather, 1, false, now_ns), gather.return_ns_max);
+    assert_int_equal(gather_wait_ns(&gather, 1, 0, now_ns), gather.return_ns_max);
     now_ns += gather.return_ns_max - 1;
-    assert_int_equal(gather_wait_ns(&gather, 2, false, now_ns), 1);
+    assert_int_equal(gather_wait_ns(&gather, 2, 0, now_ns), 1);
     now_ns += 1;
     assert_false(waits(2, 0));
 }
@@ -138,6 +138,16 @@ static void more_than_ever_are_expected_at_once(void **state)
     assert_true(waits(100, 0));
 }
 
+static void enough_are_a_batch_at_once(void **state)
+{
+    (void)state;
+    see_many(1000);
+    assert_true(waits(GATHER_ENOUGH - 1, 500));
+    assert_false(waits(GATHER_ENOUGH, 500));
+    assert_true(waits(GATHER_ENOUGH - 1, 0));
+    assert_false(waits(GATHER_ENOUGH, 0));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int main(void)
@@ -151,6 +161,7 @@ int main(void)
         TEST(who_comes_when_he_likes_is_waited_for_ever_less),
         TEST(who_has_gone_is_soon_waited_for_no_more),
         TEST(more_than_ever_are_expected_at_once),
+        TEST(enough_are_a_batch_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
