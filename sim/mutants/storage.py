@@ -302,7 +302,7 @@ STORE = [
         text="           pos.index >= repair->index_min;",
         becomes="           true;",
         also=[("node/repair.c", "    ASSERT(pos.index >= repair->index_min);\n", ""),
-              ("node/repair.c", "    if (state->checkpoint.index >= index_min) {",
+              ("node/repair.c", "    if (state->checkpoint.index >= asked->index) {",
                "    if (state->checkpoint.index > 0) {")],
         profile="disk",
     ),
