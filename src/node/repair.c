@@ -233,23 +233,32 @@ static bool ask_for_state_of(struct replica *replica, node_id peer, uint64_t tra
     return tell(replica, peer, &frame);
 }
 
-/*
- * The next of those that were met: with the membership, addresses may be lost, but they dial this
- * node. Who has said that its log ends too early cannot have the state, and is asked only while
- * nobody is known who can.
- */
-static void ask_for_state(struct replica *replica)
+/* The next of those that were met: with the membership, addresses may be lost, but they dial this
+ * node. False: none of them can be asked. */
+static bool ask_next_for_state(struct replica *replica, bool only_far_enough)
 {
     struct repair *repair = &replica->repair;
     const struct identity *identity = &replica->node->identity;
-    for (uint32_t i = 0; i < 2 * identity->peer_count; i++) {
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
         uint32_t next = (repair->asked_count + i) % identity->peer_count;
         node_id peer = identity->peers[next].id;
-        bool is_worth_it = i >= identity->peer_count || is_far_enough(repair, peer);
-        if (is_worth_it && ask_for_state_of(replica, peer, 0)) {
-            repair->asked_count = next + 1;
-            return;
+        if (only_far_enough && !is_far_enough(repair, peer)) {
+            continue;
         }
+        if (ask_for_state_of(replica, peer, 0)) {
+            repair->asked_count = next + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who has said that its log ends too early cannot have the state, and is asked only while nobody is
+ * known who can. */
+static void ask_for_state(struct replica *replica)
+{
+    if (!ask_next_for_state(replica, true)) {
+        (void)ask_next_for_state(replica, false);
     }
 }
 
