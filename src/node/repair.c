@@ -219,8 +219,8 @@ static bool is_far_enough(struct repair *repair, node_id peer)
     return heard != NULL && heard->last_index >= repair->index_min;
 }
 
-/* What is coming from `transfer`'s sender goes on, unless that one does not know of it any more:
- * after a crash it begins anew. */
+/* With a `transfer`, who sends it already: a process that has begun it lets it go on, or has given
+ * it up for a reason; another one there begins anew. */
 static bool ask_for_state_of(struct replica *replica, node_id peer, uint64_t transfer)
 {
     const struct repair *repair = &replica->repair;
@@ -457,8 +457,8 @@ static void send_state(struct replica *replica, node_id to, const struct frame_r
     const struct store_region *state = store_region(replica->node->store, replica->region);
     if (replica->raft == NULL || state == NULL || replica->members.is_removed ||
         replica->install.is_running ||
-        (asked->transfer != 0 && snapshots_is_sending(replica, to, asked->transfer))) {
-        return; /* it has it, or asks somebody else, and again */
+        (asked->transfer != 0 && snapshots_has_begun(replica, asked->transfer))) {
+        return; /* it asks somebody else, and again */
     }
     if (state->checkpoint.index >= asked->index) {
         snapshots_send_state(replica, to);

@@ -13,10 +13,11 @@
  *     its connection alone it might be taken for one that can vote (admin_requests.h, A3).
  * G2  Any member that has a core is asked for its state, in turn, not the leader alone: two of
  *     three may be in repair, then there is none. Those whose log reaches far enough come first;
- *     and while one sends, it alone is asked whether it still does: if it was restarted meanwhile
- *     it does not know, and begins anew. What it sends is applied there, so it is committed. The
- *     question tells up to where this node knows it to be (it has cut its log there): who has that
- *     entry, and could not commit it without this node's vote, now can.
+ *     and while one sends, it alone is asked to begin anew if it was restarted meanwhile: who has
+ *     given up may be too slow, so after a while the next is asked. What it sends is applied
+ *     there, so it is committed. The question tells up to where this node knows it to be (it has
+ *     cut its log there): who has that entry, and could not commit it without this node's vote,
+ *     now can.
  * G3  What is taken stands at `index_min` at least, where this node's log begins: with less there
  *     would be a gap. If the log has that very entry, it stays, and is replayed from there. Else it
  *     is reset to the state's position, as with any snapshot: then what it had acknowledged is

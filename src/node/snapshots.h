@@ -109,6 +109,7 @@ struct snapshots {
     struct snapshot_out out[SNAPSHOTS_OUT_MAX];
     struct snapshot_past past[MEMBERS_MAX];
     struct snapshot_in in;
+    uint64_t first_transfer; /* a random one: another process has others */
     uint64_t next_transfer;
     struct env_timer timer; /* until the next chunk is due */
     struct counter sent;    /* delivered */
@@ -134,8 +135,8 @@ void snapshots_send(struct replica *replica, const struct message *message);
 /* Begins to send `peer`, which asks for it, this node's state (S6); or does not, then it asks
  * again. */
 void snapshots_send_state(struct replica *replica, node_id peer);
-/* Whether that transfer to `peer` is still under way. */
-bool snapshots_is_sending(const struct replica *replica, node_id peer, uint64_t transfer);
+/* Whether this process has begun that transfer: it goes on, or has ended for a reason. */
+bool snapshots_has_begun(const struct replica *replica, uint64_t transfer);
 /* FRAME_SNAPSHOT_ACK. */
 void snapshots_acked(struct replica *replica, node_id from, struct slice payload);
 /* The connection for chunks to `peer` is there, or lost. */

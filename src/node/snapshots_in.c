@@ -274,7 +274,10 @@ static void tick_in(struct replica *replica, uint64_t now_ms)
 
 void snapshots_init(struct snapshots *snapshots, struct env *env, uint64_t first_transfer)
 {
-    *snapshots = (struct snapshots){.next_transfer = first_transfer};
+    *snapshots = (struct snapshots){
+        .first_transfer = first_transfer,
+        .next_transfer = first_transfer,
+    };
     env_timer_init(env, &snapshots->timer, snapshots_due);
 }
 

@@ -370,10 +370,11 @@ void snapshots_send_state(struct replica *replica, node_id peer)
     ask_for_connection(replica, out);
 }
 
-bool snapshots_is_sending(const struct replica *replica, node_id peer, uint64_t transfer)
+bool snapshots_has_begun(const struct replica *replica, uint64_t transfer)
 {
-    const struct snapshot_out *out = find_out(replica, peer);
-    return out != NULL && out->transfer == transfer;
+    const struct snapshots *snapshots = snapshots_of(replica);
+    uint64_t first = snapshots->first_transfer;
+    return transfer - first < snapshots->next_transfer - first; /* they may wrap */
 }
 
 /* S5. The source is not needed any more, the log behind it is. */

@@ -112,7 +112,7 @@ struct frame_snapshot_ack {
 enum frame_repair_kind {
     FRAME_REPAIR_SEND = 1,     /* "send me your state, if it is at `index` or later"; with a `term`:
                                   "where I have cut my log at a committed entry of that term"; with
-                                  a `transfer`: "unless you still send that one" */
+                                  a `transfer`: "unless this process of yours has begun that one" */
     FRAME_REPAIR_QUESTION = 2, /* "how far are you? I have no core"; the rest is 0 */
     FRAME_REPAIR_ANSWER = 3,   /* `term`, the last `index` of the log, whether it leads */
 };
