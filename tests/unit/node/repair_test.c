@@ -32,6 +32,23 @@ static void spoil_store(const struct cluster *cluster, uint32_t i)
     assert_int_equal(close(fd), 0);
 }
 
+/* One of three, whose log does not begin with its first entry any more. */
+static uint32_t a_follower_with_a_cut_log(struct cluster *cluster)
+{
+    a_cluster(cluster);
+    uint32_t i = (leader_of(cluster) + 1) % 3;
+    write_much(cluster, 0, 600);
+    wait_for_cut(cluster, i, 100);
+    return i;
+}
+
+static void restart_with_spoilt_store(struct cluster *cluster, uint32_t i)
+{
+    stop_node(cluster, i);
+    spoil_store(cluster, i);
+    start_node(cluster, i);
+}
+
 static bool is_repaired(void *ctx)
 {
     const struct node *node = ctx;
@@ -71,15 +88,10 @@ static void a_damaged_store_is_rebuilt_from_a_peer_and_the_log_stays(void **stat
 {
     (void)state;
     struct cluster cluster;
-    a_cluster(&cluster);
-    uint32_t i = (leader_of(&cluster) + 1) % 3;
-    write_much(&cluster, 0, 600);
-    wait_for_cut(&cluster, i, 100);
+    uint32_t i = a_follower_with_a_cut_log(&cluster);
     uint64_t last = wal_bounds(cluster.nodes[i]->wal, REGION_FIRST).last_index;
     uint64_t term = cluster.nodes[i]->replica->term;
-    stop_node(&cluster, i);
-    spoil_store(&cluster, i);
-    start_node(&cluster, i);
+    restart_with_spoilt_store(&cluster, i);
     struct node *node = cluster.nodes[i];
     const char *why = NULL;
     assert_null(node->replica->raft); /* G1 */
@@ -157,10 +169,7 @@ static void a_store_that_is_marked_is_not_believed_though_it_is_whole(void **sta
     (void)state;
     struct cluster cluster;
     char path[200];
-    a_cluster(&cluster);
-    uint32_t i = (leader_of(&cluster) + 1) % 3;
-    write_much(&cluster, 0, 600);
-    wait_for_cut(&cluster, i, 100);
+    uint32_t i = a_follower_with_a_cut_log(&cluster);
     stop_node(&cluster, i);
     path_in_store(&cluster, i, "", path);
     assert_int_equal(store_distrust(cluster.env, path, "the state hash differs"), OK);
@@ -182,13 +191,8 @@ static void a_repair_that_is_interrupted_goes_on_at_the_next_start(void **state)
 {
     (void)state;
     struct cluster cluster;
-    a_cluster(&cluster);
-    uint32_t i = (leader_of(&cluster) + 1) % 3;
-    write_much(&cluster, 0, 600);
-    wait_for_cut(&cluster, i, 100);
-    stop_node(&cluster, i);
-    spoil_store(&cluster, i);
-    start_node(&cluster, i);
+    uint32_t i = a_follower_with_a_cut_log(&cluster);
+    restart_with_spoilt_store(&cluster, i);
     stop_node(&cluster, i); /* it has not even asked */
     start_node(&cluster, i);
     assert_null(cluster.nodes[i]->replica->raft);
@@ -380,6 +384,11 @@ static void a_sender_that_gives_up_is_not_waited_for_long(void **state)
     net_bulk_close(cluster.nodes[sender]->net, i + 1);
     struct wait gone = {&cluster, i, sender + 1};
     assert_true(turn_until(&cluster, is_connection_gone, &gone));
+    /* It had a reason, and is not asked to begin anew. */
+    uint64_t transfer = node->snapshots.in.transfer;
+    struct checkpoint_wait wait = {&cluster, 0, env_now_ms(cluster.env) + 3 * REPAIR_ASK_MS, false};
+    assert_true(turn_until(&cluster, is_past, &wait));
+    assert_int_equal(node->snapshots.in.transfer, transfer);
     make_old(node);
     cluster.nodes[sender]->pace = (struct pace){.bytes_per_second = 0};
     assert_true(turn_until(&cluster, is_repaired, node));
@@ -433,13 +442,8 @@ static void who_can_have_the_state_is_asked_before_others(void **state)
 {
     (void)state;
     struct cluster cluster;
-    a_cluster(&cluster);
-    uint32_t i = (leader_of(&cluster) + 1) % 3;
-    write_much(&cluster, 0, 600);
-    wait_for_cut(&cluster, i, 100);
-    stop_node(&cluster, i);
-    spoil_store(&cluster, i);
-    start_node(&cluster, i);
+    uint32_t i = a_follower_with_a_cut_log(&cluster);
+    restart_with_spoilt_store(&cluster, i);
     struct node *node = cluster.nodes[i];
     struct repair *repair = &node->replica->repair;
     repair->index_min = UINT64_MAX / 2; /* so that nobody sends anything */
