@@ -1,0 +1,35 @@
+/* What the files of /kv/KEY share: route_kv.c (before the body), kv_read.c, kv_write.c. */
+#ifndef API_KV_INT_H
+#define API_KV_INT_H
+
+#include "api/exchange.h"
+
+/* Reads, or writes, x->key: answers it, now or later. */
+void api_kv_read(struct exchange *x);
+void api_kv_write(struct exchange *x);
+
+/* What to tell a person whose request got ERR_DIVERGED. */
+extern const char api_kv_explain_divergence[];
+
+/* Visible ASCII, spaces and tabs: what a header field can carry back. */
+bool api_kv_is_field_text(struct slice text);
+
+/* ---- header fields of the answer ---- */
+
+/* The strong ETag of a key's revision. */
+void api_kv_add_etag(struct exchange *x, uint64_t mod_revision);
+
+struct kv_record_fields {
+    uint64_t create_revision;
+    uint64_t mod_revision;
+    uint64_t version;
+    uint64_t modified_ms;
+};
+
+/* What describes the record that is now there. */
+void api_kv_add_record_fields(struct exchange *x, const struct kv_record_fields *record);
+
+/* What every answer under /kv says: nobody may take a stored value for a page of this origin. */
+void api_kv_add_common_fields(struct exchange *x);
+
+#endif
