@@ -36,9 +36,9 @@ static const struct {
 };
 
 /* Every status that can be answered, the frequent ones first; 0 stands for any other. */
-static const int statuses[METER_STATUS_COUNT] = {200, 201, 404, 204, 304, 412, 503, 504, 400,
-                                                 403, 405, 408, 409, 411, 413, 414, 415, 417,
-                                                 431, 500, 501, 505, 507, 429, 0};
+static const int statuses[METER_STATUS_COUNT] = {
+    200, 201, 404, 204, 304, 412, 503, 504, 206, 202, 307, 400, 401, 403, 405, 406, 408,
+    409, 410, 411, 413, 414, 415, 416, 417, 422, 423, 429, 431, 500, 501, 505, 507, 0};
 
 static size_t status_index(int status)
 {

@@ -30,7 +30,7 @@ enum route_id {
     ROUTE_COUNT
 };
 
-#define METER_STATUS_COUNT 25u
+#define METER_STATUS_COUNT 34u
 
 struct meter_cell;
 

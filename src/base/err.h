@@ -16,18 +16,32 @@
 /* X(name, http status, slug, title, outcome) */
 #define ERR_LIST(X)                                                                                \
     X(ERR_BAD_REQUEST, 400, "bad-request", "Bad request", NOT_APPLIED)                             \
+    X(ERR_UNAUTHENTICATED, 401, "unauthenticated", "Not authenticated", NOT_APPLIED)               \
     X(ERR_FORBIDDEN, 403, "forbidden", "Forbidden", NOT_APPLIED)                                   \
     X(ERR_NOT_FOUND, 404, "not-found", "Not found", NOT_APPLIED)                                   \
+    X(ERR_LEASE_NOT_FOUND, 404, "lease-not-found", "Lease not found", NOT_APPLIED)                 \
     X(ERR_METHOD_NOT_ALLOWED, 405, "method-not-allowed", "Method not allowed", NOT_APPLIED)        \
     X(ERR_REQUEST_TIMEOUT, 408, "request-timeout", "Request timeout", NOT_APPLIED)                 \
     X(ERR_CONFLICT, 409, "conflict", "Conflict", NOT_APPLIED)                                      \
+    X(ERR_NOT_A_NUMBER, 409, "not-a-number", "Value is not a number", NOT_APPLIED)                 \
+    X(ERR_NOT_JSON, 409, "not-json", "Value is not JSON", NOT_APPLIED)                             \
+    X(ERR_IDEMPOTENCY_IN_PROGRESS, 409, "idempotency-in-progress", "First request at work",        \
+      NOT_APPLIED)                                                                                 \
+    X(ERR_GONE, 410, "compacted", "Revision is compacted", NOT_APPLIED)                            \
     X(ERR_LENGTH_REQUIRED, 411, "length-required", "Length required", NOT_APPLIED)                 \
     X(ERR_PRECONDITION_FAILED, 412, "precondition-failed", "Precondition failed", NOT_APPLIED)     \
+    X(ERR_FENCE_LOST, 412, "fence-lost", "Fence lost", NOT_APPLIED)                                \
     X(ERR_TOO_LARGE, 413, "too-large", "Value too large", NOT_APPLIED)                             \
     X(ERR_KEY_TOO_LONG, 414, "key-too-long", "Key too long", NOT_APPLIED)                          \
     X(ERR_URI_TOO_LONG, 414, "uri-too-long", "URI too long", NOT_APPLIED)                          \
     X(ERR_UNSUPPORTED_ENCODING, 415, "unsupported-encoding", "Unsupported encoding", NOT_APPLIED)  \
+    X(ERR_UNSUPPORTED_TYPE, 415, "unsupported-type", "Unsupported media type", NOT_APPLIED)        \
+    X(ERR_RANGE, 416, "range", "Range not satisfiable", NOT_APPLIED)                               \
     X(ERR_EXPECTATION_FAILED, 417, "expectation-failed", "Expectation failed", NOT_APPLIED)        \
+    X(ERR_IDEMPOTENCY_MISMATCH, 422, "idempotency-mismatch", "Key of another request",             \
+      NOT_APPLIED)                                                                                 \
+    X(ERR_DIGEST_MISMATCH, 422, "digest-mismatch", "Digest does not match", NOT_APPLIED)           \
+    X(ERR_LOCKED, 423, "locked", "Locked", NOT_APPLIED)                                            \
     X(ERR_TOO_MANY_REQUESTS, 429, "too-many-requests", "Too many requests", NOT_APPLIED)           \
     X(ERR_HEADERS_TOO_LARGE, 431, "headers-too-large", "Header fields too large", NOT_APPLIED)     \
     X(ERR_INTERNAL, 500, "internal", "Internal error", UNKNOWN)                                    \
