@@ -95,6 +95,29 @@ static bool outgrows_quota(const struct store_region *region, const struct comma
     return after > before && after > command->quota_bytes;
 }
 
+/* `record`, `replaced`: as in store_change. Before the tail changes: `replaced` may be its own. */
+static void tell_change(const struct store *store, const struct store_region *region,
+                        enum store_change_kind kind, struct slice key,
+                        const struct store_record *record, const struct store_record *replaced)
+{
+    if (store->options.changed != NULL) {
+        struct store_change change = {.kind = kind,
+                                      .revision = region->revision,
+                                      .clock_ms = region->clock_ms,
+                                      .key = key,
+                                      .record = record,
+                                      .replaced = replaced};
+        store->options.changed(store->options.ctx, region->id, &change);
+    }
+}
+
+static void tell_revision(const struct store *store, const struct store_region *region)
+{
+    if (store->options.revised != NULL) {
+        store->options.revised(store->options.ctx, region->id, region->revision);
+    }
+}
+
 /* `existing` is the record that is replaced, or NULL. */
 static void apply_put(struct store *store, struct store_region *region,
                       const struct command *command, struct buf *owner,
@@ -117,6 +140,7 @@ static void apply_put(struct store *store, struct store_region *region,
         count_out(region, command->key, existing);
     }
     count_in(region, command->key, &record);
+    tell_change(store, region, STORE_CHANGE_PUT, command->key, &record, existing);
     store_tail_put(store->active, command->key, &record);
     out_result->create_revision = record.create_revision;
     out_result->mod_revision = record.mod_revision;
@@ -129,6 +153,7 @@ static void apply_delete(struct store *store, struct store_region *region, struc
 {
     region->revision++;
     count_out(region, key, existing);
+    tell_change(store, region, STORE_CHANGE_DELETE, key, NULL, existing);
     store_tail_delete(store->active, key);
 }
 
@@ -150,6 +175,7 @@ void store_apply(struct store *store, region_id id, struct raft_pos pos,
     struct store_record existing;
     bool exists = find_existing(store, region, command->key, &existing);
     struct command_result result = {.e = OK, .existed = exists};
+    uint64_t revision_before = region->revision;
     bool writes = command->type == COMMAND_PUT || exists;
     if ((writes && region->revision == REVISION_MAX) ||
         outgrows_quota(region, command, exists ? &existing : NULL)) {
@@ -161,6 +187,9 @@ void store_apply(struct store *store, region_id id, struct raft_pos pos,
         apply_delete(store, region, command->key, &existing);
     }
     result.revision = region->revision;
+    if (region->revision != revision_before) {
+        tell_revision(store, region);
+    }
     store_count_tail(store);
     *out_result = result;
 }

@@ -24,6 +24,25 @@
 #include "proto/membership.h"
 
 struct store;
+struct store_record;
+
+enum store_change_kind {
+    STORE_CHANGE_PUT,
+    STORE_CHANGE_DELETE,
+    STORE_CHANGE_EXPIRE
+};
+
+/* What applying an entry did to one key. All is borrowed until the callback returns. */
+struct store_change {
+    enum store_change_kind kind;
+    uint64_t revision;
+    uint64_t clock_ms; /* the region's, with this entry applied */
+    struct slice key;
+    const struct store_record *record; /* PUT: the new one, its owner set; otherwise NULL */
+    /* What stood there; NULL: nothing. Without an owner it is the checkpoint's, and then its value
+     * is not verified. */
+    const struct store_record *replaced;
+};
 
 struct store_options {
     struct env *env;
@@ -44,6 +63,10 @@ struct store_options {
     /* The scrub has found that the store as a whole is not what it was: `why` has static storage.
      * Told again by every pass. May be NULL. */
     void (*distrusted)(void *ctx, const char *why);
+    /* Applying has changed a key of `region`: told for each, in order. May be NULL. */
+    void (*changed)(void *ctx, region_id region, const struct store_change *change);
+    /* All changes of this revision were told. May be NULL. */
+    void (*revised)(void *ctx, region_id region, uint64_t revision);
     void *ctx;
 };
 

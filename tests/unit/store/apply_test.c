@@ -379,6 +379,83 @@ static void the_state_does_not_depend_on_when_it_is_checkpointed(void **state)
     }
 }
 
+/* What was told, as a text: "put REVISION CLOCK KEY VALUE<-REPLACED;", "REVISION.". */
+struct told {
+    char text[512];
+    bool from_checkpoint; /* the last that was replaced had no owner */
+};
+
+static void tell(struct told *told, const char *text)
+{
+    assert_true(strlen(told->text) + strlen(text) < sizeof(told->text));
+    (void)strcat(told->text, text);
+}
+
+static void on_changed(void *ctx, region_id region, const struct store_change *change)
+{
+    static const char *const KINDS[] = {"put", "delete", "expire"};
+    assert_int_equal(region, REGION);
+    char text[256];
+    struct slice value = change->record != NULL ? change->record->value : SLICE_EMPTY;
+    struct slice old = change->replaced != NULL ? change->replaced->value : SLICE_LITERAL("none");
+    (void)snprintf(text, sizeof(text), "%s %llu %llu %.*s %.*s<-%.*s; ", KINDS[change->kind],
+                   (unsigned long long)change->revision, (unsigned long long)change->clock_ms,
+                   (int)change->key.size, change->key.data, (int)value.size, value.data,
+                   (int)old.size, old.data);
+    struct world *world = ctx;
+    tell(world->told, text);
+    if (change->record != NULL) {
+        assert_non_null(change->record->owner);
+        assert_int_equal(change->record->mod_revision, change->revision);
+    }
+    assert_true((change->record != NULL) == (change->kind == STORE_CHANGE_PUT));
+    struct told *told = world->told;
+    told->from_checkpoint = change->replaced != NULL && change->replaced->owner == NULL;
+}
+
+static void on_revised(void *ctx, region_id region, uint64_t revision)
+{
+    assert_int_equal(region, REGION);
+    char text[32];
+    (void)snprintf(text, sizeof(text), "%llu. ", (unsigned long long)revision);
+    struct world *world = ctx;
+    tell(world->told, text);
+}
+
+static void what_is_changed_is_told_with_what_it_replaces(void **state)
+{
+    (void)state;
+    struct told told = {.text = ""};
+    struct world world = {
+        .options = {.changed = on_changed, .revised = on_revised}, .stamp_ms = 5, .told = &told};
+    world_make(&world);
+    world_delete(&world, KEY); /* changes nothing */
+    world_put(&world, KEY, SLICE_LITERAL("a"));
+    world_put(&world, KEY, SLICE_LITERAL("b"));
+    assert_false(told.from_checkpoint);
+    world_checkpoint(&world);
+    world_put(&world, KEY, SLICE_LITERAL("c"));
+    assert_true(told.from_checkpoint);
+    world.stamp_ms = 9;
+    world_delete(&world, KEY);
+    assert_string_equal(told.text, "put 1 5 key a<-none; 1. put 2 5 key b<-a; 2. "
+                                   "put 3 5 key c<-b; 3. delete 4 9 key <-c; 4. ");
+    world_remove(&world);
+}
+
+static void what_is_refused_is_not_told(void **state)
+{
+    (void)state;
+    struct told told = {.text = ""};
+    struct world world = {.options = {.changed = on_changed, .revised = on_revised}, .told = &told};
+    world_make(&world);
+    struct command command = {
+        .type = COMMAND_PUT, .key = KEY, .value = SLICE_LITERAL("value"), .quota_bytes = 1};
+    assert_int_equal(world_apply(&world, &command).e, ERR_QUOTA);
+    assert_string_equal(told.text, "");
+    world_remove(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +468,8 @@ int main(void)
         cmocka_unit_test(entries_without_effect_only_move_the_position),
         cmocka_unit_test(a_membership_makes_a_region_and_replaces_the_one_before),
         cmocka_unit_test(an_entry_that_was_applied_is_not_applied_again),
+        cmocka_unit_test(what_is_changed_is_told_with_what_it_replaces),
+        cmocka_unit_test(what_is_refused_is_not_told),
         cmocka_unit_test(the_state_does_not_depend_on_when_it_is_checkpointed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,7 @@ struct world {
     uint64_t index; /* of the last entry */
     uint64_t stamp_ms;
     unsigned checkpointed; /* how often it was reported */
+    void *told;            /* a test's own: what its callbacks were told */
 };
 
 static inline void world_on_checkpointed(void *ctx)
