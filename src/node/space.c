@@ -87,7 +87,7 @@ err space_admit(struct replica *replica, const struct buf *command, size_t pendi
 {
     struct space *space = &replica->space;
     enum wal_room room = wal_room(replica->node->wal, pending + command->size);
-    if (command_type_of(command) == COMMAND_DELETE) {
+    if (command_only_frees(command)) {
         return room == WAL_ROOM_RESERVE ? ERR_NO_SPACE : OK;
     }
     if (room != WAL_ROOM_ENOUGH && command->size > space->refused_bytes) {

@@ -10,26 +10,38 @@
 
 #include "base/codec.h"
 #include "base/limits.h"
+#include "proto/txn.h"
 
 /* The values stand on disk and on the wire. */
 enum command_type {
     COMMAND_PUT = 1,
     COMMAND_DELETE = 2,
+    COMMAND_TXN = 3,
+};
+
+/* What the leader says to what depends on time; all 0 until it stamps a TXN. */
+struct command_clock {
+    uint64_t elapsed_ms;         /* the region's elapsed time is at least that (docs/adr/0032) */
+    uint64_t idempotency_age_ms; /* how long an idempotency key is remembered */
+    uint64_t idempotency_count;  /* and how many of them */
 };
 
 struct command {
     enum command_type type;
     uint64_t stamp_ms; /* the leader's wall clock; 0 until the leader stamps it (command_stamp) */
-    uint64_t quota_bytes; /* the leader's --quota-bytes, likewise; 0: none (docs/adr/0025) */
-    struct slice key;
-    struct slice value;        /* PUT */
-    struct slice content_type; /* PUT; empty: none was given */
+    uint64_t quota_bytes;       /* the leader's --quota-bytes, likewise; 0: none (docs/adr/0025) */
+    struct slice key;           /* TXN: of what it is about; decides where it goes */
+    struct slice value;         /* PUT; TXN: the encoding of `txn` */
+    struct slice content_type;  /* PUT; empty: none was given */
+    struct command_clock clock; /* TXN */
+    const struct txn *txn;      /* TXN, for command_encode alone */
 };
 
 /* What the leader adds to a command when it proposes it. */
 struct command_stamp {
     uint64_t ms;
     uint64_t quota_bytes;
+    struct command_clock clock;
 };
 
 /* A new buf with the encoding. Caller unrefs. The stamp is at a fixed place for command_stamp. */
@@ -38,6 +50,8 @@ struct buf *command_encode(const struct command *command);
 void command_stamp(struct buf *encoded, struct command_stamp stamp);
 /* The key in an encoding, without a look at the rest of it; SLICE_EMPTY: it can hold none. */
 struct slice command_key(const struct buf *encoded);
+/* Whether it can only make what is stored smaller: such commands go on where a disk is full. */
+bool command_only_frees(const struct buf *encoded);
 /* What a whole encoding is of. */
 enum command_type command_type_of(const struct buf *encoded);
 /* Slices borrow from `bytes`. ERR_MALFORMED, ERR_VERSION. */
@@ -52,6 +66,12 @@ struct command_result {
     uint64_t mod_revision;
     uint64_t version;
     uint64_t modified_ms;
+    /* Of a TXN. The fields above are then of its only write, or of the record that the failed check
+     * met. */
+    bool is_replayed;     /* what an earlier command with its idempotency key was answered */
+    bool has_failed;      /* the checks did not all hold */
+    uint32_t failed;      /* which check, or operation, is the reason */
+    struct slice results; /* of the operations, one txn_result after the other; borrowed */
 };
 
 /*

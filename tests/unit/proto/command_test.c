@@ -125,7 +125,7 @@ static void an_unknown_version_is_told_from_an_unknown_type(void **state)
     (void)state;
     struct command command = put_command();
     struct buf *encoded = command_encode(&command);
-    encoded->data[0] = 3;
+    encoded->data[0] = 4;
     assert_int_equal(decode(buf_slice(encoded)), ERR_VERSION);
     encoded->data[0] = 2;
     encoded->data[1] = 3;
