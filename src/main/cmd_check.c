@@ -292,7 +292,8 @@ static void on_store_record(void *ctx, const struct store_inspect_record *record
     check->records++;
     if (record->fault != NULL) {
         check->bad_records++;
-        damage(check, "%s: key %s: %s", store_inspect_path(check->store),
+        damage(check, "%s: %s %s: %s", store_inspect_path(check->store),
+               record->space == STORE_SPACE_USER ? "key" : "the system's key",
                main_offline_escape(record->key, &check->key), record->fault);
     }
 }
@@ -302,9 +303,12 @@ static void check_records(struct check *check)
 {
     const char *path = store_inspect_path(check->store);
     struct err_note note = {""};
-    if (store_inspect_records(check->store, SLICE_EMPTY, on_store_record, check, &note) != OK) {
-        damage(check, "%s", note.text);
-        return;
+    for (enum store_space space = 0; space < STORE_SPACES; space++) {
+        if (store_inspect_records(check->store, space, SLICE_EMPTY, on_store_record, check,
+                                  &note) != OK) {
+            damage(check, "%s", note.text);
+            return;
+        }
     }
     if (check->bad_records == 0) {
         ok("%s: %" PRIu64 " records", path, check->records);

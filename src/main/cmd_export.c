@@ -234,6 +234,9 @@ static void on_store_record(void *ctx, const struct store_inspect_record *record
                          main_offline_escape(record->key, &look->scratch), record->fault);
         return;
     }
+    if (record->space != STORE_SPACE_USER) {
+        return; /* it only has to be whole, as the state counts it */
+    }
     main_export_add(&look->export, &look->state, record->key, record->record);
     err e = main_export_flush(&look->export, READ_SIZE);
     if (e != OK) {
@@ -300,8 +303,8 @@ static err look_at(struct look *look, const struct offline *offline)
     if (e == OK) {
         e = check_log(look, offline);
     }
-    if (e == OK) {
-        e = store_inspect_records(inspect, SLICE_EMPTY, on_store_record, look, look->note);
+    for (enum store_space space = 0; e == OK && space < STORE_SPACES; space++) {
+        e = store_inspect_records(inspect, space, SLICE_EMPTY, on_store_record, look, look->note);
     }
     e = e == OK ? look->failure : e;
     if (e == OK && !store_inspect_agrees(inspect, &look->state, look->note)) {

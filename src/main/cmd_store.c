@@ -17,8 +17,9 @@ static const char text[] =
     "  pontoon store dump pontoon-data --prefix app/\n"
     "\n"
     "First the regions, what is applied in each, and its members; then a line a\n"
-    "record. Keys and the prefix are as in a URL: %20 is a space. Writes since the\n"
-    "last checkpoint are not in it: \"pontoon log dump\" has them.\n"
+    "record; without a prefix also the system's own (system_key=). Keys and the\n"
+    "prefix are as in a URL: %20 is a space. Writes since the last checkpoint are\n"
+    "not in it: \"pontoon log dump\" has them.\n"
     "\n"
     "Nothing is written. Status: 0; 1: something is damaged (crc=damaged says what)\n"
     "or cannot be read; 2: called wrongly.\n";
@@ -52,12 +53,13 @@ static void on_region(void *ctx, const struct store_region *region, err e)
         return;
     }
     const struct membership *membership = &region->membership;
-    (void)printf("region=%" PRIu64 " applied_index=%" PRIu64 " applied_term=%" PRIu64
-                 " revision=%" PRIu64 " clock_ms=%" PRIu64 " keys=%" PRIu64 " key_bytes=%" PRIu64
-                 " value_bytes=%" PRIu64 " hash=%016" PRIx64 "%016" PRIx64,
-                 region->id, region->applied.index, region->applied.term, region->revision,
-                 region->clock_ms, region->keys, region->key_bytes, region->value_bytes,
-                 region->state_hash.high, region->state_hash.low);
+    (void)printf(
+        "region=%" PRIu64 " applied_index=%" PRIu64 " applied_term=%" PRIu64 " revision=%" PRIu64
+        " clock_ms=%" PRIu64 " keys=%" PRIu64 " key_bytes=%" PRIu64 " value_bytes=%" PRIu64
+        " system_keys=%" PRIu64 " system_bytes=%" PRIu64 " hash=%016" PRIx64 "%016" PRIx64,
+        region->id, region->applied.index, region->applied.term, region->revision, region->clock_ms,
+        region->keys, region->key_bytes, region->value_bytes, region->system_keys,
+        region->system_bytes, region->state_hash.high, region->state_hash.low);
     print_ids("voters", &membership->conf.voters);
     print_ids("voters_outgoing", &membership->conf.voters_outgoing);
     print_ids("learners", &membership->conf.learners);
@@ -75,7 +77,8 @@ static void on_record(void *ctx, const struct store_inspect_record *told)
     struct dump *dump = ctx;
     const struct store_record *record = told->record;
     dump->records++;
-    (void)printf("key=%s", main_offline_escape(told->key, &dump->key));
+    (void)printf("%s=%s", told->space == STORE_SPACE_USER ? "key" : "system_key",
+                 main_offline_escape(told->key, &dump->key));
     if (record != NULL) {
         (void)printf(" create_revision=%" PRIu64 " mod_revision=%" PRIu64 " version=%" PRIu64
                      " modified_ms=%" PRIu64 " size=%zu content_type=%s",
@@ -101,7 +104,10 @@ static enum exit_status dump_store(struct dump *dump, const struct offline *offl
     }
     e = store_inspect_regions(inspect, on_region, dump, note);
     if (e == OK) {
-        e = store_inspect_records(inspect, prefix, on_record, dump, note);
+        e = store_inspect_records(inspect, STORE_SPACE_USER, prefix, on_record, dump, note);
+    }
+    if (e == OK && prefix.size == 0) {
+        e = store_inspect_records(inspect, STORE_SPACE_SYSTEM, SLICE_EMPTY, on_record, dump, note);
     }
     if (e == OK && dump->damages > 0) {
         e = err_note_set(note, ERR_CORRUPT, "%s: %" PRIu64 " of what was printed is damaged",

@@ -44,7 +44,7 @@ static bool lies_in(struct slice slice, const struct buf *owner)
 static bool find_existing(struct store *store, const struct store_region *region, struct slice key,
                           struct store_record *out_record)
 {
-    err e = store_find_record(store, key, out_record);
+    err e = store_find_record(store, STORE_SPACE_USER, key, out_record);
     if (e == OK) {
         return true;
     }
@@ -55,27 +55,6 @@ static bool find_existing(struct store *store, const struct store_region *region
         store_end_damaged(store->options.env, store->directory, what);
     }
     return false;
-}
-
-static void count_in(struct store_region *region, struct slice key,
-                     const struct store_record *record)
-{
-    region->keys++;
-    region->key_bytes += key.size;
-    region->value_bytes += record->value.size;
-    region->state_hash = hash128_add(region->state_hash, store_record_hash(record, key));
-}
-
-static void count_out(struct store_region *region, struct slice key,
-                      const struct store_record *record)
-{
-    ASSERT(region->keys > 0);
-    ASSERT(region->key_bytes >= key.size);
-    ASSERT(region->value_bytes >= record->value.size);
-    region->keys--;
-    region->key_bytes -= key.size;
-    region->value_bytes -= record->value.size;
-    region->state_hash = hash128_subtract(region->state_hash, store_record_hash(record, key));
 }
 
 /* Whether the PUT would make the records larger than they are and than its quota (0: none). */
@@ -137,11 +116,11 @@ static void apply_put(struct store *store, struct store_region *region,
     };
     store_record_seal(&record, command->key);
     if (existing != NULL) { /* before it goes: it may be the tail's own */
-        count_out(region, command->key, existing);
+        store_count_out(region, STORE_SPACE_USER, command->key, existing);
     }
-    count_in(region, command->key, &record);
+    store_count_in(region, STORE_SPACE_USER, command->key, &record);
     tell_change(store, region, STORE_CHANGE_PUT, command->key, &record, existing);
-    store_tail_put(store->active, command->key, &record);
+    store_tail_put(store->active.of[STORE_SPACE_USER], command->key, &record);
     out_result->create_revision = record.create_revision;
     out_result->mod_revision = record.mod_revision;
     out_result->version = record.version;
@@ -152,14 +131,14 @@ static void apply_delete(struct store *store, struct store_region *region, struc
                          const struct store_record *existing)
 {
     region->revision++;
-    count_out(region, key, existing);
+    store_count_out(region, STORE_SPACE_USER, key, existing);
     tell_change(store, region, STORE_CHANGE_DELETE, key, NULL, existing);
-    store_tail_delete(store->active, key);
+    store_tail_delete(store->active.of[STORE_SPACE_USER], key);
 }
 
 void store_prefetch(const struct store *store, const struct slice *keys, uint32_t count)
 {
-    store_tail_prefetch(store->active, keys, count);
+    store_tail_prefetch(store->active.of[STORE_SPACE_USER], keys, count);
 }
 
 void store_apply(struct store *store, region_id id, struct raft_pos pos,

@@ -12,7 +12,7 @@
 
 /* ---- checked as it comes ---- */
 
-/* The records of a chunk that was checked, down to their own checksums. */
+/* The users' records of a chunk that was checked, down to their own checksums. */
 static void hand_out(const struct store_backup_check *check, struct reader records)
 {
     struct slice key;
@@ -33,7 +33,7 @@ static err take_whole(struct store_backup_check *check)
     }
     struct reader records;
     err e = store_snapshot_check(&check->snapshot, writer_slice(&check->chunk), &records);
-    if (e == OK && check->record != NULL) {
+    if (e == OK && check->record != NULL && check->snapshot.space == STORE_SPACE_USER) {
         hand_out(check, records);
     }
     writer_reset(&check->chunk);
@@ -164,7 +164,8 @@ err store_backup_restore(struct env *env, const char *path, const char *director
     if (e != OK) {
         return e;
     }
-    ASSERT(store_checkpoint_figures(checkpoint).records == 0);
+    ASSERT(store_checkpoint_figures(checkpoint).records[STORE_SPACE_USER] == 0);
+    ASSERT(store_checkpoint_figures(checkpoint).records[STORE_SPACE_SYSTEM] == 0);
     while ((e = put_all(env, path, checkpoint, state, note)) == ERR_MAP_FULL) {
         store_checkpoint_grow(checkpoint);
     }

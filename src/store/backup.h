@@ -25,9 +25,9 @@ struct store_backup {
 /* All zero: nothing has come yet. */
 struct store_backup_check {
     /*
-     * Gets every record, in the order of the keys, once the chunk that it stands in is verified;
-     * the region's state is in `snapshot.region` by then. Borrowed until it returns. Whether these
-     * are all of them only store_backup_finish knows. NULL: not wanted.
+     * Gets every user's record, in the order of the keys, once the chunk that it stands in is
+     * verified; the region's state is in `snapshot.region` by then. Borrowed until it returns.
+     * Whether these are all of them only store_backup_finish knows. NULL: not wanted.
      */
     void (*record)(void *ctx, struct slice key, const struct store_record *record);
     void *ctx;

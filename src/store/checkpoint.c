@@ -29,7 +29,8 @@
 #define PAGE_SIZE_MIN 256u
 #define PAGE_SIZE_MAX (32u << 10)
 
-_Static_assert(KEY_SIZE_MAX <= 511, "LMDB's keys end there (mdb_env_get_maxkeysize)");
+/* The databases, by enum store_space. */
+static const char *const space_names[STORE_SPACES] = {"data", "system"};
 
 /* ---- LMDB's errors ---- */
 
@@ -90,10 +91,15 @@ static err open_failed(const struct checkpoint *checkpoint, struct err_note *not
 
 /* ---- the reader, the map ---- */
 
-static void reader_renew(struct checkpoint *checkpoint)
+void store_checkpoint_reader_renew(struct checkpoint *checkpoint)
 {
     mdb_txn_reset(checkpoint->reader);
     int status = mdb_txn_renew(checkpoint->reader);
+    for (size_t i = 0; status == 0 && i < STORE_SPACES; i++) {
+        if (checkpoint->places[i] != NULL) {
+            status = mdb_cursor_renew(checkpoint->reader, checkpoint->places[i]);
+        }
+    }
     if (status != 0) {
         store_checkpoint_die(checkpoint, "read", status);
     }
@@ -126,14 +132,20 @@ static void map_resize(struct checkpoint *checkpoint, uint64_t size)
         fatal(0, "extend %s: %s", checkpoint->path, err_title(e));
     }
     checkpoint->figures.map_size_bytes = size;
-    reader_renew(checkpoint);
+    store_checkpoint_reader_renew(checkpoint);
 }
 
-uint64_t store_checkpoint_copied_bytes(const struct checkpoint *checkpoint, uint64_t count)
+uint64_t store_checkpoint_copied_bytes(const struct checkpoint *checkpoint,
+                                       const struct store_tails *tails)
 {
-    /* Each leaf that changes is written anew, and a part of the branches above. */
-    uint64_t leaves = count < checkpoint->leaf_pages ? count : checkpoint->leaf_pages;
-    return (leaves + leaves / 4) * checkpoint->page_size;
+    uint64_t pages = 0;
+    for (size_t i = 0; i < STORE_SPACES; i++) {
+        /* Each leaf that changes is written anew, and a part of the branches above. */
+        uint64_t count = tails->of[i] != NULL ? store_tail_count(tails->of[i]) : 0;
+        uint64_t leaves = count < checkpoint->leaf_pages[i] ? count : checkpoint->leaf_pages[i];
+        pages += leaves + leaves / 4;
+    }
+    return pages * checkpoint->page_size;
 }
 
 /* Upper bound of the bytes by which writing the batch makes the file longer. */
@@ -141,13 +153,13 @@ static uint64_t need_of(const struct checkpoint *checkpoint, const struct checkp
 {
     /*
      * A split leaves pages half full, and a value that just does not fit has pages of its own:
-     * twice. store_tail_bytes is more than the records' own size.
+     * twice. store_tails_bytes is more than the records' own size.
      */
-    uint64_t bytes = store_tail_bytes(batch->tail);
+    uint64_t bytes = store_tails_bytes(&batch->tails);
     for (size_t i = 0; i < batch->region_count; i++) {
         bytes += batch->regions[i].state.size;
     }
-    uint64_t copied = store_checkpoint_copied_bytes(checkpoint, store_tail_count(batch->tail));
+    uint64_t copied = store_checkpoint_copied_bytes(checkpoint, &batch->tails);
     return 2 * bytes + copied + CHECKPOINT_NEED_SLACK;
 }
 
@@ -156,25 +168,38 @@ static uint64_t pages_of(const MDB_stat *stat)
     return stat->ms_branch_pages + stat->ms_leaf_pages + stat->ms_overflow_pages;
 }
 
-/* Reads never fail here: the four roots were read at opening. */
+/* Reads never fail here: the roots were read at opening. */
+static MDB_stat stat_of(const struct checkpoint *checkpoint, MDB_dbi dbi)
+{
+    MDB_stat stat;
+    int status = mdb_stat(checkpoint->reader, dbi, &stat);
+    if (status != 0) {
+        store_checkpoint_die(checkpoint, "read", status);
+    }
+    return stat;
+}
+
 static void figures_update(struct checkpoint *checkpoint)
 {
-    const MDB_dbi dbis[] = {0, 1, checkpoint->meta, checkpoint->data}; /* 0: free list, 1: names */
-    uint64_t pages = 2;                                                /* the meta pages */
-    MDB_stat stat;
+    const MDB_dbi dbis[] = {0, 1, checkpoint->meta}; /* 0: free list, 1: names */
+    uint64_t pages = 2;                              /* the meta pages */
+    MDB_stat stat = {0};
     for (size_t i = 0; i < ARRAY_COUNT(dbis); i++) {
-        int status = mdb_stat(checkpoint->reader, dbis[i], &stat);
-        if (status != 0) {
-            store_checkpoint_die(checkpoint, "read", status);
-        }
+        stat = stat_of(checkpoint, dbis[i]);
         pages += pages_of(&stat);
+    }
+    uint64_t records[STORE_SPACES] = {0};
+    for (size_t i = 0; i < (checkpoint->has_system ? STORE_SPACES : STORE_SPACE_SYSTEM); i++) {
+        stat = stat_of(checkpoint, checkpoint->spaces[i]);
+        pages += pages_of(&stat);
+        records[i] = stat.ms_entries;
+        checkpoint->leaf_pages[i] = stat.ms_leaf_pages;
     }
     MDB_envinfo info;
     (void)mdb_env_info(checkpoint->mdb, &info); /* fails only without an environment */
     checkpoint->page_size = stat.ms_psize;
-    checkpoint->leaf_pages = stat.ms_leaf_pages;
     checkpoint->figures = (struct checkpoint_figures){
-        .records = stat.ms_entries,
+        .records = {records[STORE_SPACE_USER], records[STORE_SPACE_SYSTEM]},
         .map_size_bytes = info.me_mapsize,
         .size_bytes = (info.me_last_pgno + 1) * stat.ms_psize,
         .used_bytes = pages * stat.ms_psize,
@@ -228,7 +253,7 @@ static err open_environment(struct checkpoint *checkpoint, const char *path, uns
         status = mdb_env_set_assert(checkpoint->mdb, on_lmdb_assert);
     }
     if (status == 0) {
-        status = mdb_env_set_maxdbs(checkpoint->mdb, 2);
+        status = mdb_env_set_maxdbs(checkpoint->mdb, 1 + STORE_SPACES);
     }
     if (status == 0) {
         status = mdb_env_set_mapsize(checkpoint->mdb, map_size);
@@ -296,7 +321,9 @@ static err create_databases(struct checkpoint *checkpoint, struct err_note *note
     if (status != 0) {
         return open_failed(checkpoint, note, status);
     }
-    status = mdb_dbi_open(txn, "data", MDB_CREATE, &checkpoint->data);
+    for (size_t i = 0; status == 0 && i < STORE_SPACES; i++) {
+        status = mdb_dbi_open(txn, space_names[i], MDB_CREATE, &checkpoint->spaces[i]);
+    }
     if (status == 0) {
         status = mdb_dbi_open(txn, "meta", MDB_CREATE, &checkpoint->meta);
     }
@@ -309,6 +336,30 @@ static err create_databases(struct checkpoint *checkpoint, struct err_note *note
         mdb_txn_abort(txn);
     }
     return status == 0 ? OK : open_failed(checkpoint, note, status);
+}
+
+/* A file that is older than the system's space gets it, durably. The reader is open. */
+static err add_system(struct checkpoint *checkpoint, struct err_note *note)
+{
+    store_checkpoint_map_fit(checkpoint, CHECKPOINT_NEED_SLACK);
+    MDB_txn *txn;
+    int status = mdb_txn_begin(checkpoint->mdb, NULL, 0, &txn);
+    if (status != 0) {
+        return open_failed(checkpoint, note, status);
+    }
+    status = mdb_dbi_open(txn, space_names[STORE_SPACE_SYSTEM], MDB_CREATE,
+                          &checkpoint->spaces[STORE_SPACE_SYSTEM]);
+    if (status == 0) {
+        status = mdb_txn_commit(txn);
+    } else {
+        mdb_txn_abort(txn);
+    }
+    if (status != 0) {
+        return open_failed(checkpoint, note, status);
+    }
+    checkpoint->has_system = true;
+    store_checkpoint_refresh(checkpoint);
+    return OK;
 }
 
 static err check_format(struct checkpoint *checkpoint, MDB_val value, struct err_note *note)
@@ -335,7 +386,14 @@ static err find_databases(struct checkpoint *checkpoint, struct err_note *note)
     }
     MDB_val key = val_of(SLICE_LITERAL(FORMAT_KEY));
     MDB_val value;
-    status = mdb_dbi_open(txn, "data", 0, &checkpoint->data);
+    status =
+        mdb_dbi_open(txn, space_names[STORE_SPACE_USER], 0, &checkpoint->spaces[STORE_SPACE_USER]);
+    if (status == 0) {
+        status = mdb_dbi_open(txn, space_names[STORE_SPACE_SYSTEM], 0,
+                              &checkpoint->spaces[STORE_SPACE_SYSTEM]);
+        checkpoint->has_system = status == 0;
+        status = status == MDB_NOTFOUND ? 0 : status; /* an older file */
+    }
     if (status == 0) {
         status = mdb_dbi_open(txn, "meta", 0, &checkpoint->meta);
     }
@@ -472,11 +530,14 @@ err store_checkpoint_open(struct checkpoint **out_checkpoint,
         status = mdb_txn_begin(checkpoint->mdb, NULL, MDB_RDONLY, &checkpoint->reader);
         e = status == 0 ? OK : open_failed(checkpoint, note, status);
     }
+    if (e == OK) {
+        figures_update(checkpoint);
+        e = checkpoint->has_system || options->is_read_only ? OK : add_system(checkpoint, note);
+    }
     if (e != OK) {
         store_checkpoint_close(checkpoint);
         return e;
     }
-    figures_update(checkpoint);
     *out_checkpoint = checkpoint;
     return OK;
 }
@@ -487,6 +548,11 @@ void store_checkpoint_close(struct checkpoint *checkpoint)
         return;
     }
     ASSERT(list_is_empty(&checkpoint->readers));
+    for (size_t i = 0; i < STORE_SPACES; i++) {
+        if (checkpoint->places[i] != NULL) {
+            mdb_cursor_close(checkpoint->places[i]);
+        }
+    }
     if (checkpoint->reader != NULL) {
         mdb_txn_abort(checkpoint->reader);
     }
@@ -503,98 +569,6 @@ void store_checkpoint_close(struct checkpoint *checkpoint)
 const char *store_checkpoint_path(const struct checkpoint *checkpoint)
 {
     return checkpoint->path;
-}
-
-/* ---- reading ---- */
-
-/* A transaction that has met a damaged page answers nothing more: a new one for the other keys. */
-static err read_failed(struct checkpoint *checkpoint)
-{
-    reader_renew(checkpoint);
-    return ERR_CORRUPT;
-}
-
-err store_checkpoint_get(struct checkpoint *checkpoint, struct slice key, struct slice *out_bytes)
-{
-    MDB_val mdb_key = val_of(key);
-    MDB_val value;
-    int status = mdb_get(checkpoint->reader, checkpoint->data, &mdb_key, &value);
-    if (status == MDB_NOTFOUND) {
-        return ERR_NOT_FOUND;
-    }
-    if (status != 0) {
-        return read_failed(checkpoint);
-    }
-    *out_bytes = slice_of(value);
-    return OK;
-}
-
-err store_checkpoint_each(struct checkpoint *checkpoint, struct slice from,
-                          bool (*each)(void *ctx, struct slice key, struct slice bytes), void *ctx)
-{
-    MDB_cursor *cursor;
-    int status = mdb_cursor_open(checkpoint->reader, checkpoint->data, &cursor);
-    if (status != 0) {
-        return read_failed(checkpoint);
-    }
-    MDB_val key = val_of(from);
-    MDB_val value;
-    MDB_cursor_op op = from.size > 0 ? MDB_SET_RANGE : MDB_FIRST;
-    bool go_on = true;
-    while (go_on && (status = mdb_cursor_get(cursor, &key, &value, op)) == 0) {
-        go_on = each(ctx, slice_of(key), slice_of(value));
-        op = MDB_NEXT;
-    }
-    mdb_cursor_close(cursor);
-    return status == 0 || status == MDB_NOTFOUND ? OK : read_failed(checkpoint);
-}
-
-struct slice store_checkpoint_region_key(region_id region, uint8_t *key)
-{
-    memcpy(key, CHECKPOINT_REGION_PREFIX, CHECKPOINT_REGION_PREFIX_SIZE);
-    for (size_t i = 0; i < 8; i++) { /* big-endian: ids in order */
-        key[CHECKPOINT_REGION_PREFIX_SIZE + i] = (uint8_t)(region >> (56 - 8 * i));
-    }
-    return (struct slice){key, CHECKPOINT_REGION_KEY_SIZE};
-}
-
-static bool region_of_key(struct slice key, region_id *out_region)
-{
-    if (key.size != CHECKPOINT_REGION_KEY_SIZE ||
-        memcmp(key.data, CHECKPOINT_REGION_PREFIX, CHECKPOINT_REGION_PREFIX_SIZE) != 0) {
-        return false;
-    }
-    *out_region = 0;
-    for (size_t i = 0; i < 8; i++) {
-        *out_region = *out_region << 8 | key.data[CHECKPOINT_REGION_PREFIX_SIZE + i];
-    }
-    return true;
-}
-
-err store_checkpoint_each_region(struct checkpoint *checkpoint,
-                                 err (*each)(void *ctx, region_id region, struct slice state),
-                                 void *ctx)
-{
-    MDB_cursor *cursor;
-    int status = mdb_cursor_open(checkpoint->reader, checkpoint->meta, &cursor);
-    if (status != 0) {
-        return read_failed(checkpoint);
-    }
-    MDB_val key = val_of(SLICE_LITERAL(CHECKPOINT_REGION_PREFIX));
-    MDB_val value;
-    MDB_cursor_op op = MDB_SET_RANGE;
-    err e = OK;
-    while (e == OK && (status = mdb_cursor_get(cursor, &key, &value, op)) == 0) {
-        region_id region;
-        e = region_of_key(slice_of(key), &region) ? each(ctx, region, slice_of(value))
-                                                  : ERR_CORRUPT;
-        op = MDB_NEXT;
-    }
-    mdb_cursor_close(cursor);
-    if (e == OK && status != MDB_NOTFOUND) {
-        e = read_failed(checkpoint);
-    }
-    return e;
 }
 
 /* ---- writing ---- */
@@ -640,10 +614,10 @@ static int write_entry(MDB_cursor *cursor, const struct store_tail_entry *entry)
     return status;
 }
 
-static int write_tail(struct checkpoint *checkpoint, MDB_txn *txn, const struct store_tail *tail)
+static int write_tail(MDB_txn *txn, MDB_dbi dbi, const struct store_tail *tail)
 {
     MDB_cursor *cursor;
-    int status = mdb_cursor_open(txn, checkpoint->data, &cursor);
+    int status = mdb_cursor_open(txn, dbi, &cursor);
     if (status != 0) {
         return status;
     }
@@ -715,7 +689,12 @@ err store_checkpoint_write(struct checkpoint *checkpoint, const struct checkpoin
     if (status != 0) {
         return store_checkpoint_write_failed(checkpoint, need_of(checkpoint, batch), status);
     }
-    status = write_tail(checkpoint, txn, batch->tail);
+    for (size_t i = 0; status == 0 && i < STORE_SPACES; i++) {
+        const struct store_tail *tail = batch->tails.of[i];
+        if (tail != NULL && store_tail_count(tail) > 0) {
+            status = write_tail(txn, checkpoint->spaces[i], tail);
+        }
+    }
     if (status == 0) {
         status = write_regions(checkpoint, txn, batch);
     }
@@ -731,7 +710,7 @@ err store_checkpoint_write(struct checkpoint *checkpoint, const struct checkpoin
 
 void store_checkpoint_refresh(struct checkpoint *checkpoint)
 {
-    reader_renew(checkpoint);
+    store_checkpoint_reader_renew(checkpoint);
     figures_update(checkpoint);
 }
 

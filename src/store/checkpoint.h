@@ -62,12 +62,25 @@ const char *store_checkpoint_path(const struct checkpoint *checkpoint);
  * The bytes under `key`, borrowed until store_checkpoint_refresh, _reserve or _grow. ERR_NOT_FOUND;
  * ERR_CORRUPT (a page that cannot be).
  */
-MUST_USE err store_checkpoint_get(struct checkpoint *checkpoint, struct slice key,
-                                  struct slice *out_bytes);
+MUST_USE err store_checkpoint_get(struct checkpoint *checkpoint, enum store_space space,
+                                  struct slice key, struct slice *out_bytes);
+
+/*
+ * The first record whose key is at or after `from` (SLICE_EMPTY: of all), borrowed as above: the
+ * place of the space, of which there is one. ERR_NOT_FOUND: there is none; ERR_CORRUPT.
+ */
+MUST_USE err store_checkpoint_seek(struct checkpoint *checkpoint, enum store_space space,
+                                   struct slice from, struct slice *out_key,
+                                   struct slice *out_bytes);
+/* The record after that place, which moves to it. Nothing but reading since the place was found,
+ * and no error. Errors as above. */
+MUST_USE err store_checkpoint_seek_next(struct checkpoint *checkpoint, enum store_space space,
+                                        struct slice *out_key, struct slice *out_bytes);
 
 /* Calls `each` with every record from the first key at or after `from` on, in byte order, until it
  * returns false. The slices are borrowed until it returns. ERR_CORRUPT. */
-MUST_USE err store_checkpoint_each(struct checkpoint *checkpoint, struct slice from,
+MUST_USE err store_checkpoint_each(struct checkpoint *checkpoint, enum store_space space,
+                                   struct slice from,
                                    bool (*each)(void *ctx, struct slice key, struct slice bytes),
                                    void *ctx);
 
@@ -86,16 +99,17 @@ struct checkpoint_region {
 };
 
 struct checkpoint_batch {
-    const struct store_tail *tail; /* frozen */
+    struct store_tails tails; /* frozen; NULL: nothing of that space */
     const struct checkpoint_region *regions;
     size_t region_count;
 };
 
 /*
- * Bytes of the pages that LMDB copies, and holds until the commit, when `count` records are written
- * over those that are there: an estimate that is rather too high. On the loop thread.
+ * Bytes of the pages that LMDB copies, and holds until the commit, when the tails are written over
+ * the records that are there: an estimate that is rather too high. On the loop thread.
  */
-uint64_t store_checkpoint_copied_bytes(const struct checkpoint *checkpoint, uint64_t count);
+uint64_t store_checkpoint_copied_bytes(const struct checkpoint *checkpoint,
+                                       const struct store_tails *tails);
 
 /* Makes the map large enough for writing the batch, by an estimate. P3. */
 void store_checkpoint_reserve(struct checkpoint *checkpoint, const struct checkpoint_batch *batch);
@@ -117,7 +131,8 @@ void store_checkpoint_refresh(struct checkpoint *checkpoint);
 
 /* ---- one state, read for longer than a turn ---- */
 
-/* A range of keys: from `begin` on, up to but without `end`. An empty `end`: there is none. */
+/* A range of the users' keys: from `begin` on, up to but without `end`. An empty `end`: there is
+ * none. The system's keys, all of them, go with any range: they are one region's. */
 struct checkpoint_range {
     struct slice begin;
     struct slice end;
@@ -142,10 +157,11 @@ void store_checkpoint_reader_close(struct checkpoint_reader *reader); /* NULL: n
 MUST_USE err store_checkpoint_reader_region(struct checkpoint_reader *reader, region_id region,
                                             struct slice *out_state);
 /*
- * The record at the reader's place, borrowed as above. ERR_NOT_FOUND: there is none left.
- * ERR_CORRUPT, ERR_UNAVAILABLE.
+ * The record at the reader's place, borrowed as above: the users' first, then the system's.
+ * ERR_NOT_FOUND: there is none left. ERR_CORRUPT, ERR_UNAVAILABLE.
  */
-MUST_USE err store_checkpoint_reader_peek(struct checkpoint_reader *reader, struct slice *out_key,
+MUST_USE err store_checkpoint_reader_peek(struct checkpoint_reader *reader,
+                                          enum store_space *out_space, struct slice *out_key,
                                           struct slice *out_bytes);
 /* To the place after the record that peek has found. */
 void store_checkpoint_reader_advance(struct checkpoint_reader *reader);
@@ -153,6 +169,7 @@ void store_checkpoint_reader_advance(struct checkpoint_reader *reader);
 /* ---- all records, piece by piece ---- */
 
 struct checkpoint_piece {
+    enum store_space space;
     struct slice from; /* the first key at or after it; empty: the first of all */
     size_t size_max;   /* of keys and records, but for the last one; not 0 */
     /*
@@ -166,7 +183,7 @@ struct checkpoint_piece {
 /*
  * Calls `each` for a piece of what was written last, in a read transaction of its own that is over
  * when it returns. On the checkpointer's thread, and nothing else of the checkpoint's is done there
- * or on the loop meanwhile but reading. *out_is_end: there is no record behind the piece.
+ * or on the loop meanwhile but reading. *out_is_end: there is no record of the space behind it.
  * ERR_CORRUPT: a page cannot be.
  */
 MUST_USE err store_checkpoint_walk(struct checkpoint *checkpoint,
@@ -179,10 +196,12 @@ struct checkpoint_replacement {
     struct checkpoint_region region;
     uint64_t size_bytes; /* at least all keys and records together, for the estimate */
     /*
-     * The next record, all of which are in `range` and in increasing order; the slices are borrowed
-     * until the next call. ERR_NOT_FOUND: that was all. Any other error ends the attempt.
+     * The next record: the users' first, all of them in `range`, then the system's, each in
+     * increasing order. The slices are borrowed until the next call. ERR_NOT_FOUND: that was all.
+     * Any other error ends the attempt.
      */
-    err (*next)(void *ctx, struct slice *out_key, struct slice *out_bytes);
+    err (*next)(void *ctx, enum store_space *out_space, struct slice *out_key,
+                struct slice *out_bytes);
     void *ctx;
 };
 
@@ -191,14 +210,15 @@ void store_checkpoint_replace_reserve(struct checkpoint *checkpoint,
                                       const struct checkpoint_replacement *replacement);
 
 /*
- * Replaces every record in the range and the region's state, in one transaction (P1, P2), with a
+ * Replaces every record in the range, all of the system's, and the region's state, in one
+ * transaction (P1, P2), with a
  * bounded amount of memory. Errors as of store_checkpoint_write, and those of `next`.
  */
 MUST_USE err store_checkpoint_replace(struct checkpoint *checkpoint,
                                       const struct checkpoint_replacement *replacement);
 
 struct checkpoint_figures {
-    uint64_t records;
+    uint64_t records[STORE_SPACES];
     uint64_t map_size_bytes;
     uint64_t size_bytes; /* of the file up to its last page: the rest is a hole */
     uint64_t used_bytes; /* of it: what is not free for the next write */

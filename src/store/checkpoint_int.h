@@ -1,4 +1,4 @@
-/* What the parts of the checkpoint share: checkpoint.c, and its _snapshot.c and _walk.c. */
+/* What the parts of the checkpoint share: checkpoint.c, and its _read.c, _snapshot.c, _walk.c. */
 #ifndef STORE_CHECKPOINT_INT_H
 #define STORE_CHECKPOINT_INT_H
 
@@ -23,12 +23,14 @@ struct checkpoint {
     struct env_file
         *file; /* the data file too: for its size, P4, and the question whether it can grow */
     MDB_env *mdb;
-    MDB_txn *reader;     /* always active, but while the map is resized */
-    MDB_dbi data;        /* key: record */
+    MDB_txn *reader;                  /* always active, but while the map is resized */
+    MDB_cursor *places[STORE_SPACES]; /* of store_checkpoint_seek, in the reader; or NULL */
+    MDB_dbi spaces[STORE_SPACES];     /* key: record */
+    bool has_system;     /* false: read-only, and the file is older than the space: it is empty */
     MDB_dbi meta;        /* the format; region id: state */
     struct list readers; /* struct checkpoint_reader: those that are not cut off */
     uint64_t page_size;
-    uint64_t leaf_pages; /* of data, as of the last refresh */
+    uint64_t leaf_pages[STORE_SPACES]; /* as of the last refresh */
     struct checkpoint_figures figures;
 };
 
@@ -46,6 +48,9 @@ static inline struct slice slice_of(MDB_val val)
 /* Ends the process over LMDB's code `status` while doing `what`. */
 _Noreturn void store_checkpoint_die(const struct checkpoint *checkpoint, const char *what,
                                     int status);
+
+/* Renews the reader, and what is open in it. */
+void store_checkpoint_reader_renew(struct checkpoint *checkpoint);
 
 /* The key in `meta`, written into `key`, which has CHECKPOINT_REGION_KEY_SIZE bytes. */
 struct slice store_checkpoint_region_key(region_id region, uint8_t *key);

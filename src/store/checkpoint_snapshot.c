@@ -24,15 +24,24 @@ struct checkpoint_reader {
     struct list link; /* in checkpoint->readers, until it is cut off */
     struct checkpoint *checkpoint;
     struct checkpoint_range range;
-    MDB_txn *txn; /* NULL: cut off */
-    MDB_cursor *cursor;
-    bool is_placed; /* the cursor stands at `key`, or at the end: status */
+    MDB_txn *txn;           /* NULL: cut off */
+    enum store_space space; /* that it reads at present */
+    MDB_cursor *cursor;     /* in it */
+    bool is_placed;         /* the cursor stands at `key`, or at the end: status */
     int status;
     MDB_val key;
     MDB_val bytes;
 };
 
 /* ---- a reader ---- */
+
+/* Before the first record of the space. */
+static int enter(struct checkpoint_reader *reader, enum store_space space)
+{
+    reader->space = space;
+    reader->is_placed = false;
+    return mdb_cursor_open(reader->txn, reader->checkpoint->spaces[space], &reader->cursor);
+}
 
 struct checkpoint_reader *store_checkpoint_reader_open(struct checkpoint *checkpoint,
                                                        struct checkpoint_range range)
@@ -42,7 +51,7 @@ struct checkpoint_reader *store_checkpoint_reader_open(struct checkpoint *checkp
     reader->range = range;
     int status = mdb_txn_begin(checkpoint->mdb, NULL, MDB_RDONLY, &reader->txn);
     if (status == 0) {
-        status = mdb_cursor_open(reader->txn, checkpoint->data, &reader->cursor);
+        status = enter(reader, STORE_SPACE_USER);
     }
     if (status != 0) { /* out of memory, or of reader slots: we have two of more than a hundred */
         store_checkpoint_die(checkpoint, "read", status);
@@ -107,23 +116,39 @@ static void place(struct checkpoint_reader *reader, MDB_cursor_op op)
     reader->status = mdb_cursor_get(reader->cursor, &reader->key, &reader->bytes, op);
     reader->is_placed = true;
     struct slice end = reader->range.end;
-    if (reader->status == 0 && end.size > 0 && slice_compare(slice_of(reader->key), end) >= 0) {
+    if (reader->status == 0 && reader->space == STORE_SPACE_USER && end.size > 0 &&
+        slice_compare(slice_of(reader->key), end) >= 0) {
         reader->status = MDB_NOTFOUND;
     }
 }
 
-err store_checkpoint_reader_peek(struct checkpoint_reader *reader, struct slice *out_key,
-                                 struct slice *out_bytes)
+static void place_first(struct checkpoint_reader *reader)
+{
+    bool is_range = reader->space == STORE_SPACE_USER && reader->range.begin.size > 0;
+    reader->key = val_of(reader->range.begin);
+    place(reader, is_range ? MDB_SET_RANGE : MDB_FIRST);
+}
+
+err store_checkpoint_reader_peek(struct checkpoint_reader *reader, enum store_space *out_space,
+                                 struct slice *out_key, struct slice *out_bytes)
 {
     if (reader->txn == NULL) {
         return ERR_UNAVAILABLE;
     }
     if (!reader->is_placed) {
-        reader->key = val_of(reader->range.begin);
-        place(reader, reader->range.begin.size > 0 ? MDB_SET_RANGE : MDB_FIRST);
+        place_first(reader);
+    }
+    if (reader->status == MDB_NOTFOUND && reader->space == STORE_SPACE_USER) {
+        mdb_cursor_close(reader->cursor);
+        reader->status = enter(reader, STORE_SPACE_SYSTEM);
+        if (reader->status != 0) {
+            store_checkpoint_die(reader->checkpoint, "read", reader->status);
+        }
+        place_first(reader);
     }
     err e = read_error(reader->status);
     if (e == OK) {
+        *out_space = reader->space;
         *out_key = slice_of(reader->key);
         *out_bytes = slice_of(reader->bytes);
     }
@@ -164,11 +189,15 @@ void store_checkpoint_replace_reserve(struct checkpoint *checkpoint,
 static int delete_range(struct checkpoint *checkpoint, MDB_txn *txn,
                         const struct checkpoint_range *range)
 {
-    if (is_whole(range)) {
-        return mdb_drop(txn, checkpoint->data, 0);
+    int status = mdb_drop(txn, checkpoint->spaces[STORE_SPACE_SYSTEM], 0);
+    if (status == 0 && is_whole(range)) {
+        return mdb_drop(txn, checkpoint->spaces[STORE_SPACE_USER], 0);
+    }
+    if (status != 0) {
+        return status;
     }
     MDB_cursor *cursor;
-    int status = mdb_cursor_open(txn, checkpoint->data, &cursor);
+    status = mdb_cursor_open(txn, checkpoint->spaces[STORE_SPACE_USER], &cursor);
     if (status != 0) {
         return status;
     }
@@ -203,24 +232,25 @@ static int spill(MDB_txn *txn)
 }
 
 /* Puts what `next` gives. Its error in *out_error, LMDB's as the result. */
-static int put_records(MDB_txn *txn, MDB_cursor *cursor,
+static int put_records(MDB_txn *txn, MDB_cursor *const *cursors,
                        const struct checkpoint_replacement *replacement, err *out_error)
 {
-    /* In the middle of other regions' records nothing is appended. */
-    unsigned flags = is_whole(&replacement->range) ? MDB_APPEND : 0;
     uint64_t room = SPILL_BYTES;
     uint64_t gathered = 0;
     int status = 0;
     while (status == 0) {
+        enum store_space space;
         struct slice key;
         struct slice bytes;
-        *out_error = replacement->next(replacement->ctx, &key, &bytes);
+        *out_error = replacement->next(replacement->ctx, &space, &key, &bytes);
         if (*out_error != OK) {
             break;
         }
+        /* In the middle of other regions' records nothing is appended. */
+        bool is_alone = space == STORE_SPACE_SYSTEM || is_whole(&replacement->range);
         MDB_val mdb_key = val_of(key);
         MDB_val mdb_bytes = val_of(bytes);
-        status = mdb_cursor_put(cursor, &mdb_key, &mdb_bytes, flags);
+        status = mdb_cursor_put(cursors[space], &mdb_key, &mdb_bytes, is_alone ? MDB_APPEND : 0);
         gathered += key.size + bytes.size;
         if (status == 0 && gathered >= room) {
             status = spill(txn);
@@ -238,14 +268,16 @@ static int put_records(MDB_txn *txn, MDB_cursor *cursor,
 static int replace(struct checkpoint *checkpoint, MDB_txn *txn,
                    const struct checkpoint_replacement *replacement, err *out_error)
 {
-    MDB_cursor *cursor;
+    MDB_cursor *cursors[STORE_SPACES] = {NULL};
     int status = delete_range(checkpoint, txn, &replacement->range);
-    if (status == 0) {
-        status = mdb_cursor_open(txn, checkpoint->data, &cursor);
+    for (size_t i = 0; status == 0 && i < STORE_SPACES; i++) {
+        status = mdb_cursor_open(txn, checkpoint->spaces[i], &cursors[i]);
     }
     if (status == 0) {
-        status = put_records(txn, cursor, replacement, out_error);
-        mdb_cursor_close(cursor);
+        status = put_records(txn, cursors, replacement, out_error);
+    }
+    for (size_t i = 0; i < STORE_SPACES && cursors[i] != NULL; i++) {
+        mdb_cursor_close(cursors[i]);
     }
     if (status == 0 && *out_error == OK) {
         uint8_t bytes[CHECKPOINT_REGION_KEY_SIZE];

@@ -3,15 +3,14 @@
 #include "store/checkpoint_int.h"
 
 /* Whether a look-up finds the very record at which the cursor stands. */
-static bool is_found(const struct checkpoint *checkpoint, MDB_txn *txn, MDB_val key, MDB_val bytes)
+static bool is_found(MDB_txn *txn, MDB_dbi dbi, MDB_val key, MDB_val bytes)
 {
     MDB_val found;
-    int status = mdb_get(txn, checkpoint->data, &key, &found);
+    int status = mdb_get(txn, dbi, &key, &found);
     return status == 0 && found.mv_data == bytes.mv_data;
 }
 
-static int walk(const struct checkpoint *checkpoint, MDB_txn *txn, MDB_cursor *cursor,
-                const struct checkpoint_piece *piece)
+static int walk(MDB_txn *txn, MDB_cursor *cursor, const struct checkpoint_piece *piece)
 {
     MDB_val key = val_of(piece->from);
     MDB_val bytes;
@@ -21,7 +20,7 @@ static int walk(const struct checkpoint *checkpoint, MDB_txn *txn, MDB_cursor *c
         mdb_cursor_get(cursor, &key, &bytes, piece->from.size > 0 ? MDB_SET_RANGE : MDB_FIRST);
     while (status == 0 && goes_on && size < piece->size_max) {
         goes_on = piece->each(piece->ctx, slice_of(key), slice_of(bytes),
-                              is_found(checkpoint, txn, key, bytes));
+                              is_found(txn, mdb_cursor_dbi(cursor), key, bytes));
         size += key.mv_size + bytes.mv_size;
         status = goes_on ? mdb_cursor_get(cursor, &key, &bytes, MDB_NEXT) : 0;
     }
@@ -37,9 +36,9 @@ err store_checkpoint_walk(struct checkpoint *checkpoint, const struct checkpoint
     if (status != 0) { /* out of memory, or of reader slots: there are more than we use */
         store_checkpoint_die(checkpoint, "read", status);
     }
-    status = mdb_cursor_open(txn, checkpoint->data, &cursor);
+    status = mdb_cursor_open(txn, checkpoint->spaces[piece->space], &cursor);
     if (status == 0) {
-        status = walk(checkpoint, txn, cursor, piece);
+        status = walk(txn, cursor, piece);
         mdb_cursor_close(cursor);
     }
     mdb_txn_abort(txn);

@@ -36,8 +36,7 @@
  */
 static bool is_wide(const struct store *store)
 {
-    uint64_t copied =
-        store_checkpoint_copied_bytes(store->checkpoint, store_tail_count(store->active));
+    uint64_t copied = store_checkpoint_copied_bytes(store->checkpoint, &store->active);
     return copied >= COPIED_BYTES_MIN && copied >= store->options.tail_bytes_max;
 }
 
@@ -47,7 +46,7 @@ static bool is_due(const struct store *store)
     if (!store->is_dirty) {
         return false;
     }
-    return store_tail_bytes(store->active) >= options->tail_bytes_max ||
+    return store_tails_bytes(&store->active) >= options->tail_bytes_max ||
            store->applied_bytes / REPLAY_FACTOR >= options->tail_bytes_max || is_wide(store) ||
            env_now_ms(options->env) - store->dirty_since_ms >= options->checkpoint_age_ms_max;
 }
@@ -60,7 +59,7 @@ static void batch_fill(struct store *store)
     store->batch_regions = mem_realloc(store->batch_regions, room, sizeof(*store->batch_regions));
     store->positions = mem_realloc(store->positions, room, sizeof(*store->positions));
     writer_reset(&store->states);
-    *batch = (struct checkpoint_batch){.tail = store->frozen, .regions = store->batch_regions};
+    *batch = (struct checkpoint_batch){.tails = store->frozen, .regions = store->batch_regions};
     for (size_t i = 0; i < store->region_count; i++) {
         const struct store_region *region = store->regions[i];
         if (region->applied.index == region->checkpoint.index) {
@@ -82,17 +81,17 @@ static void batch_fill(struct store *store)
 
 static void freeze(struct store *store)
 {
-    ASSERT(store->frozen == NULL);
+    ASSERT(!store_tails_are_there(&store->frozen));
     ASSERT(store->is_dirty);
-    store_tail_freeze(store->active);
+    store_tails_freeze(&store->active);
     store->frozen = store->active;
-    store->active = store_tail_new();
+    store->active = store_tails_new();
     store->is_dirty = false;
     store->is_wanted = false;
     store->applied_bytes = 0;
     batch_fill(store); /* of no region, if all that there is are mended records */
-    flight_note("store freezes its tail", store_tail_count(store->frozen),
-                store_tail_bytes(store->frozen));
+    flight_note("store freezes its tail", store_tails_count(&store->frozen),
+                store_tails_bytes(&store->frozen));
 }
 
 /* ---- writing ---- */
@@ -105,7 +104,7 @@ void store_job_run(struct env_job *job)
 
 static void submit(struct store *store)
 {
-    ASSERT(store->frozen != NULL);
+    ASSERT(store_tails_are_there(&store->frozen));
     ASSERT(!store->is_writing);
     store->is_writing = true;
     store->stats.is_checkpointing = true;
@@ -119,11 +118,12 @@ static void attempt(struct store *store)
     submit(store);
 }
 
-void store_retire_tail(struct store *store, struct store_tail *tail)
+void store_retire_tails(struct store *store, struct store_tails *tails)
 {
-    if (tail != NULL) {
-        store_tail_free(store->drained); /* nearly always gone long ago */
-        store->drained = tail;
+    if (store_tails_are_there(tails)) {
+        store_tails_free(&store->drained); /* nearly always gone long ago */
+        store->drained = *tails;
+        *tails = (struct store_tails){{NULL}};
     }
 }
 
@@ -145,8 +145,7 @@ static void written(struct store *store)
         ASSERT(region != NULL);
         region->checkpoint = store->positions[i];
     }
-    store_retire_tail(store, store->frozen);
-    store->frozen = NULL;
+    store_retire_tails(store, &store->frozen);
     store_attempt_succeeded(store);
     uint64_t duration_ns = env_now_ns(store->options.env) - store->job_began_ns;
     histogram_observe(&store->stats.checkpoint_us, duration_ns / 1000);
@@ -194,8 +193,8 @@ void store_job_done(struct env_job *job)
 void store_checkpointer_deinit(struct store *store)
 {
     ASSERT(!store->is_writing);
-    store_tail_free(store->frozen);
-    store_tail_free(store->drained);
+    store_tails_free(&store->frozen);
+    store_tails_free(&store->drained);
     writer_deinit(&store->states);
     mem_free(store->batch_regions);
     mem_free(store->positions);
@@ -205,13 +204,7 @@ void store_checkpointer_deinit(struct store *store)
 
 static void drain(struct store *store)
 {
-    if (store->drained == NULL) {
-        return;
-    }
-    if (store_tail_drain(store->drained, DRAIN_STEPS)) {
-        store_tail_free(store->drained);
-        store->drained = NULL;
-    } else {
+    if (!store_tails_drain(&store->drained, DRAIN_STEPS)) {
         env_turn_wake(store->options.env); /* go on, though nothing else may happen */
     }
 }
@@ -232,7 +225,7 @@ void store_turn(struct store *store)
         if (may_try(store)) {
             store_install_attempt(store);
         }
-    } else if (store->frozen != NULL) {
+    } else if (store_tails_are_there(&store->frozen)) {
         if (may_try(store)) {
             attempt(store);
         }
@@ -255,7 +248,7 @@ void store_checkpoint(struct store *store)
         store_install_attempt(store);
         return;
     }
-    if (store->frozen == NULL) {
+    if (!store_tails_are_there(&store->frozen)) {
         if (!store->is_dirty) {
             return;
         }
@@ -266,7 +259,7 @@ void store_checkpoint(struct store *store)
 
 void store_checkpoint_soon(struct store *store)
 {
-    if (store->install.incoming == NULL && store->frozen == NULL) {
+    if (store->install.incoming == NULL && !store_tails_are_there(&store->frozen)) {
         store_checkpoint(store);
     }
 }
@@ -278,8 +271,8 @@ bool store_is_full(const struct store *store)
 
 err store_health(const struct store *store)
 {
-    bool is_outgrown = store_tail_bytes(store->active) > 2 * store->options.tail_bytes_max;
-    if (!is_outgrown || store->frozen == NULL) {
+    bool is_outgrown = store_tails_bytes(&store->active) > 2 * store->options.tail_bytes_max;
+    if (!is_outgrown || !store_tails_are_there(&store->frozen)) {
         return OK;
     }
     return store->failure != OK ? store->failure : ERR_OVERLOADED;

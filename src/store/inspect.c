@@ -12,7 +12,8 @@
 
 struct store_inspect {
     struct checkpoint *checkpoint;
-    struct store_snapshot_sums sums; /* of the whole records of the last walk */
+    /* Of the whole records of the last walk over each space. */
+    struct store_snapshot_sums sums[STORE_SPACES];
 };
 
 err store_inspect_open(struct store_inspect **out_inspect, struct env *env, const char *directory,
@@ -76,19 +77,23 @@ err store_inspect_regions(struct store_inspect *inspect,
 /* ---- records ---- */
 
 struct record_walk {
-    struct store_inspect *inspect;
+    struct store_snapshot_sums *sums;
+    enum store_space space;
     struct slice prefix;
     void (*each)(void *ctx, const struct store_inspect_record *record);
     void *ctx;
-    size_t last_size;           /* 0: there was none yet */
-    uint8_t last[KEY_SIZE_MAX]; /* key of a whole record */
+    size_t last_size;                        /* 0: there was none yet */
+    uint8_t last[STORE_SYSTEM_KEY_SIZE_MAX]; /* key of a whole record */
 };
 
 /* What is wrong with a record that does not add up. */
-static const char *fault_of(const struct store_inspect_record *told)
+static const char *fault_of(const struct store_inspect_record *told, enum store_space space)
 {
     if (told->record == NULL) {
         return "its head does not match its checksum";
+    }
+    if (!store_record_is_of(told->record, space)) {
+        return "it is a record of the other space";
     }
     if (told->record->value.size > VALUE_SIZE_CEILING) {
         return "its value is larger than one can be";
@@ -110,16 +115,16 @@ static bool on_record(void *ctx, struct slice key, struct slice bytes)
     if (!has_prefix) {
         return false;
     }
-    struct store_inspect_record told = {.key = key, .bytes = bytes};
+    struct store_inspect_record told = {.space = walk->space, .key = key, .bytes = bytes};
     struct store_record record;
-    if (key.size == 0 || key.size > KEY_SIZE_MAX) {
+    if (key.size == 0 || key.size > store_key_size_max(walk->space)) {
         told.fault = "its key has a size that none can have";
     } else if (!is_in_order(walk, key)) {
         told.fault = "its key is not behind the one before it";
     } else {
         told.record = store_record_decode(bytes, key, &record) == OK ? &record : NULL;
-        if (store_snapshot_sum(&walk->inspect->sums, key, bytes) != OK) {
-            told.fault = fault_of(&told);
+        if (store_snapshot_sum(walk->sums, walk->space, key, bytes) != OK) {
+            told.fault = fault_of(&told, walk->space);
         }
     }
     if (told.fault == NULL) {
@@ -130,18 +135,20 @@ static bool on_record(void *ctx, struct slice key, struct slice bytes)
     return true;
 }
 
-err store_inspect_records(struct store_inspect *inspect, struct slice prefix,
+err store_inspect_records(struct store_inspect *inspect, enum store_space space,
+                          struct slice prefix,
                           void (*each)(void *ctx, const struct store_inspect_record *record),
                           void *ctx, struct err_note *note)
 {
     struct record_walk walk = {
-        .inspect = inspect,
+        .sums = &inspect->sums[space],
+        .space = space,
         .prefix = prefix,
         .each = each,
         .ctx = ctx,
     };
-    inspect->sums = (struct store_snapshot_sums){0};
-    err e = store_checkpoint_each(inspect->checkpoint, prefix, on_record, &walk);
+    inspect->sums[space] = (struct store_snapshot_sums){0};
+    err e = store_checkpoint_each(inspect->checkpoint, space, prefix, on_record, &walk);
     if (e == OK) {
         return OK;
     }
@@ -156,18 +163,24 @@ err store_inspect_records(struct store_inspect *inspect, struct slice prefix,
 bool store_inspect_agrees(const struct store_inspect *inspect, const struct store_region *region,
                           struct err_note *note)
 {
-    const struct store_snapshot_sums *sums = &inspect->sums;
-    if (store_snapshot_sums_agree(sums, region)) {
+    /* Of a walk over one space the other's part is zero. */
+    struct store_snapshot_sums sums = inspect->sums[STORE_SPACE_USER];
+    sums.system_keys = inspect->sums[STORE_SPACE_SYSTEM].system_keys;
+    sums.system_bytes = inspect->sums[STORE_SPACE_SYSTEM].system_bytes;
+    sums.state_hash = hash128_add(sums.state_hash, inspect->sums[STORE_SPACE_SYSTEM].state_hash);
+    if (store_snapshot_sums_agree(&sums, region)) {
         return true;
     }
     (void)err_note_set(
         note, ERR_CORRUPT,
         "%s: region %" PRIu64 " has %" PRIu64 " keys of %" PRIu64 " bytes with values of %" PRIu64
-        " bytes and hash %016" PRIx64 "%016" PRIx64 "; the records that are whole are %" PRIu64
+        " bytes, %" PRIu64 " records of the system's of %" PRIu64 " bytes and hash %016" PRIx64
+        "%016" PRIx64 "; the records that are whole are %" PRIu64 ", %" PRIu64 ", %" PRIu64
         ", %" PRIu64 ", %" PRIu64 ", %016" PRIx64 "%016" PRIx64,
         store_inspect_path(inspect), region->id, region->keys, region->key_bytes,
-        region->value_bytes, region->state_hash.high, region->state_hash.low, sums->keys,
-        sums->key_bytes, sums->value_bytes, sums->state_hash.high, sums->state_hash.low);
+        region->value_bytes, region->system_keys, region->system_bytes, region->state_hash.high,
+        region->state_hash.low, sums.keys, sums.key_bytes, sums.value_bytes, sums.system_keys,
+        sums.system_bytes, sums.state_hash.high, sums.state_hash.low);
     return false;
 }
 
@@ -196,9 +209,10 @@ static void read_incoming(const struct incoming_walk *walk, const char *path,
     told->e = store_staged_open(walk->env, path, &staged, &note);
     if (told->e == OK) {
         told->region = store_staged_region(staged);
+        enum store_space space;
         struct slice key;
         struct slice bytes;
-        while ((told->e = store_staged_next(staged, &key, &bytes)) == OK) {
+        while ((told->e = store_staged_next(staged, &space, &key, &bytes)) == OK) {
             told->records++;
         }
         if (told->e == ERR_NOT_FOUND) {

@@ -37,6 +37,7 @@ MUST_USE err store_inspect_regions(struct store_inspect *inspect,
 
 /* One record; borrowed until the call returns. */
 struct store_inspect_record {
+    enum store_space space;
     struct slice key;
     struct slice bytes;                /* as they stand in the file */
     const struct store_record *record; /* NULL: its head is damaged */
@@ -44,15 +45,18 @@ struct store_inspect_record {
 };
 
 /*
- * Calls `each` with every record whose key begins with `prefix`, in byte order. ERR_CORRUPT, with a
- * note that tells behind which key: a page cannot be read, and what is behind it was not found.
+ * Calls `each` with every record of the space whose key begins with `prefix`, in byte order.
+ * ERR_CORRUPT, with a note that tells behind which key: a page cannot be read, and what is behind
+ * it was not found.
  */
-MUST_USE err store_inspect_records(struct store_inspect *inspect, struct slice prefix,
+MUST_USE err store_inspect_records(struct store_inspect *inspect, enum store_space space,
+                                   struct slice prefix,
                                    void (*each)(void *ctx,
                                                 const struct store_inspect_record *record),
                                    void *ctx, struct err_note *note);
-/* Whether the records that store_inspect_records has found whole, all of them (no prefix), are what
- * the region's state says: their number, their bytes, their hash. The note says which is not. */
+/* Whether the records that store_inspect_records has found whole, all of them (no prefix) and of
+ * both spaces, are what the region's state says: their number, their bytes, their hash. The note
+ * says which is not. */
 bool store_inspect_agrees(const struct store_inspect *inspect, const struct store_region *region,
                           struct err_note *note);
 

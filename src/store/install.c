@@ -41,10 +41,9 @@ static void take_over(struct store *store, const struct store_region *installed)
     *region = *installed;
     ASSERT(region->checkpoint.index == region->applied.index);
     /* Both tails are older than what was installed, and nobody else's: there is one region. */
-    store_retire_tail(store, store->frozen);
-    store_retire_tail(store, store->active);
-    store->frozen = NULL;
-    store->active = store_tail_new();
+    store_retire_tails(store, &store->frozen);
+    store_retire_tails(store, &store->active);
+    store->active = store_tails_new();
     store->is_dirty = false;
     store->applied_bytes = 0;
     store_count_tail(store);

@@ -24,7 +24,7 @@ static bool contradicts_head(struct store *store, struct slice key, struct slice
 {
     struct slice own;
     struct store_record record;
-    if (store_checkpoint_get(store->checkpoint, key, &own) != OK ||
+    if (store_checkpoint_get(store->checkpoint, STORE_SPACE_USER, key, &own) != OK ||
         store_record_decode(own, key, &record) != OK) {
         return false;
     }
@@ -40,7 +40,7 @@ static void put(struct store *store, struct slice key, struct store_record recor
     record.owner = buf_copy((struct slice){type.data, type.size + value.size});
     record.content_type.data = record.owner->data;
     record.value.data = record.owner->data + type.size;
-    store_tail_put(store->active, key, &record);
+    store_tail_put(store->active.of[STORE_SPACE_USER], key, &record);
     buf_unref(record.owner);
     store_count_tail(store);
     store->stats.mended_records++;
@@ -61,7 +61,7 @@ static err judge(struct store *store, const struct store_region *region, struct 
     if (bytes.size == 0) {
         return ERR_NOT_FOUND;
     }
-    if (store_record_decode(bytes, key, out_record) != OK ||
+    if (store_record_decode_in(bytes, STORE_SPACE_USER, key, out_record) != OK ||
         store_record_verify(out_record, key) != OK || out_record->value.size > VALUE_SIZE_CEILING) {
         return ERR_MALFORMED;
     }
@@ -74,7 +74,7 @@ err store_mend_write(struct store *store, region_id id, struct slice key, uint64
 {
     const struct store_region *region = store_find_region(store, id);
     ASSERT(region != NULL);
-    if (!store_is_damaged(store, key)) {
+    if (!store_is_damaged(store, STORE_SPACE_USER, key)) {
         return OK;
     }
     struct store_record record;

@@ -1,5 +1,6 @@
 /*
- * A damaged record gets the place of another member's whole one.
+ * A damaged record gets the place of another member's whole one. It is a user's: of a damaged one
+ * of the system's, the store as a whole is not to be trusted (scrub.h).
  *
  * D1  Nothing that counts changes: revision, counters and state hash have always been those of the
  *     whole record. It goes into the tail, and from there into a checkpoint, soon.

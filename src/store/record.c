@@ -74,7 +74,7 @@ static uint8_t *copy(uint8_t *target, struct slice bytes)
 void store_record_seal(struct store_record *record, struct slice key)
 {
     ASSERT(key.size > 0);
-    ASSERT(key.size <= KEY_SIZE_MAX);
+    ASSERT(key.size <= STORE_SYSTEM_KEY_SIZE_MAX);
     record->value_crc = value_crc(record, key);
 }
 
@@ -124,6 +124,20 @@ err store_record_decode(struct slice bytes, struct slice key, struct store_recor
     return OK;
 }
 
+err store_record_decode_in(struct slice bytes, enum store_space space, struct slice key,
+                           struct store_record *out_record)
+{
+    struct store_record record;
+    err e = store_record_decode(bytes, key, &record);
+    if (e == OK && !store_record_is_of(&record, space)) {
+        e = ERR_CORRUPT;
+    }
+    if (e == OK) {
+        *out_record = record;
+    }
+    return e;
+}
+
 err store_record_verify(const struct store_record *record, struct slice key)
 {
     return value_crc(record, key) == record->value_crc ? OK : ERR_CORRUPT;
@@ -135,8 +149,8 @@ err store_record_verify(const struct store_record *record, struct slice key)
  */
 struct hash128 store_record_hash(const struct store_record *record, struct slice key)
 {
-    uint8_t bytes[STORE_RECORD_HEAD_SIZE + CONTENT_TYPE_SIZE_MAX + KEY_SIZE_MAX];
-    ASSERT(key.size <= KEY_SIZE_MAX);
+    uint8_t bytes[STORE_RECORD_HEAD_SIZE + CONTENT_TYPE_SIZE_MAX + STORE_SYSTEM_KEY_SIZE_MAX];
+    ASSERT(key.size <= STORE_SYSTEM_KEY_SIZE_MAX);
     encode_head(record, key, bytes);
     uint8_t *end = copy(bytes + STORE_RECORD_HEAD_SIZE, record->content_type);
     end = copy(end, key);

@@ -26,8 +26,18 @@ void store_record_encode(const struct store_record *record, struct slice key, ui
 MUST_USE err store_record_decode(struct slice bytes, struct slice key,
                                  struct store_record *out_record);
 
+/* The same, of a record that must be of `space`. ERR_CORRUPT. */
+MUST_USE err store_record_decode_in(struct slice bytes, enum store_space space, struct slice key,
+                                    struct store_record *out_record);
+
 /* Verifies the value: reads all of it. ERR_CORRUPT. */
 MUST_USE err store_record_verify(const struct store_record *record, struct slice key);
+
+/* Whether it may stand in the space: its flags say so. */
+static inline bool store_record_is_of(const struct store_record *record, enum store_space space)
+{
+    return ((record->flags & STORE_RECORD_SYSTEM) != 0) == (space == STORE_SPACE_SYSTEM);
+}
 
 /* What a sealed record adds to the region's state hash. Does not read the value. */
 struct hash128 store_record_hash(const struct store_record *record, struct slice key);

@@ -3,7 +3,8 @@
 #include "base/assert.h"
 #include "base/crc32c.h"
 
-#define FORMAT_VERSION 1u
+#define FORMAT_VERSION 2u
+#define FORMAT_WITHOUT_SYSTEM 1u /* knows the users' space alone, and no TTL */
 #define CRC_SIZE 4u
 
 void store_region_encode(const struct store_region *region, struct writer *out)
@@ -22,6 +23,10 @@ void store_region_encode(const struct store_region *region, struct writer *out)
     writer_u64(out, region->value_bytes);
     writer_u64(out, region->state_hash.low);
     writer_u64(out, region->state_hash.high);
+    writer_u64(out, region->system_keys);
+    writer_u64(out, region->system_bytes);
+    writer_u64(out, region->elapsed_ms);
+    writer_u64(out, region->last_token);
     membership_encode(&region->membership, out);
     writer_u32(out, crc32c(0, out->data + begin, out->size - begin));
 }
@@ -37,7 +42,7 @@ err store_region_decode(struct slice state, region_id id, struct store_region *o
     }
     struct reader in = reader_of((struct slice){state.data, size});
     uint8_t version = reader_u8(&in);
-    if (reader_ok(&in) && version != FORMAT_VERSION) {
+    if (reader_ok(&in) && version != FORMAT_VERSION && version != FORMAT_WITHOUT_SYSTEM) {
         return ERR_VERSION;
     }
     struct store_region region = {.id = reader_u64(&in)};
@@ -51,6 +56,12 @@ err store_region_decode(struct slice state, region_id id, struct store_region *o
     region.value_bytes = reader_u64(&in);
     region.state_hash.low = reader_u64(&in);
     region.state_hash.high = reader_u64(&in);
+    if (version != FORMAT_WITHOUT_SYSTEM) {
+        region.system_keys = reader_u64(&in);
+        region.system_bytes = reader_u64(&in);
+        region.elapsed_ms = reader_u64(&in);
+        region.last_token = reader_u64(&in);
+    }
     err e = membership_decode(&in, &region.membership);
     if (e != OK) {
         return e;

@@ -27,11 +27,12 @@ static void note_finding(struct store_scrub *scrub, struct slice key, struct sli
 {
     struct store_scrub_finding *finding = &scrub->findings[scrub->finding_count];
     struct store_record record;
+    finding->space = scrub->space;
     memcpy(finding->key, key.data, key.size);
     finding->key_size = (uint16_t)key.size;
-    if (store_record_decode(bytes, key, &record) == OK) {
+    if (store_record_decode_in(bytes, scrub->space, key, &record) == OK) {
         finding->revision = record.mod_revision;
-        store_snapshot_sum_head(&scrub->sums, key, &record);
+        store_snapshot_sum_head(&scrub->sums, scrub->space, key, &record);
     } else {
         finding->revision = 0;
         scrub->is_sum_useless = true;
@@ -46,7 +47,7 @@ static bool on_record(void *ctx, struct slice key, struct slice bytes, bool is_f
     if (scrub->is_from_done && slice_equal(key, place(scrub))) {
         return true; /* of the piece before */
     }
-    if (key.size == 0 || key.size > KEY_SIZE_MAX) {
+    if (key.size == 0 || key.size > store_key_size_max(scrub->space)) {
         scrub->fault = "a key has a size that none can have";
         return false;
     }
@@ -58,7 +59,7 @@ static bool on_record(void *ctx, struct slice key, struct slice bytes, bool is_f
         scrub->fault = "looking a key up does not lead to its record";
         return false;
     }
-    if (store_snapshot_sum(&scrub->sums, key, bytes) != OK) {
+    if (store_snapshot_sum(&scrub->sums, scrub->space, key, bytes) != OK) {
         note_finding(scrub, key, bytes);
     }
     scrub->records++;
@@ -72,6 +73,7 @@ void store_scrub_run(struct env_job *job)
     struct store_scrub *scrub = CONTAINER_OF(job, struct store_scrub, job);
     struct store *store = CONTAINER_OF(scrub, struct store, scrub);
     struct checkpoint_piece piece = {
+        .space = scrub->space,
         .from = place(scrub),
         .size_max = SCRUB_PIECE_SIZE,
         .each = on_record,
@@ -99,11 +101,13 @@ static bool tell_findings(struct store *store)
     for (uint32_t i = 0; i < scrub->finding_count; i++) {
         const struct store_scrub_finding *finding = &scrub->findings[i];
         struct slice key = {finding->key, finding->key_size};
-        if (!store_is_damaged(store, key)) {
+        if (!store_is_damaged(store, finding->space, key)) {
             continue; /* a write has replaced it since */
         }
-        if (store->options.damaged != NULL &&
-            !store->options.damaged(store->options.ctx, key, finding->revision)) {
+        if (finding->space == STORE_SPACE_SYSTEM) {
+            distrust(store, "a record of the system's is damaged, which no other member mends");
+        } else if (store->options.damaged != NULL &&
+                   !store->options.damaged(store->options.ctx, key, finding->revision)) {
             set_place(scrub, key, false);
             scrub->is_end = false;
             scrub->is_sum_useless = true;
@@ -123,6 +127,14 @@ static err compare_region(void *ctx, region_id id, struct slice state)
         e = ERR_CORRUPT;
     }
     return e;
+}
+
+/* The next piece is the space's first. */
+static void begin_space(struct store_scrub *scrub, enum store_space space)
+{
+    scrub->space = space;
+    scrub->from_size = 0;
+    scrub->is_from_done = false;
 }
 
 static void finish_pass(struct store *store, bool is_comparable)
@@ -146,8 +158,7 @@ static void finish_pass(struct store *store, bool is_comparable)
     store->stats.scrub_passes++;
     store->stats.scrub_pass_ms = now_ms - scrub->begun_ms;
     store->stats.scrub_pass_records = 0;
-    scrub->from_size = 0;
-    scrub->is_from_done = false;
+    begin_space(scrub, STORE_SPACE_USER);
     scrub->sums = (struct store_snapshot_sums){0};
     scrub->due_ms = scrub->due_ms > next_ms ? scrub->due_ms : next_ms;
     flight_note("store has been scrubbed", store->stats.scrub_passes, now_ms - scrub->begun_ms);
@@ -186,7 +197,9 @@ void store_scrub_done(struct env_job *job)
     if (has_fault) {
         distrust(store, scrub->fault != NULL ? scrub->fault : "a page cannot be read");
     }
-    if (has_room && (scrub->is_end || has_fault)) {
+    if (has_room && !has_fault && scrub->is_end && scrub->space == STORE_SPACE_USER) {
+        begin_space(scrub, STORE_SPACE_SYSTEM);
+    } else if (has_room && (scrub->is_end || has_fault)) {
         finish_pass(store, is_comparable);
     }
     if (env_now_ms(store->options.env) >= scrub->due_ms) {
@@ -196,9 +209,10 @@ void store_scrub_done(struct env_job *job)
 
 bool store_is_absence_proven(const struct store *store, struct slice key)
 {
-    const struct store_tail *frozen = store->frozen;
+    const struct store_tail *active = store->active.of[STORE_SPACE_USER];
+    const struct store_tail *frozen = store->frozen.of[STORE_SPACE_USER];
     return store->scrub.is_proven || store->options.scrub_rate == 0 ||
-           store_tail_get(store->active, key) != NULL ||
+           store_tail_get(active, key) != NULL ||
            (frozen != NULL && store_tail_get(frozen, key) != NULL);
 }
 
@@ -210,7 +224,7 @@ void store_scrub_turn(struct store *store)
         return;
     }
     ASSERT(!store->is_writing);
-    if (scrub->from_size == 0) {
+    if (scrub->space == STORE_SPACE_USER && scrub->from_size == 0) {
         scrub->begun_ms = now_ms;
         scrub->generation = store->generation;
         scrub->is_sum_useless = false;

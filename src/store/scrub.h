@@ -7,10 +7,12 @@
  *     pinned in between. While one is under way no write begins and the map does not move (P3); it
  *     is small, so that is short.
  * B2  At most scrub_rate bytes a second, and one pass every SCRUB_PERIOD_MS.
- * B3  Every record: its checksums, its order, and whether a look-up of its key leads to it. A pass
- *     that saw one state from its beginning to its end also compares number, sizes and hash of all
- *     records with what the regions' states say. (Any checkpoint in between makes that impossible,
- *     and so does a record whose head is damaged: one whose value is counts by its head.)
+ * B3  Every record, the users' first, then the system's: its checksums, its order, and whether a
+ *     look-up of its key leads to it. A pass that saw one state from its beginning to its end also
+ *     compares number, sizes and hash of all records with what the regions' states say. (Any
+ *     checkpoint in between makes that impossible, and so does a record whose head is damaged: one
+ *     whose value is counts by its head.) A damaged one of the system's is nobody's to mend: with
+ *     it the store is not what it was.
  * B4  Until the first such comparison the store is not proven: it goes without the rate, and again
  *     without the pause. What was damaged while the node was down is found at its start, before
  *     anybody is told that a key is not there.
@@ -28,7 +30,8 @@
 #define SCRUB_FINDINGS_MAX 16u /* in one piece, which ends with the last one */
 
 struct store_scrub_finding {
-    uint8_t key[KEY_SIZE_MAX];
+    enum store_space space;
+    uint8_t key[STORE_SYSTEM_KEY_SIZE_MAX];
     uint16_t key_size;
     uint64_t revision; /* of its last change; 0: its head is damaged, too */
 };
@@ -43,10 +46,11 @@ struct store_scrub {
     bool is_proven;      /* B4 */
     /* The job's while it runs, the loop's otherwise: */
     struct env_job job;
-    uint8_t from[KEY_SIZE_MAX]; /* the next piece's first key is behind it, or it itself */
-    uint16_t from_size;         /* 0: at the beginning */
+    enum store_space space;                  /* in which the next piece is */
+    uint8_t from[STORE_SYSTEM_KEY_SIZE_MAX]; /* its first key is behind it, or it itself */
+    uint16_t from_size;                      /* 0: at the space's beginning */
     bool is_from_done;
-    bool is_end;
+    bool is_end;       /* of the space */
     err error;         /* ERR_CORRUPT: a page cannot be read */
     const char *fault; /* of the file as a whole; NULL: none */
     uint64_t records;  /* of the piece */

@@ -22,20 +22,21 @@ enum offset {
 #define RECORD_OVERHEAD 6u
 
 _Static_assert(OFFSET_CRC + 4 == STORE_SNAPSHOT_HEAD_SIZE, "the CRC is the head's last field");
-_Static_assert(STORE_SNAPSHOT_HEAD_SIZE + RECORD_OVERHEAD + KEY_SIZE_MAX + STORE_RECORD_HEAD_SIZE +
-                       CONTENT_TYPE_SIZE_MAX + VALUE_SIZE_CEILING <=
+_Static_assert(STORE_SNAPSHOT_HEAD_SIZE + RECORD_OVERHEAD + STORE_SYSTEM_KEY_SIZE_MAX +
+                       STORE_RECORD_HEAD_SIZE + CONTENT_TYPE_SIZE_MAX + VALUE_SIZE_CEILING <=
                    STORE_SNAPSHOT_CHUNK_MAX,
                "the largest record has a chunk");
 
 /* ---- sums ---- */
 
-err store_snapshot_sum(struct store_snapshot_sums *sums, struct slice key, struct slice bytes)
+err store_snapshot_sum(struct store_snapshot_sums *sums, enum store_space space, struct slice key,
+                       struct slice bytes)
 {
-    if (key.size == 0 || key.size > KEY_SIZE_MAX) {
+    if (key.size == 0 || key.size > store_key_size_max(space)) {
         return ERR_CORRUPT;
     }
     struct store_record record;
-    err e = store_record_decode(bytes, key, &record);
+    err e = store_record_decode_in(bytes, space, key, &record);
     if (e == OK) {
         e = store_record_verify(&record, key);
     }
@@ -45,24 +46,35 @@ err store_snapshot_sum(struct store_snapshot_sums *sums, struct slice key, struc
     if (record.value.size > VALUE_SIZE_CEILING) {
         return ERR_CORRUPT;
     }
-    store_snapshot_sum_head(sums, key, &record);
+    store_snapshot_sum_head(sums, space, key, &record);
     return OK;
 }
 
-void store_snapshot_sum_head(struct store_snapshot_sums *sums, struct slice key,
-                             const struct store_record *record)
+void store_snapshot_sum_head(struct store_snapshot_sums *sums, enum store_space space,
+                             struct slice key, const struct store_record *record)
 {
-    sums->keys++;
-    sums->key_bytes += key.size;
-    sums->value_bytes += record->value.size;
+    if (space == STORE_SPACE_USER) {
+        sums->keys++;
+        sums->key_bytes += key.size;
+        sums->value_bytes += record->value.size;
+    } else {
+        sums->system_keys++;
+        sums->system_bytes += key.size + record->value.size;
+    }
     sums->state_hash = hash128_add(sums->state_hash, store_record_hash(record, key));
+}
+
+uint64_t store_snapshot_sum_records(const struct store_snapshot_sums *sums)
+{
+    return sums->keys + sums->system_keys;
 }
 
 bool store_snapshot_sums_agree(const struct store_snapshot_sums *sums,
                                const struct store_region *region)
 {
     return sums->keys == region->keys && sums->key_bytes == region->key_bytes &&
-           sums->value_bytes == region->value_bytes &&
+           sums->value_bytes == region->value_bytes && sums->system_keys == region->system_keys &&
+           sums->system_bytes == region->system_bytes &&
            hash128_equal(sums->state_hash, region->state_hash);
 }
 
@@ -181,11 +193,16 @@ bool store_snapshot_next_record(struct reader *records, struct slice *out_key,
     return reader_ok(records);
 }
 
-/* Keys grow from record to record, across chunks too. */
-static err check_records(struct store_snapshot_check *check, struct reader in)
+/* Keys grow from record to record, across chunks too, and the system's come last. */
+static err check_records(struct store_snapshot_check *check, enum store_space space,
+                         struct reader in)
 {
-    if (in.size == 0) {
+    if (in.size == 0 || space < check->space) {
         return ERR_DAMAGED;
+    }
+    if (space != check->space) {
+        check->space = space;
+        check->last_key_size = 0;
     }
     while (in.size > 0) {
         struct slice key;
@@ -193,7 +210,7 @@ static err check_records(struct store_snapshot_check *check, struct reader in)
         struct slice last = {check->last_key, check->last_key_size};
         if (!store_snapshot_next_record(&in, &key, &bytes) ||
             (last.size > 0 && slice_compare(last, key) >= 0) ||
-            store_snapshot_sum(&check->sums, key, bytes) != OK) {
+            store_snapshot_sum(&check->sums, space, key, bytes) != OK) {
             return ERR_DAMAGED;
         }
         memcpy(check->last_key, key.data, key.size);
@@ -207,7 +224,7 @@ static err check_end(struct store_snapshot_check *check, struct reader in)
     uint64_t record_count = reader_u64(&in);
     struct hash128 whole = {.low = reader_u64(&in)};
     whole.high = reader_u64(&in);
-    if (reader_finish(&in) != OK || record_count != check->sums.keys ||
+    if (reader_finish(&in) != OK || record_count != store_snapshot_sum_records(&check->sums) ||
         !hash128_equal(whole, check->chain.whole) ||
         !store_snapshot_sums_agree(&check->sums, &check->region)) {
         return ERR_DAMAGED;
@@ -260,7 +277,11 @@ err store_snapshot_check(struct store_snapshot_check *check, struct slice chunk,
         e = check_header(check, payload);
         break;
     case STORE_SNAPSHOT_RECORDS:
-        e = check_records(check, payload);
+        e = check_records(check, STORE_SPACE_USER, payload);
+        *out_records = payload;
+        break;
+    case STORE_SNAPSHOT_SYSTEM_RECORDS:
+        e = check_records(check, STORE_SPACE_SYSTEM, payload);
         *out_records = payload;
         break;
     case STORE_SNAPSHOT_END:

@@ -1,8 +1,8 @@
 /*
  * The chunks of a snapshot, byte by byte in README.md: made, and checked. No I/O.
  *
- * A snapshot is a header, chunks of records, an end. It is the same on the wire and in the staged
- * file, where the chunks stand one after the other.
+ * A snapshot is a header, chunks of the users' records, then of the system's, an end. It is the
+ * same on the wire and in the staged file, where the chunks stand one after the other.
  */
 #ifndef STORE_SNAPSHOT_FORMAT_H
 #define STORE_SNAPSHOT_FORMAT_H
@@ -14,8 +14,9 @@
 /* The values stand on disk and on the wire. */
 enum store_snapshot_kind {
     STORE_SNAPSHOT_HEADER = 1,
-    STORE_SNAPSHOT_RECORDS = 2,
+    STORE_SNAPSHOT_RECORDS = 2, /* the users' */
     STORE_SNAPSHOT_END = 3,
+    STORE_SNAPSHOT_SYSTEM_RECORDS = 4, /* all after the users' */
 };
 
 /* What ties a chunk to those before it. All zero: before the first. */
@@ -29,15 +30,19 @@ struct store_snapshot_sums {
     uint64_t keys;
     uint64_t key_bytes;
     uint64_t value_bytes;
+    uint64_t system_keys;
+    uint64_t system_bytes; /* of their keys and values */
     struct hash128 state_hash;
 };
 
-/* Adds a record, all of whose checksums are right. ERR_CORRUPT: they are not. */
-MUST_USE err store_snapshot_sum(struct store_snapshot_sums *sums, struct slice key,
-                                struct slice bytes);
+/* Adds a record, all of whose checksums are right, of the space. ERR_CORRUPT: it is not that. */
+MUST_USE err store_snapshot_sum(struct store_snapshot_sums *sums, enum store_space space,
+                                struct slice key, struct slice bytes);
 /* Adds a record by its head alone, which is right. */
-void store_snapshot_sum_head(struct store_snapshot_sums *sums, struct slice key,
-                             const struct store_record *record);
+void store_snapshot_sum_head(struct store_snapshot_sums *sums, enum store_space space,
+                             struct slice key, const struct store_record *record);
+/* How many records were added. */
+uint64_t store_snapshot_sum_records(const struct store_snapshot_sums *sums);
 bool store_snapshot_sums_agree(const struct store_snapshot_sums *sums,
                                const struct store_region *region);
 
@@ -65,8 +70,9 @@ struct store_snapshot_check {
     struct store_snapshot_sums sums;
     struct store_region region; /* after the header */
     bool is_complete;           /* after the end: everything was right */
-    size_t last_key_size;
-    uint8_t last_key[KEY_SIZE_MAX];
+    enum store_space space;     /* of the last chunk that had records */
+    size_t last_key_size;       /* 0: there was none of the space yet */
+    uint8_t last_key[STORE_SYSTEM_KEY_SIZE_MAX];
 };
 
 /* Size of the whole chunk that begins with this head; ERR_DAMAGED: no chunk is so large. */
@@ -74,7 +80,8 @@ MUST_USE err store_snapshot_chunk_size(const uint8_t *head, size_t *out_size);
 
 /*
  * Checks the next chunk, whole. Fills `out_records` with the payload that has the records, borrowed
- * from `chunk`; empty for the other kinds. ERR_DAMAGED, ERR_VERSION; after one there is no next.
+ * from `chunk`, whose space is check->space; empty for the other kinds. ERR_DAMAGED, ERR_VERSION;
+ * after one there is no next.
  */
 MUST_USE err store_snapshot_check(struct store_snapshot_check *check, struct slice chunk,
                                   struct reader *out_records);

@@ -27,7 +27,8 @@ uint64_t store_staged_offset(const struct store_staged *staged);
  * The next record of the struct store_staged, borrowed until the next call. ERR_NOT_FOUND: that was
  * all, and the whole is what its end says. ERR_DAMAGED, ERR_VERSION, ERR_IO.
  */
-MUST_USE err store_staged_next(void *staged, struct slice *out_key, struct slice *out_bytes);
+MUST_USE err store_staged_next(void *staged, enum store_space *out_space, struct slice *out_key,
+                               struct slice *out_bytes);
 
 /* ---- a complete one ---- */
 

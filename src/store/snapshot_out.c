@@ -77,18 +77,25 @@ const struct store_region *store_snapshot_state(const struct store_snapshot *sna
     return &snapshot->region;
 }
 
+static enum store_snapshot_kind kind_of(enum store_space space)
+{
+    return space == STORE_SPACE_USER ? STORE_SNAPSHOT_RECORDS : STORE_SNAPSHOT_SYSTEM_RECORDS;
+}
+
 /*
- * Appends records to the chunk that begins at `begin`, while it stays within `size_max`, and one in
- * any case. N2: each is verified first. ERR_NOT_FOUND: there is none left.
+ * Appends records of one space to the chunk that begins at `begin`, while it stays within
+ * `size_max`, and one in any case; what kind of chunk that makes it. N2: each is verified first.
+ * ERR_NOT_FOUND: there is none left.
  */
 static err put_records(struct store_snapshot *snapshot, size_t size_max, struct writer *out,
-                       size_t begin)
+                       size_t begin, enum store_snapshot_kind *out_kind)
 {
     bool is_empty = true;
     for (;;) {
+        enum store_space space;
         struct slice key;
         struct slice bytes;
-        err e = store_checkpoint_reader_peek(snapshot->reader, &key, &bytes);
+        err e = store_checkpoint_reader_peek(snapshot->reader, &space, &key, &bytes);
         if (e == ERR_NOT_FOUND && !is_empty) {
             return OK;
         }
@@ -96,16 +103,17 @@ static err put_records(struct store_snapshot *snapshot, size_t size_max, struct 
             return e;
         }
         size_t size = out->size - begin + store_snapshot_record_size(key, bytes);
-        if (!is_empty && size > size_max) {
+        if (!is_empty && (size > size_max || kind_of(space) != *out_kind)) {
             return OK;
         }
-        e = store_snapshot_sum(&snapshot->sums, key, bytes);
+        e = store_snapshot_sum(&snapshot->sums, space, key, bytes);
         if (e != OK) {
             snapshot->store->stats.corrupt_records++;
             return e;
         }
         store_snapshot_put_record(out, key, bytes);
         store_checkpoint_reader_advance(snapshot->reader);
+        *out_kind = kind_of(space);
         is_empty = false;
     }
 }
@@ -120,16 +128,15 @@ static err put_payload(struct store_snapshot *snapshot, size_t size_max, struct 
         *out_kind = STORE_SNAPSHOT_HEADER;
         return OK;
     }
-    err e = put_records(snapshot, size_max, out, begin);
+    err e = put_records(snapshot, size_max, out, begin, out_kind);
     if (e != ERR_NOT_FOUND) {
-        *out_kind = STORE_SNAPSHOT_RECORDS;
         return e;
     }
     /* LMDB's branches have no checksums: keys may have gone without any record being damaged. */
     if (!store_snapshot_sums_agree(&snapshot->sums, &snapshot->region)) {
         return ERR_CORRUPT;
     }
-    store_snapshot_put_end(out, snapshot->sums.keys, &snapshot->chain);
+    store_snapshot_put_end(out, store_snapshot_sum_records(&snapshot->sums), &snapshot->chain);
     snapshot->step = STEP_DONE;
     *out_kind = STORE_SNAPSHOT_END;
     return OK;
@@ -144,7 +151,7 @@ err store_snapshot_read(struct store_snapshot *snapshot, size_t size_max, struct
         return snapshot->failure;
     }
     size_t begin = store_snapshot_begin(out);
-    enum store_snapshot_kind kind;
+    enum store_snapshot_kind kind = STORE_SNAPSHOT_END;
     err e = put_payload(snapshot, size_max, out, begin, &kind);
     if (e != OK) {
         out->size = begin;

@@ -88,7 +88,8 @@ uint64_t store_staged_offset(const struct store_staged *staged)
     return staged->offset;
 }
 
-err store_staged_next(void *ctx, struct slice *out_key, struct slice *out_bytes)
+err store_staged_next(void *ctx, enum store_space *out_space, struct slice *out_key,
+                      struct slice *out_bytes)
 {
     struct store_staged *staged = ctx;
     while (staged->records.size == 0) {
@@ -100,6 +101,7 @@ err store_staged_next(void *ctx, struct slice *out_key, struct slice *out_bytes)
             return e;
         }
     }
+    *out_space = staged->check.space;
     bool is_record = store_snapshot_next_record(&staged->records, out_key, out_bytes);
     return is_record ? OK : ERR_DAMAGED; /* it cannot be: the payload was checked */
 }

@@ -52,6 +52,41 @@ struct store_region *store_add_region(struct store *store, region_id region)
     return added;
 }
 
+void store_count_in(struct store_region *region, enum store_space space, struct slice key,
+                    const struct store_record *record)
+{
+    ASSERT(store_record_is_of(record, space));
+    if (space == STORE_SPACE_USER) {
+        region->keys++;
+        region->key_bytes += key.size;
+        region->value_bytes += record->value.size;
+    } else {
+        region->system_keys++;
+        region->system_bytes += key.size + record->value.size;
+    }
+    region->state_hash = hash128_add(region->state_hash, store_record_hash(record, key));
+}
+
+void store_count_out(struct store_region *region, enum store_space space, struct slice key,
+                     const struct store_record *record)
+{
+    ASSERT(store_record_is_of(record, space));
+    if (space == STORE_SPACE_USER) {
+        ASSERT(region->keys > 0);
+        ASSERT(region->key_bytes >= key.size);
+        ASSERT(region->value_bytes >= record->value.size);
+        region->keys--;
+        region->key_bytes -= key.size;
+        region->value_bytes -= record->value.size;
+    } else {
+        ASSERT(region->system_keys > 0);
+        ASSERT(region->system_bytes >= key.size + record->value.size);
+        region->system_keys--;
+        region->system_bytes -= key.size + record->value.size;
+    }
+    region->state_hash = hash128_subtract(region->state_hash, store_record_hash(record, key));
+}
+
 const struct store_region *store_region(const struct store *store, region_id region)
 {
     return store_find_region(store, region);
@@ -81,11 +116,15 @@ static err load_region(void *ctx, region_id region, struct slice state)
 /* Roots of two different transactions would hardly agree on this. */
 static bool keys_agree(const struct store *store)
 {
+    struct checkpoint_figures figures = store_checkpoint_figures(store->checkpoint);
     uint64_t keys = 0;
+    uint64_t system_keys = 0;
     for (size_t i = 0; i < store->region_count; i++) {
         keys += store->regions[i]->keys;
+        system_keys += store->regions[i]->system_keys;
     }
-    return keys == store_checkpoint_figures(store->checkpoint).records;
+    return keys == figures.records[STORE_SPACE_USER] &&
+           system_keys == figures.records[STORE_SPACE_SYSTEM];
 }
 
 static err load(struct store *store, struct err_note *note)
@@ -139,7 +178,7 @@ err store_open(struct store **out_store, const struct store_options *options, st
     store->install.job.done = store_install_done;
     store->scrub.job.run = store_scrub_run;
     store->scrub.job.done = store_scrub_done;
-    store->active = store_tail_new();
+    store->active = store_tails_new();
     store->directory = mem_strdup(options->directory);
     store->incoming_directory = incoming_directory_of(options->directory);
     struct checkpoint_options checkpoint_options = {.env = options->env,
@@ -179,7 +218,7 @@ void store_close(struct store *store)
     env_worker_close(store->worker);
     store_checkpointer_deinit(store);
     store_install_deinit(store);
-    store_tail_free(store->active);
+    store_tails_free(&store->active);
     store_checkpoint_close(store->checkpoint);
     for (size_t i = 0; i < store->region_count; i++) {
         mem_free(store->regions[i]);
@@ -205,18 +244,19 @@ static bool find_in_tail(const struct store_tail *tail, struct slice key,
     return true;
 }
 
-err store_find_record(struct store *store, struct slice key, struct store_record *out_record)
+err store_find_record(struct store *store, enum store_space space, struct slice key,
+                      struct store_record *out_record)
 {
     ASSERT(key.size > 0);
-    ASSERT(key.size <= KEY_SIZE_MAX);
+    ASSERT(key.size <= store_key_size_max(space));
     err e;
-    if (find_in_tail(store->active, key, out_record, &e) ||
-        find_in_tail(store->frozen, key, out_record, &e)) {
+    if (find_in_tail(store->active.of[space], key, out_record, &e) ||
+        find_in_tail(store->frozen.of[space], key, out_record, &e)) {
         return e;
     }
     struct slice bytes;
-    e = store_checkpoint_get(store->checkpoint, key, &bytes);
-    return e == OK ? store_record_decode(bytes, key, out_record) : e;
+    e = store_checkpoint_get(store->checkpoint, space, key, &bytes);
+    return e == OK ? store_record_decode_in(bytes, space, key, out_record) : e;
 }
 
 /* Puts a copy of the record's bytes, which are borrowed from the checkpoint, under an owner. */
@@ -235,7 +275,7 @@ static void make_owned(struct store_record *record)
 err store_get(struct store *store, struct slice key, struct store_record *out_record)
 {
     struct store_record record;
-    err e = store_find_record(store, key, &record);
+    err e = store_find_record(store, STORE_SPACE_USER, key, &record);
     if (e == OK && record.owner != NULL) {
         buf_ref(record.owner);
     } else if (e == OK) {
@@ -254,10 +294,10 @@ err store_get(struct store *store, struct slice key, struct store_record *out_re
     return e;
 }
 
-bool store_is_damaged(struct store *store, struct slice key)
+bool store_is_damaged(struct store *store, enum store_space space, struct slice key)
 {
     struct store_record record;
-    err e = store_find_record(store, key, &record);
+    err e = store_find_record(store, space, key, &record);
     if (e == OK && record.owner == NULL) {
         e = store_record_verify(&record, key);
     }
@@ -268,15 +308,9 @@ bool store_is_damaged(struct store *store, struct slice key)
 
 void store_count_tail(struct store *store)
 {
-    store->stats.tail_bytes = 0;
-    store->stats.tail_records = 0;
-    const struct store_tail *tails[] = {store->active, store->frozen};
-    for (size_t i = 0; i < ARRAY_COUNT(tails); i++) {
-        if (tails[i] != NULL) {
-            store->stats.tail_bytes += store_tail_bytes(tails[i]);
-            store->stats.tail_records += store_tail_count(tails[i]);
-        }
-    }
+    store->stats.tail_bytes = store_tails_bytes(&store->active) + store_tails_bytes(&store->frozen);
+    store->stats.tail_records =
+        store_tails_count(&store->active) + store_tails_count(&store->frozen);
 }
 
 void store_count_file(struct store *store)
@@ -285,7 +319,8 @@ void store_count_file(struct store *store)
     store->stats.map_size_bytes = figures.map_size_bytes;
     store->stats.size_bytes = figures.size_bytes;
     store->stats.used_bytes = figures.used_bytes;
-    store->stats.checkpoint_records = figures.records;
+    store->stats.checkpoint_records =
+        figures.records[STORE_SPACE_USER] + figures.records[STORE_SPACE_SYSTEM];
 }
 
 const struct store_stats *store_stats(const struct store *store)

@@ -1,7 +1,8 @@
 /*
  * The state machine's storage: the log is the truth, LMDB is a checkpoint of it, the tail is what
- * came since. One LMDB environment and one tail per node, keyed by the user's key; what belongs to
- * a region stands under its id. Format byte by byte: README.md.
+ * came since. One LMDB environment and one tail per node, in two spaces of keys: the users', and
+ * the system's (leases, locks, what expires when: whatever is replicated and no user's key). What
+ * belongs to a region stands under its id. Format byte by byte: README.md.
  *
  * S1  Applying depends on the entry and the applied state alone (determinism).
  * S2  Applied position, membership, revision, clock, counters and state hash are committed in the
@@ -43,6 +44,21 @@ struct store_change {
      * is not verified. */
     const struct store_record *replaced;
 };
+
+/* A key is one of a space: the same bytes in both are two keys. */
+enum store_space {
+    STORE_SPACE_USER,   /* at most KEY_SIZE_MAX bytes */
+    STORE_SPACE_SYSTEM, /* at most STORE_SYSTEM_KEY_SIZE_MAX; its records are STORE_RECORD_SYSTEM */
+};
+#define STORE_SPACES 2
+#define STORE_SYSTEM_KEY_SIZE_MAX 511u /* LMDB's own limit (mdb_env_get_maxkeysize) */
+
+_Static_assert(KEY_SIZE_MAX <= STORE_SYSTEM_KEY_SIZE_MAX, "room for a key is room for a user's");
+
+static inline size_t store_key_size_max(enum store_space space)
+{
+    return space == STORE_SPACE_USER ? KEY_SIZE_MAX : STORE_SYSTEM_KEY_SIZE_MAX;
+}
 
 struct store_options {
     struct env *env;
@@ -86,10 +102,14 @@ struct store_region {
     struct raft_pos checkpoint; /* what LMDB has durably: applied as of the last checkpoint */
     uint64_t revision;          /* one entry that writes, one revision; at most REVISION_MAX */
     uint64_t clock_ms;          /* max of all stamps: the state machine's time */
-    uint64_t keys;
+    uint64_t elapsed_ms;        /* what TTLs go by; nothing advances it yet */
+    uint64_t last_token;        /* the last fencing token that was given; none is yet */
+    uint64_t keys;              /* the users' */
     uint64_t key_bytes;
     uint64_t value_bytes;
-    struct hash128 state_hash; /* multiset hash over key, revision and record */
+    uint64_t system_keys;
+    uint64_t system_bytes;     /* of their keys and values */
+    struct hash128 state_hash; /* multiset hash over key, revision and record, of both spaces */
     struct membership membership;
 };
 
@@ -99,7 +119,9 @@ struct store_region {
 /* What the records of `region` count in a quota: of what was applied alone, so alike everywhere. */
 static inline uint64_t store_region_used(const struct store_region *region)
 {
-    return region->key_bytes + region->value_bytes + region->keys * STORE_RECORD_COST;
+    uint64_t count = region->keys + region->system_keys;
+    return region->key_bytes + region->value_bytes + region->system_bytes +
+           count * STORE_RECORD_COST;
 }
 
 /* NULL if the store does not know it. Borrowed until the store is closed; current at every look. */
@@ -131,6 +153,10 @@ void store_apply_nothing(struct store *store, region_id id, struct raft_pos pos)
 void store_apply_membership(struct store *store, region_id id, struct raft_pos pos,
                             const struct membership *membership);
 
+/* In a record's flags. */
+#define STORE_RECORD_LEASED 0x01u /* expires_ms holds a lease's id; nothing sets it yet */
+#define STORE_RECORD_SYSTEM 0x80u /* it is of the system's space */
+
 struct store_record {
     struct buf *owner; /* one reference: the caller unrefs; the slices lie in it */
     struct slice value;
@@ -141,7 +167,9 @@ struct store_record {
     uint64_t modified_ms;
     uint64_t expires_ms; /* 0: never; nothing sets it yet */
     uint32_t value_crc;  /* CRC32C over key, mod_revision and value */
-    uint8_t flags;       /* none is defined yet: 0 */
+    /* STORE_RECORD_…. All of the system's records, and no other, are STORE_RECORD_SYSTEM: so none
+     * has the hash of a user's record with the same key. */
+    uint8_t flags;
 };
 
 /* ERR_NOT_FOUND; ERR_CORRUPT (S4); ERR_IO. */

@@ -1,5 +1,6 @@
-/* What the parts of the store share: store.c (life and reads), apply.c (writes), checkpointer.c,
- * install.c (another node's snapshot), scrub.c and mend.c (damage). */
+/* What the parts of the store share: store.c (life and reads), find.c (a walk over all layers),
+ * apply.c (writes), checkpointer.c, install.c (another node's snapshot), scrub.c and mend.c
+ * (damage). */
 #ifndef STORE_STORE_INT_H
 #define STORE_STORE_INT_H
 
@@ -39,13 +40,13 @@ struct store {
     size_t region_count;
     struct store_stats stats;
 
-    struct store_tail *active;
+    struct store_tails active;
     bool is_dirty;           /* something was applied since active began, be it without effect */
     uint64_t dirty_since_ms; /* when that was first so */
     uint64_t applied_bytes;  /* of the entries applied since active began */
 
-    struct store_tail *frozen;  /* being written, or waiting for its next attempt; or NULL */
-    struct store_tail *drained; /* written and being freed, slice by slice; or NULL */
+    struct store_tails frozen;  /* being written, or waiting for its next attempt; or none */
+    struct store_tails drained; /* written and being freed, slice by slice; or none */
     struct checkpoint_batch batch;
     struct checkpoint_region *batch_regions; /* batch.region_count of them */
     struct raft_pos *positions;              /* batch.region_count of them: applied, when frozen */
@@ -81,16 +82,33 @@ static inline struct checkpoint_range store_region_range(const struct store *sto
     return (struct checkpoint_range){SLICE_EMPTY, SLICE_EMPTY};
 }
 
+/* What a record, sealed, adds to the region's counters and state hash when it comes, and what it
+ * takes from them when it goes. */
+void store_count_in(struct store_region *region, enum store_space space, struct slice key,
+                    const struct store_record *record);
+void store_count_out(struct store_region *region, enum store_space space, struct slice key,
+                     const struct store_record *record);
+
 /*
  * The newest record of `key` (I1). Its slices are borrowed: from its owner, if it has one (a tail's
  * reference), otherwise from the checkpoint, and then the value is not yet verified.
  * ERR_NOT_FOUND, ERR_CORRUPT.
  */
-MUST_USE err store_find_record(struct store *store, struct slice key,
+MUST_USE err store_find_record(struct store *store, enum store_space space, struct slice key,
                                struct store_record *out_record);
 
+/*
+ * The first key at or after `from` (SLICE_EMPTY: of all) that has a record, and that record, which
+ * is borrowed as above; the key is put into `key_target`, in which `from` may lie. One call passes
+ * each tombstone on its way once: whoever deletes what it finds goes on behind it, not at `from`.
+ * ERR_NOT_FOUND: there is none; ERR_CORRUPT.
+ */
+MUST_USE err store_find_next(struct store *store, enum store_space space, struct slice from,
+                             uint8_t key_target[STORE_SYSTEM_KEY_SIZE_MAX], struct slice *out_key,
+                             struct store_record *out_record);
+
 /* The record of `key` is there and its checksums are not right. */
-bool store_is_damaged(struct store *store, struct slice key);
+bool store_is_damaged(struct store *store, enum store_space space, struct slice key);
 
 /* Whether the worker has a job that nothing may be begun beside (I2, I6). */
 static inline bool store_is_busy(const struct store *store)
@@ -107,8 +125,9 @@ void store_job_run(struct env_job *job);
 void store_job_done(struct env_job *job);
 /* Gives back what the checkpointer holds; the worker is closed. */
 void store_checkpointer_deinit(struct store *store);
-/* Takes a tail that nobody reads any more, to be freed slice by slice; accepts NULL. */
-void store_retire_tail(struct store *store, struct store_tail *tail);
+/* Takes tails that nobody reads any more, to be freed slice by slice: there are none at their place
+ * afterwards. Accepts none. */
+void store_retire_tails(struct store *store, struct store_tails *tails);
 /* What both kinds of job leave behind: when the next attempt is, what the log has heard of it. */
 void store_attempt_failed(struct store *store, err e);
 void store_attempt_succeeded(struct store *store);

@@ -14,7 +14,7 @@
 #define PREFIX_SIZE 48u
 
 _Static_assert(FANOUT % 2 == 0, "a full node splits into two halves");
-_Static_assert(sizeof(struct store_tail_entry) + KEY_SIZE_MAX < BLOCK_SIZE / 8,
+_Static_assert(sizeof(struct store_tail_entry) + STORE_SYSTEM_KEY_SIZE_MAX < BLOCK_SIZE / 8,
                "whatever is allocated is small beside a block");
 
 struct block {
@@ -292,7 +292,7 @@ static struct store_tail_entry *find_or_insert(struct store_tail *tail, struct s
 {
     ASSERT(!tail->is_frozen);
     ASSERT(key.size > 0);
-    ASSERT(key.size <= KEY_SIZE_MAX);
+    ASSERT(key.size <= STORE_SYSTEM_KEY_SIZE_MAX);
     struct node *leaf = make_room(tail, key);
     bool is_equal;
     uint32_t index = lower_bound(leaf, key, &is_equal);
@@ -464,4 +464,64 @@ uint64_t store_tail_bytes(const struct store_tail *tail)
 uint64_t store_tail_count(const struct store_tail *tail)
 {
     return tail->count;
+}
+
+/* ---- of both spaces ---- */
+
+struct store_tails store_tails_new(void)
+{
+    struct store_tails tails;
+    for (size_t i = 0; i < STORE_SPACES; i++) {
+        tails.of[i] = store_tail_new();
+    }
+    return tails;
+}
+
+void store_tails_free(struct store_tails *tails)
+{
+    for (size_t i = 0; i < STORE_SPACES; i++) {
+        store_tail_free(tails->of[i]);
+        tails->of[i] = NULL;
+    }
+}
+
+/* The steps are for one: the other, if it still has something, gets its turn. */
+bool store_tails_drain(struct store_tails *tails, size_t steps)
+{
+    for (size_t i = 0; i < STORE_SPACES; i++) {
+        if (tails->of[i] == NULL) {
+            continue;
+        }
+        if (!store_tail_drain(tails->of[i], steps)) {
+            return false;
+        }
+        store_tail_free(tails->of[i]);
+        tails->of[i] = NULL;
+    }
+    return true;
+}
+
+void store_tails_freeze(struct store_tails *tails)
+{
+    for (size_t i = 0; i < STORE_SPACES; i++) {
+        store_tail_freeze(tails->of[i]);
+    }
+}
+
+uint64_t store_tails_bytes(const struct store_tails *tails)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < STORE_SPACES; i++) {
+        bytes += tails->of[i] != NULL ? store_tail_bytes(tails->of[i]) : 0;
+    }
+    return bytes;
+}
+
+uint64_t store_tails_count(const struct store_tails *tails)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < STORE_SPACES; i++) {
+        count += tails->of[i] != NULL ? store_tail_count(tails->of[i]) : 0;
+    }
+    return count;
 }

@@ -68,4 +68,28 @@ uint64_t store_tail_bytes(const struct store_tail *tail);
 /* Keys, tombstones included. */
 uint64_t store_tail_count(const struct store_tail *tail);
 
+/* ---- of both spaces ---- */
+
+/* The tails of one time, by enum store_space: all of them, or none (all NULL). */
+struct store_tails {
+    struct store_tail *of[STORE_SPACES];
+};
+
+static inline bool store_tails_are_there(const struct store_tails *tails)
+{
+    return tails->of[STORE_SPACE_USER] != NULL;
+}
+
+/* Empty ones. Caller frees, or drains. */
+struct store_tails store_tails_new(void);
+/* Gives everything back at once: afterwards there are none. */
+void store_tails_free(struct store_tails *tails);
+/* As store_tail_drain, a space after the other. True: there are none any more. */
+bool store_tails_drain(struct store_tails *tails, size_t steps);
+/* No more changes to any. */
+void store_tails_freeze(struct store_tails *tails);
+/* Bytes and keys of all of them; 0 if there are none. */
+uint64_t store_tails_bytes(const struct store_tails *tails);
+uint64_t store_tails_count(const struct store_tails *tails);
+
 #endif

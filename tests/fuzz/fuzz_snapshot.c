@@ -30,7 +30,7 @@ static size_t seal_record(uint8_t *payload, size_t size)
     struct slice key;
     struct slice bytes;
     if (!store_snapshot_next_record(&in, &key, &bytes) || key.size == 0 ||
-        key.size > KEY_SIZE_MAX || bytes.size < STORE_RECORD_HEAD_SIZE) {
+        key.size > STORE_SYSTEM_KEY_SIZE_MAX || bytes.size < STORE_RECORD_HEAD_SIZE) {
         return 0;
     }
     uint8_t *head = payload + (bytes.data - payload);
@@ -77,7 +77,7 @@ static void seal(struct reader in, struct writer *out)
         uint8_t *target = out->data + begin + STORE_SNAPSHOT_HEAD_SIZE;
         if (kind == STORE_SNAPSHOT_HEADER) {
             seal_state(target, payload.size);
-        } else if (kind == STORE_SNAPSHOT_RECORDS) {
+        } else if (kind == STORE_SNAPSHOT_RECORDS || kind == STORE_SNAPSHOT_SYSTEM_RECORDS) {
             seal_records(target, payload.size);
         }
         store_snapshot_finish(&chain, (enum store_snapshot_kind)kind, out, begin);
@@ -97,6 +97,12 @@ static struct slice next_chunk(struct reader *in)
     return reader_bytes(in, size);
 }
 
+static struct slice payload_of(struct slice chunk)
+{
+    return (struct slice){chunk.data + STORE_SNAPSHOT_HEAD_SIZE,
+                          chunk.size - STORE_SNAPSHOT_HEAD_SIZE};
+}
+
 /* The chunk as it would be made from what was found in it. */
 static void remake(const struct store_snapshot_check *check, struct slice chunk,
                    struct reader records, struct store_snapshot_chain *chain, struct writer *out)
@@ -105,11 +111,16 @@ static void remake(const struct store_snapshot_check *check, struct slice chunk,
     size_t begin = store_snapshot_begin(out);
     if (chain->count == 0) {
         kind = STORE_SNAPSHOT_HEADER;
-        store_snapshot_put_header(out, &check->region);
+        if (chunk.data[STORE_SNAPSHOT_HEAD_SIZE + STATE_OFFSET] == 1) {
+            writer_bytes(out, payload_of(chunk)); /* a state of a format that nobody writes now */
+        } else {
+            store_snapshot_put_header(out, &check->region);
+        }
     } else if (check->is_complete) {
-        store_snapshot_put_end(out, check->sums.keys, chain);
+        store_snapshot_put_end(out, store_snapshot_sum_records(&check->sums), chain);
     } else {
-        kind = STORE_SNAPSHOT_RECORDS;
+        kind = check->space == STORE_SPACE_USER ? STORE_SNAPSHOT_RECORDS
+                                                : STORE_SNAPSHOT_SYSTEM_RECORDS;
         struct slice key;
         struct slice bytes;
         while (records.size > 0) {

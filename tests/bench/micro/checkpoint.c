@@ -69,7 +69,7 @@ static struct store_tail *tail_of(struct bench *bench, uint64_t first, uint64_t 
 /* Writes that tail, and counts the operations if there is a `micro`. */
 static void write_tail(struct bench *bench, struct store_tail *tail, struct micro *micro)
 {
-    bench->batch = (struct checkpoint_batch){.tail = tail};
+    bench->batch = (struct checkpoint_batch){.tails.of[STORE_SPACE_USER] = tail};
     store_checkpoint_reserve(bench->checkpoint, &bench->batch);
     if (micro == NULL) {
         write_batch(bench);
@@ -82,7 +82,7 @@ static void write_tail(struct bench *bench, struct store_tail *tail, struct micr
 
 static void run_write(struct micro *micro)
 {
-    struct bench bench = {.batch = {.tail = NULL}};
+    struct bench bench = {.batch = {.region_count = 0}};
     bench_open(&bench);
     write_tail(&bench, tail_of(&bench, 0, 2, micro->operations), NULL);
     write_tail(&bench, tail_of(&bench, micro->operations, 1, micro->operations), micro);
@@ -95,7 +95,7 @@ static void get_batch(void *ctx)
     for (uint32_t i = 0; i < MICRO_BATCH; i++) {
         struct slice bytes;
         struct store_record record;
-        err e = store_checkpoint_get(bench->checkpoint, bench->keys[i], &bytes);
+        err e = store_checkpoint_get(bench->checkpoint, STORE_SPACE_USER, bench->keys[i], &bytes);
         if (e == OK) {
             e = store_record_decode(bytes, bench->keys[i], &record);
         }
@@ -108,7 +108,7 @@ static void get_batch(void *ctx)
 
 static void run_get(struct micro *micro)
 {
-    struct bench bench = {.batch = {.tail = NULL}};
+    struct bench bench = {.batch = {.region_count = 0}};
     bench_open(&bench);
     write_tail(&bench, tail_of(&bench, 0, 1, KEYS_READ), NULL);
     while (micro->measured < micro->operations) {

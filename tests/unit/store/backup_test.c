@@ -1,7 +1,8 @@
 #include "store/backup.h"
-#include "store_testing.h"
+#include "system_testing.h"
 
 #define RECORDS 5u
+#define SYSTEM_RECORDS 3u
 
 /* A backup of a few records as bytes, and as a file. */
 struct bench {
@@ -18,6 +19,7 @@ static void bench_make(struct bench *bench)
         char key[KEY_TEXT_SIZE];
         world_put(&bench->world, key_of(key, i), SLICE_LITERAL("value"));
     }
+    fill_system(&bench->world, SYSTEM_RECORDS);
     struct chunks chunks = world_export(&bench->world, 200); /* several chunks of records */
     assert_true(chunks.count > 3);
     bench->bytes = chunks.bytes;
@@ -85,7 +87,7 @@ static void count_record(void *ctx, struct slice key, const struct store_record 
     (*count)++;
 }
 
-static void its_records_are_handed_out_as_they_come(void **state)
+static void its_users_records_are_handed_out_as_they_come(void **state)
 {
     (void)state;
     struct bench bench;
@@ -156,6 +158,7 @@ static void a_file_is_told_from_what_is_none(void **state)
     write_file(&bench, writer_slice(&bench.bytes));
     assert_int_equal(store_backup_read(env, bench.path, &backup, &note), OK);
     assert_int_equal(backup.state.keys, RECORDS);
+    assert_int_equal(backup.state.system_keys, SYSTEM_RECORDS);
     write_file(&bench, (struct slice){bench.bytes.data, bench.bytes.size * 99 / 100});
     assert_int_equal(store_backup_read(env, bench.path, &backup, &note), ERR_DAMAGED);
     assert_non_null(strstr(note.text, bench.path));
@@ -205,6 +208,9 @@ static void a_restored_store_has_the_records_and_the_new_members(void **state)
         assert_true(slice_equal(record.value, SLICE_LITERAL("value")));
         buf_unref(record.owner);
     }
+    char key[KEY_TEXT_SIZE];
+    assert_system_value(&other, key_of(key, 2), SLICE_LITERAL("the system's 000002"));
+    assert_int_equal(region->system_keys, SYSTEM_RECORDS);
     world_remove(&other);
     bench_remove(&bench);
 }
@@ -235,7 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_one_is_taken_however_it_comes),
-        cmocka_unit_test(its_records_are_handed_out_as_they_come),
+        cmocka_unit_test(its_users_records_are_handed_out_as_they_come),
         cmocka_unit_test(one_that_is_cut_anywhere_is_refused),
         cmocka_unit_test(one_with_a_byte_changed_is_refused),
         cmocka_unit_test(one_with_something_behind_it_is_refused),

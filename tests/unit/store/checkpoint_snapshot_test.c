@@ -52,7 +52,8 @@ struct source {
     char key[KEY_TEXT_SIZE];
 };
 
-static err source_next(void *ctx, struct slice *out_key, struct slice *out_bytes)
+static err source_next(void *ctx, enum store_space *out_space, struct slice *out_key,
+                       struct slice *out_bytes)
 {
     struct source *source = ctx;
     unsigned count = source->keys != NULL ? (unsigned)strlen(source->keys) : source->count;
@@ -62,6 +63,7 @@ static err source_next(void *ctx, struct slice *out_key, struct slice *out_bytes
     if (source->next == count) {
         return ERR_NOT_FOUND;
     }
+    *out_space = STORE_SPACE_USER;
     *out_key = source->keys != NULL
                    ? (struct slice){(const uint8_t *)source->keys + source->next, 1}
                    : key_of(source->key, source->next);
@@ -102,17 +104,18 @@ static void put_letters(struct bench *bench, const char *letters)
 /* The keys that the reader has left, and that it has no more after them. */
 static void assert_reads(struct checkpoint_reader *reader, const char *expected)
 {
+    enum store_space space;
     struct slice key;
     struct slice bytes;
     for (; *expected != '\0'; expected++) {
-        assert_int_equal(store_checkpoint_reader_peek(reader, &key, &bytes), OK);
-        assert_int_equal(store_checkpoint_reader_peek(reader, &key, &bytes), OK);
+        assert_int_equal(store_checkpoint_reader_peek(reader, &space, &key, &bytes), OK);
+        assert_int_equal(store_checkpoint_reader_peek(reader, &space, &key, &bytes), OK);
         assert_int_equal(key.size, 1);
         assert_int_equal(key.data[0], *expected);
         store_checkpoint_reader_advance(reader);
     }
-    assert_int_equal(store_checkpoint_reader_peek(reader, &key, &bytes), ERR_NOT_FOUND);
-    assert_int_equal(store_checkpoint_reader_peek(reader, &key, &bytes), ERR_NOT_FOUND);
+    assert_int_equal(store_checkpoint_reader_peek(reader, &space, &key, &bytes), ERR_NOT_FOUND);
+    assert_int_equal(store_checkpoint_reader_peek(reader, &space, &key, &bytes), ERR_NOT_FOUND);
 }
 
 static void assert_range(struct bench *bench, struct checkpoint_range range, const char *expected)
@@ -144,13 +147,14 @@ static void a_reader_stays_at_its_state(void **state)
 {
     (void)state;
     struct bench bench;
+    enum store_space space;
     struct slice key;
     struct slice bytes;
     bench_make(&bench);
     put_letters(&bench, "abc");
     struct checkpoint_reader *reader =
         store_checkpoint_reader_open(bench.checkpoint, range_of("", ""));
-    assert_int_equal(store_checkpoint_reader_peek(reader, &key, &bytes), OK);
+    assert_int_equal(store_checkpoint_reader_peek(reader, &space, &key, &bytes), OK);
     store_checkpoint_reader_advance(reader);
     struct source source = {.keys = "xyz"};
     err e = replace(&bench, &source, range_of("", ""), SLICE_LITERAL("other"));
@@ -168,6 +172,7 @@ static void a_map_that_moves_cuts_readers_off(void **state)
 {
     (void)state;
     struct bench bench;
+    enum store_space space;
     struct slice key;
     struct slice bytes;
     bench_make(&bench);
@@ -175,11 +180,12 @@ static void a_map_that_moves_cuts_readers_off(void **state)
     struct checkpoint_reader *readers[2];
     for (size_t i = 0; i < ARRAY_COUNT(readers); i++) {
         readers[i] = store_checkpoint_reader_open(bench.checkpoint, range_of("", ""));
-        assert_int_equal(store_checkpoint_reader_peek(readers[i], &key, &bytes), OK);
+        assert_int_equal(store_checkpoint_reader_peek(readers[i], &space, &key, &bytes), OK);
     }
     store_checkpoint_grow(bench.checkpoint);
     for (size_t i = 0; i < ARRAY_COUNT(readers); i++) {
-        assert_int_equal(store_checkpoint_reader_peek(readers[i], &key, &bytes), ERR_UNAVAILABLE);
+        assert_int_equal(store_checkpoint_reader_peek(readers[i], &space, &key, &bytes),
+                         ERR_UNAVAILABLE);
         assert_int_equal(store_checkpoint_reader_region(readers[i], 5, &bytes), ERR_UNAVAILABLE);
         store_checkpoint_reader_close(readers[i]);
     }
@@ -200,7 +206,7 @@ static void the_whole_is_replaced_with_its_state(void **state)
     err e = replace(&bench, &source, range_of("", ""), SLICE_LITERAL("new state"));
     assert_int_equal(e, OK);
     assert_range(&bench, range_of("", ""), "bx");
-    assert_int_equal(store_checkpoint_figures(bench.checkpoint).records, 2);
+    assert_int_equal(store_checkpoint_figures(bench.checkpoint).records[STORE_SPACE_USER], 2);
     struct checkpoint_reader *reader =
         store_checkpoint_reader_open(bench.checkpoint, range_of("", ""));
     assert_int_equal(store_checkpoint_reader_region(reader, 5, &bytes), OK);
@@ -266,12 +272,13 @@ struct meter {
     long peak_kib;
 };
 
-static err meter_next(void *ctx, struct slice *out_key, struct slice *out_bytes)
+static err meter_next(void *ctx, enum store_space *out_space, struct slice *out_key,
+                      struct slice *out_bytes)
 {
     struct meter *meter = ctx;
     long kib = anonymous_kib();
     meter->peak_kib = kib > meter->peak_kib ? kib : meter->peak_kib;
-    return source_next(&meter->source, out_key, out_bytes);
+    return source_next(&meter->source, out_space, out_key, out_bytes);
 }
 
 static void a_large_state_is_written_early_and_whole(void **state)
@@ -302,10 +309,11 @@ static void a_large_state_is_written_early_and_whole(void **state)
         store_checkpoint_reader_open(bench.checkpoint, range_of("", ""));
     struct slice value = {meter.source.value, SIZE};
     for (unsigned i = 0; i < COUNT; i++) {
+        enum store_space space;
         struct slice key;
         struct slice bytes;
         char text[KEY_TEXT_SIZE];
-        assert_int_equal(store_checkpoint_reader_peek(reader, &key, &bytes), OK);
+        assert_int_equal(store_checkpoint_reader_peek(reader, &space, &key, &bytes), OK);
         assert_true(slice_equal(key, key_of(text, i)));
         assert_true(slice_equal(bytes, value));
         store_checkpoint_reader_advance(reader);

@@ -59,16 +59,16 @@ static struct store_tail *tail_of(unsigned count, size_t size)
     return tail;
 }
 
-static err write_tail(struct bench *bench, const struct store_tail *tail)
+static err write_tail(struct bench *bench, struct store_tail *tail)
 {
-    struct checkpoint_batch batch = {.tail = tail};
+    struct checkpoint_batch batch = {.tails.of[STORE_SPACE_USER] = tail};
     return store_checkpoint_write(bench->checkpoint, &batch);
 }
 
 /* Reserves, writes, refreshes and frees the tail. */
 static void write_and_free(struct bench *bench, struct store_tail *tail)
 {
-    struct checkpoint_batch batch = {.tail = tail};
+    struct checkpoint_batch batch = {.tails.of[STORE_SPACE_USER] = tail};
     store_checkpoint_reserve(bench->checkpoint, &batch);
     assert_int_equal(store_checkpoint_write(bench->checkpoint, &batch), OK);
     store_checkpoint_refresh(bench->checkpoint);
@@ -79,7 +79,7 @@ static err get(struct bench *bench, struct slice key)
 {
     struct slice bytes;
     struct store_record record;
-    err e = store_checkpoint_get(bench->checkpoint, key, &bytes);
+    err e = store_checkpoint_get(bench->checkpoint, STORE_SPACE_USER, key, &bytes);
     if (e == OK) {
         e = store_record_decode(bytes, key, &record);
     }
@@ -98,7 +98,8 @@ static bool gather_key(void *ctx, struct slice key, struct slice bytes)
 static void assert_keys(struct bench *bench, struct slice from, const char *expected)
 {
     struct writer keys = {0};
-    assert_int_equal(store_checkpoint_each(bench->checkpoint, from, gather_key, &keys), OK);
+    assert_int_equal(
+        store_checkpoint_each(bench->checkpoint, STORE_SPACE_USER, from, gather_key, &keys), OK);
     writer_u8(&keys, '\0');
     assert_string_equal(keys.data, expected);
     writer_deinit(&keys);
@@ -124,11 +125,12 @@ static void a_tail_is_merged_into_what_is_there(void **state)
     put(tail, SLICE_LITERAL("d"), SLICE_LITERAL("another, longer value"));
     write_and_free(&bench, tail);
     assert_keys(&bench, SLICE_EMPTY, "a c d ");
-    assert_int_equal(store_checkpoint_figures(bench.checkpoint).records, 3);
+    assert_int_equal(store_checkpoint_figures(bench.checkpoint).records[STORE_SPACE_USER], 3);
     assert_int_equal(get(&bench, SLICE_LITERAL("b")), ERR_NOT_FOUND);
     struct slice bytes;
     struct store_record record;
-    assert_int_equal(store_checkpoint_get(bench.checkpoint, SLICE_LITERAL("d"), &bytes), OK);
+    assert_int_equal(
+        store_checkpoint_get(bench.checkpoint, STORE_SPACE_USER, SLICE_LITERAL("d"), &bytes), OK);
     assert_int_equal(store_record_decode(bytes, SLICE_LITERAL("d"), &record), OK);
     assert_true(slice_equal(record.value, SLICE_LITERAL("another, longer value")));
     bench_remove(&bench);
@@ -168,7 +170,8 @@ static void the_states_of_regions_come_in_the_order_of_their_ids(void **state)
     struct store_tail *tail = store_tail_new();
     const struct checkpoint_region regions[] = {
         {0x100, SLICE_LITERAL("a")}, {2, SLICE_LITERAL("b")}, {0x300, SLICE_LITERAL("c")}};
-    struct checkpoint_batch batch = {.tail = tail, .regions = regions, .region_count = 2};
+    struct checkpoint_batch batch = {
+        .tails.of[STORE_SPACE_USER] = tail, .regions = regions, .region_count = 2};
     assert_int_equal(store_checkpoint_write(bench.checkpoint, &batch), OK);
     store_checkpoint_refresh(bench.checkpoint);
     struct writer out = {0};
@@ -181,7 +184,7 @@ static void the_states_of_regions_come_in_the_order_of_their_ids(void **state)
     store_checkpoint_refresh(bench.checkpoint);
     e = store_checkpoint_each_region(bench.checkpoint, gather_region, &out);
     assert_int_equal(e, ERR_MALFORMED);
-    assert_int_equal(store_checkpoint_figures(bench.checkpoint).records, 0);
+    assert_int_equal(store_checkpoint_figures(bench.checkpoint).records[STORE_SPACE_USER], 0);
     writer_deinit(&out);
     store_tail_free(tail);
     bench_remove(&bench);
@@ -212,7 +215,7 @@ static void what_was_written_is_there_after_opening_again(void **state)
     store_checkpoint_close(bench.checkpoint);
     assert_int_equal(bench_open(&bench, &note), OK);
     struct checkpoint_figures after = store_checkpoint_figures(bench.checkpoint);
-    assert_int_equal(after.records, 1000);
+    assert_int_equal(after.records[STORE_SPACE_USER], 1000);
     assert_int_equal(after.size_bytes, before.size_bytes);
     assert_int_equal(after.map_size_bytes, before.map_size_bytes);
     assert_int_equal(get(&bench, SLICE_LITERAL("key-00000999")), OK);
@@ -237,7 +240,7 @@ static void a_full_map_leaves_no_trace_and_a_larger_one_takes_it(void **state)
     }
     assert_true(attempts >= 3);
     store_checkpoint_refresh(bench.checkpoint);
-    assert_int_equal(store_checkpoint_figures(bench.checkpoint).records, 1000);
+    assert_int_equal(store_checkpoint_figures(bench.checkpoint).records[STORE_SPACE_USER], 1000);
     assert_true(store_checkpoint_figures(bench.checkpoint).map_size_bytes > 1000000);
     assert_int_equal(get(&bench, SLICE_LITERAL("key-00000500")), OK);
     store_tail_free(tail);
@@ -355,7 +358,7 @@ static void assert_new_store_works(struct bench *bench)
     write_and_free(bench, tail_of(10, 10));
     store_checkpoint_close(bench->checkpoint);
     assert_int_equal(bench_open(bench, &note), OK);
-    assert_int_equal(store_checkpoint_figures(bench->checkpoint).records, 10);
+    assert_int_equal(store_checkpoint_figures(bench->checkpoint).records[STORE_SPACE_USER], 10);
 }
 
 static void write_file(const char *path, const void *bytes, size_t size)
@@ -603,7 +606,8 @@ static void a_page_that_cannot_be_is_an_error_of_its_keys_alone(void **state)
         assert_int_equal(get(&bench, SLICE_LITERAL("key-00000000")), OK);
     }
     struct writer keys = {0};
-    err e = store_checkpoint_each(bench.checkpoint, SLICE_EMPTY, gather_key, &keys);
+    err e =
+        store_checkpoint_each(bench.checkpoint, STORE_SPACE_USER, SLICE_EMPTY, gather_key, &keys);
     assert_int_equal(e, ERR_CORRUPT);
     assert_int_equal(get(&bench, SLICE_LITERAL("key-00000000")), OK);
     writer_deinit(&keys);
@@ -673,7 +677,7 @@ static void write_to_a_full_disk(void *ctx, uint64_t room)
         _exit(2);
     }
     struct store_tail *tail = tail_of(300, 1000);
-    struct checkpoint_batch batch = {.tail = tail};
+    struct checkpoint_batch batch = {.tails.of[STORE_SPACE_USER] = tail};
     store_checkpoint_reserve(bench->checkpoint, &batch);
     limit_file_size(store_checkpoint_figures(bench->checkpoint).size_bytes + room);
     for (int i = 0; i < 3; i++) {
@@ -681,7 +685,7 @@ static void write_to_a_full_disk(void *ctx, uint64_t room)
             _exit(3);
         }
         store_checkpoint_refresh(bench->checkpoint);
-        if (store_checkpoint_figures(bench->checkpoint).records != 100) {
+        if (store_checkpoint_figures(bench->checkpoint).records[STORE_SPACE_USER] != 100) {
             _exit(4);
         }
     }
@@ -721,7 +725,7 @@ static void a_full_disk_is_told_from_a_broken_one_and_leaves_no_trace(void **sta
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 0);
         assert_int_equal(bench_open(&bench, &note), OK);
-        assert_int_equal(store_checkpoint_figures(bench.checkpoint).records, 300);
+        assert_int_equal(store_checkpoint_figures(bench.checkpoint).records[STORE_SPACE_USER], 300);
         bench_remove(&bench);
     }
 }

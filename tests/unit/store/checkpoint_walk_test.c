@@ -1,6 +1,5 @@
 #include "store/checkpoint_int.h"
-#include "store/store_int.h"
-#include "store_testing.h"
+#include "system_testing.h"
 
 struct walked {
     unsigned count;
@@ -95,12 +94,33 @@ static void an_empty_store_is_at_its_end(void **state)
     world_remove(&world);
 }
 
+static void a_piece_is_of_one_space(void **state)
+{
+    (void)state;
+    struct world world;
+    make_filled(&world, 10);
+    fill_system(&world, 7);
+    world_checkpoint(&world);
+    const unsigned counts[STORE_SPACES] = {10, 7};
+    for (enum store_space space = 0; space < STORE_SPACES; space++) {
+        struct walked walked = {.count = 0};
+        bool is_end = false;
+        struct checkpoint_piece piece = {
+            .space = space, .size_max = SIZE_MAX, .each = count_record, .ctx = &walked};
+        assert_int_equal(store_checkpoint_walk(world.store->checkpoint, &piece, &is_end), OK);
+        assert_true(is_end);
+        assert_int_equal(walked.count, counts[space]);
+    }
+    world_remove(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_one_after_the_other_are_all_records),
         cmocka_unit_test(a_piece_ends_where_it_is_told_to_and_sees_what_was_written_last),
         cmocka_unit_test(an_empty_store_is_at_its_end),
+        cmocka_unit_test(a_piece_is_of_one_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

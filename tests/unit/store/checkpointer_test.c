@@ -21,7 +21,7 @@ static void wait_for_checkpoints(struct world *world, unsigned count)
 static void fill_tail(struct world *world, uint64_t bytes)
 {
     static const uint8_t value[1000];
-    while (store_tail_bytes(world->store->active) <= bytes) {
+    while (store_tails_bytes(&world->store->active) <= bytes) {
         char key[KEY_TEXT_SIZE];
         world_put(world, key_of(key, world->index), (struct slice){value, sizeof(value)});
     }
@@ -57,7 +57,7 @@ static void a_key_that_is_written_again_and_again_is_checkpointed_for_the_logs_s
     unsigned count = 0;
     while (!world.store->is_writing) {
         world_put(&world, SLICE_LITERAL("k"), (struct slice){value, sizeof(value)});
-        assert_true(store_tail_bytes(world.store->active) < TAIL_BYTES / 2);
+        assert_true(store_tails_bytes(&world.store->active) < TAIL_BYTES / 2);
         store_turn(world.store);
         count++;
         assert_true(count < 100);
@@ -88,7 +88,7 @@ static void a_small_tail_that_touches_many_pages_is_checkpointed(void **state)
         assert_true((count - 1) * page_size < bound);
         store_turn(world.store);
     }
-    assert_true(store_tail_bytes(world.store->frozen) < bound / 4);
+    assert_true(store_tails_bytes(&world.store->frozen) < bound / 4);
     assert_true(count * page_size > bound / 2);
     wait_for_checkpoints(&world, 3);
     world_remove(&world);
@@ -190,10 +190,10 @@ static void an_estimate_that_was_too_low_costs_another_attempt(void **state)
     fill_tail(&world, 1 << 20);
     /* As store_checkpoint does it, without having reserved anything. */
     struct store *store = world.store;
-    store_tail_freeze(store->active);
+    store_tails_freeze(&store->active);
     store->frozen = store->active;
-    store->active = store_tail_new();
-    store->batch = (struct checkpoint_batch){.tail = store->frozen};
+    store->active = store_tails_new();
+    store->batch = (struct checkpoint_batch){.tails = store->frozen};
     store->is_writing = true;
     env_worker_submit(store->worker, &store->job);
     wait_for_checkpoints(&world, 1);
@@ -231,10 +231,10 @@ static void what_was_checkpointed_is_freed_slice_by_slice(void **state)
         world_put(&world, key_of(key, i), SLICE_EMPTY);
     }
     world_checkpoint(&world);
-    assert_non_null(world.store->drained);
+    assert_true(store_tails_are_there(&world.store->drained));
     unsigned turns = 0;
     store_turn(world.store); /* as after every turn, the one of the checkpoint's end too */
-    while (world.store->drained != NULL) {
+    while (world.store->drained.of[STORE_SPACE_SYSTEM] != NULL) { /* the last one */
         turn(&world, true); /* which nothing but store_turn wakes */
         turns++;
     }

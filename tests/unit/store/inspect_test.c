@@ -103,7 +103,8 @@ static bool look(struct world *world, struct slice prefix, struct found *found)
     assert_string_equal(store_inspect_path(inspect), world->place.data_path);
     assert_int_equal(store_inspect_regions(inspect, on_region, found, &note), OK);
     assert_int_equal(found->regions, 1);
-    assert_int_equal(store_inspect_records(inspect, prefix, on_record, found, &note), OK);
+    assert_int_equal(
+        store_inspect_records(inspect, STORE_SPACE_USER, prefix, on_record, found, &note), OK);
     bool agrees = store_inspect_agrees(inspect, &found->region, &note);
     assert_int_equal(agrees, strstr(note.text, "keys of") == NULL);
     store_inspect_close(inspect);

@@ -2,8 +2,7 @@
 
 #include "store/region.h"
 #include "store/snapshot_int.h"
-#include "store/store_int.h"
-#include "store_testing.h"
+#include "system_testing.h"
 
 /* What store_install has reported. */
 struct report {
@@ -44,12 +43,13 @@ struct origin {
     struct store_region region;
 };
 
-/* `extra` entries without effect put it ahead. */
+/* `extra` entries without effect put it ahead. A quarter as many records are of the system's. */
 static void origin_make(struct origin *origin, unsigned count, size_t size, unsigned extra)
 {
     origin->world.stamp_ms = 1000;
     world_make(&origin->world);
     fill(&origin->world, count, size);
+    fill_system(&origin->world, count / 4);
     for (unsigned i = 0; i < extra; i++) {
         store_apply_nothing(origin->world.store, REGION, world_next(&origin->world));
     }
@@ -76,6 +76,8 @@ static void assert_taken_over(struct world *world, const struct origin *origin)
     assert_int_equal(region->keys, origin->region.keys);
     assert_int_equal(region->key_bytes, origin->region.key_bytes);
     assert_int_equal(region->value_bytes, origin->region.value_bytes);
+    assert_int_equal(region->system_keys, origin->region.system_keys);
+    assert_int_equal(region->system_bytes, origin->region.system_bytes);
     assert_true(hash128_equal(region->state_hash, origin->region.state_hash));
     assert_non_null(membership_find(&region->membership, 7));
     assert_int_equal(store_stats(world->store)->tail_records, 0);
@@ -137,14 +139,19 @@ static void what_was_there_goes_with_its_tails(void **state)
     world_make(&world);
     fill(&world, 300, 50);
     world_put(&world, SLICE_LITERAL("in LMDB"), SLICE_LITERAL("1"));
+    world_put_system(&world, SLICE_LITERAL("in LMDB"), SLICE_LITERAL("1"));
+    fill_system(&world, 20);
     world_checkpoint(&world);
     char key[KEY_TEXT_SIZE];
     world_delete(&world, key_of(key, 5));
     world_put(&world, SLICE_LITERAL("frozen"), SLICE_LITERAL("2"));
+    world_put_system(&world, SLICE_LITERAL("frozen"), SLICE_LITERAL("2"));
     store_checkpoint(world.store);
     assert_true(world.store->is_writing); /* which the installation waits for */
+    uint64_t checkpoint = world.index;
     world_put(&world, SLICE_LITERAL("active"), SLICE_LITERAL("3"));
-    uint64_t checkpoint = world.index - 1;
+    world_put_system(&world, SLICE_LITERAL("active"), SLICE_LITERAL("3"));
+    world_delete_system(&world, key_of(key, 5));
     struct report report = {0};
     store_install(world.store, world_stage(&world, &origin.chunks), on_done, &report);
     while (world.checkpointed < 2) {
@@ -158,6 +165,10 @@ static void what_was_there_goes_with_its_tails(void **state)
     assert_no_value(&world, SLICE_LITERAL("in LMDB"), ERR_NOT_FOUND);
     assert_no_value(&world, SLICE_LITERAL("frozen"), ERR_NOT_FOUND);
     assert_no_value(&world, SLICE_LITERAL("active"), ERR_NOT_FOUND);
+    assert_no_system_value(&world, SLICE_LITERAL("in LMDB"));
+    assert_no_system_value(&world, SLICE_LITERAL("frozen"));
+    assert_no_system_value(&world, SLICE_LITERAL("active"));
+    assert_system_value(&world, key_of(key, 5), SLICE_LITERAL("the system's 000005"));
     struct store_record record;
     assert_int_equal(store_get(world.store, key_of(key, 5), &record), OK);
     buf_unref(record.owner);
@@ -385,6 +396,7 @@ static void one_that_is_not_ahead_is_removed(void **state)
     origin_make(&origin, 10, 10, 0);
     world_make(&world);
     fill(&world, 10, 20); /* the same position, other values */
+    fill_system(&world, 2);
     world_checkpoint(&world);
     struct hash128 hash = world_region(&world)->state_hash;
     assert_int_equal(world.index, origin.region.applied.index);

@@ -43,7 +43,8 @@ static void spoil_value(struct pair *pair)
 static void spoil_head(struct pair *pair)
 {
     struct slice bytes;
-    assert_int_equal(store_checkpoint_get(pair->damaged.store->checkpoint, KEY, &bytes), OK);
+    assert_int_equal(
+        store_checkpoint_get(pair->damaged.store->checkpoint, STORE_SPACE_USER, KEY, &bytes), OK);
     uint8_t copy[256];
     struct slice text = {copy, bytes.size};
     memcpy(copy, bytes.data, bytes.size);

@@ -174,6 +174,46 @@ static void the_hash_depends_on_everything_but_never_reads_the_value(void **stat
     }
 }
 
+static void a_record_is_of_one_space_by_its_flag(void **state)
+{
+    (void)state;
+    struct store_record record = some_record();
+    struct store_record decoded;
+    struct hash128 user = store_record_hash(&record, KEY);
+    struct buf *bytes = encoded(&record, KEY);
+    assert_int_equal(store_record_decode_in(buf_slice(bytes), STORE_SPACE_USER, KEY, &decoded), OK);
+    assert_int_equal(store_record_decode_in(buf_slice(bytes), STORE_SPACE_SYSTEM, KEY, &decoded),
+                     ERR_CORRUPT);
+    buf_unref(bytes);
+    record.flags |= STORE_RECORD_SYSTEM;
+    assert_false(hash128_equal(user, store_record_hash(&record, KEY)));
+    bytes = encoded(&record, KEY);
+    assert_int_equal(store_record_decode_in(buf_slice(bytes), STORE_SPACE_USER, KEY, &decoded),
+                     ERR_CORRUPT);
+    assert_int_equal(store_record_decode_in(buf_slice(bytes), STORE_SPACE_SYSTEM, KEY, &decoded),
+                     OK);
+    assert_int_equal(decoded.flags, record.flags);
+    buf_unref(bytes);
+}
+
+static void the_longest_key_of_the_systems_has_a_record_and_a_hash(void **state)
+{
+    (void)state;
+    uint8_t key_bytes[STORE_SYSTEM_KEY_SIZE_MAX];
+    struct slice key = {key_bytes, sizeof(key_bytes)};
+    memset(key_bytes, 'k', sizeof(key_bytes));
+    struct store_record record = some_record();
+    record.flags = STORE_RECORD_SYSTEM;
+    store_record_seal(&record, key);
+    struct buf *bytes = encoded(&record, key);
+    assert_int_equal(decode_and_verify(buf_slice(bytes), key), OK);
+    struct hash128 hash = store_record_hash(&record, key);
+    key_bytes[sizeof(key_bytes) - 1] = 'l';
+    assert_false(hash128_equal(hash, store_record_hash(&record, key)));
+    assert_int_equal(decode_and_verify(buf_slice(bytes), key), ERR_CORRUPT);
+    buf_unref(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +225,8 @@ int main(void)
         cmocka_unit_test(any_other_size_is_refused),
         cmocka_unit_test(a_whole_record_of_an_unknown_version_is_refused),
         cmocka_unit_test(the_hash_depends_on_everything_but_never_reads_the_value),
+        cmocka_unit_test(a_record_is_of_one_space_by_its_flag),
+        cmocka_unit_test(the_longest_key_of_the_systems_has_a_record_and_a_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #include "damage_testing.h"
 #include "store/scrub.h"
-#include "store/store_int.h"
+#include "system_testing.h"
 
 #define COUNT 3000u
 
@@ -170,7 +170,8 @@ static void what_is_not_found_is_believed_once_every_record_was_counted(void **s
     char text[KEY_TEXT_SIZE];
     struct slice bytes;
     uint8_t copy[256];
-    assert_int_equal(store_checkpoint_get(store->checkpoint, key_of(text, 9), &bytes), OK);
+    assert_int_equal(
+        store_checkpoint_get(store->checkpoint, STORE_SPACE_USER, key_of(text, 9), &bytes), OK);
     memcpy(copy, bytes.data, bytes.size);
     assert_true(spoil(&told.world, (struct slice){copy, bytes.size}, 24, 1) > 0);
     pass(&told);
@@ -186,6 +187,56 @@ static void what_is_not_found_is_believed_once_every_record_was_counted(void **s
     assert_null(told.fault);
     assert_true(store_is_absence_proven(store, SLICE_LITERAL("nothing")));
     assert_true(store->scrub.due_ms > env_now_ms(told.world.place.env) + 1000);
+    world_remove(&told.world);
+}
+
+static void the_systems_records_are_scrubbed_behind_the_users(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, UINT64_C(1) << 40);
+    fill_system(&told.world, 3000);
+    world_checkpoint(&told.world);
+    pass(&told);
+    uint64_t before = store_stats(told.world.store)->scrub_records;
+    told.world.store->scrub.is_proven = false;
+    pass(&told);
+    assert_int_equal(store_stats(told.world.store)->scrub_records - before, COUNT + 3000);
+    assert_true(told.world.store->scrub.is_proven);
+    assert_null(told.fault);
+    assert_int_equal(told.damaged, 0);
+    /* One that the state does not count. */
+    struct store_region *region = store_find_region(told.world.store, REGION);
+    region->system_bytes++;
+    put_number(&told.world, 0);
+    world_checkpoint(&told.world);
+    pass(&told);
+    assert_non_null(told.fault);
+    world_remove(&told.world);
+}
+
+static void a_damaged_record_of_the_systems_distrusts_the_store(void **state)
+{
+    (void)state;
+    struct told told;
+    make(&told, UINT64_C(1) << 40);
+    fill_system(&told.world, 100);
+    world_checkpoint(&told.world);
+    pass(&told);
+    assert_null(told.fault);
+    assert_true(spoil(&told.world, SLICE_LITERAL("the system's 000042"), 2, 4) > 0);
+    pass(&told);
+    assert_int_equal(told.damaged, 0); /* it is nobody's to mend */
+    assert_non_null(told.fault);
+    assert_non_null(strstr(told.fault, "a record of the system's"));
+    assert_int_equal(store_stats(told.world.store)->scrub_damaged, 1);
+    assert_int_equal(store_stats(told.world.store)->scrub_faults, 1);
+    /* What a write has replaced since is nobody's concern. */
+    told.fault = NULL;
+    char key[KEY_TEXT_SIZE];
+    world_put_system(&told.world, key_of(key, 42), SLICE_LITERAL("another"));
+    pass(&told);
+    assert_null(told.fault);
     world_remove(&told.world);
 }
 
@@ -260,6 +311,8 @@ int main(void)
         cmocka_unit_test(a_damaged_key_is_a_fault_of_the_store_or_a_damaged_record),
         cmocka_unit_test(a_record_that_should_not_be_there_is_found_by_the_sums),
         cmocka_unit_test(what_is_not_found_is_believed_once_every_record_was_counted),
+        cmocka_unit_test(the_systems_records_are_scrubbed_behind_the_users),
+        cmocka_unit_test(a_damaged_record_of_the_systems_distrusts_the_store),
         cmocka_unit_test(without_a_scrub_it_is_believed_at_once),
         cmocka_unit_test(a_pass_over_a_store_that_changes_suspects_nobody),
         cmocka_unit_test(it_keeps_to_its_rate_and_can_be_off),

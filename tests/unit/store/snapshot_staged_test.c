@@ -48,9 +48,10 @@ static err read_file(struct bench *bench, unsigned *out_count)
         return e;
     }
     assert_int_equal(store_staged_region(staged)->applied.index, bench->chunks.pos.index);
+    enum store_space space;
     struct slice key;
     struct slice bytes;
-    while ((e = store_staged_next(staged, &key, &bytes)) == OK) {
+    while ((e = store_staged_next(staged, &space, &key, &bytes)) == OK) {
         char text[KEY_TEXT_SIZE];
         assert_true(slice_equal(key, key_of(text, *out_count)));
         (*out_count)++;

@@ -343,7 +343,7 @@ static void a_state_that_does_not_fit_the_records_is_refused(void **state)
     assert_int_equal(store_checkpoint_open(&checkpoint, &options, NULL), OK);
     struct store_tail *tail = store_tail_new();
     store_tail_delete(tail, SLICE_LITERAL("a")); /* the record goes, the state stays */
-    struct checkpoint_batch batch = {.tail = tail};
+    struct checkpoint_batch batch = {.tails.of[STORE_SPACE_USER] = tail};
     assert_int_equal(store_checkpoint_write(checkpoint, &batch), OK);
     store_tail_free(tail);
     store_checkpoint_close(checkpoint);

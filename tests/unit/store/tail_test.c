@@ -339,6 +339,40 @@ static void a_frozen_tail_takes_no_change(void **state)
     store_tail_free(tail);
 }
 
+static void the_tails_of_both_spaces_are_counted_frozen_and_freed_together(void **state)
+{
+    (void)state;
+    struct store_tails none = {{NULL}};
+    assert_false(store_tails_are_there(&none));
+    assert_int_equal(store_tails_bytes(&none), 0);
+    assert_int_equal(store_tails_count(&none), 0);
+    assert_true(store_tails_drain(&none, 1));
+    struct store_tails tails = store_tails_new();
+    assert_true(store_tails_are_there(&tails));
+    uint64_t empty = store_tails_bytes(&tails);
+    for (unsigned i = 0; i < 300; i++) {
+        char key[KEY_TEXT_SIZE];
+        store_tail_delete(tails.of[STORE_SPACE_USER], key_of(key, i));
+        store_tail_delete(tails.of[STORE_SPACE_SYSTEM], key_of(key, i % 200));
+    }
+    assert_int_equal(store_tails_count(&tails), 500);
+    assert_int_equal(store_tails_bytes(&tails), store_tail_bytes(tails.of[STORE_SPACE_USER]) +
+                                                    store_tail_bytes(tails.of[STORE_SPACE_SYSTEM]));
+    assert_true(store_tails_bytes(&tails) > empty);
+    store_tails_freeze(&tails);
+    unsigned turns = 1;
+    while (!store_tails_drain(&tails, 64)) {
+        turns++;
+    }
+    assert_true(turns >= 500 / 64);
+    assert_null(tails.of[STORE_SPACE_USER]);
+    assert_null(tails.of[STORE_SPACE_SYSTEM]);
+    tails = store_tails_new();
+    store_tails_free(&tails);
+    assert_false(store_tails_are_there(&tails));
+    store_tails_free(&tails);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +385,7 @@ int main(void)
         cmocka_unit_test(draining_gives_back_a_bounded_part_at_a_time),
         cmocka_unit_test(a_large_value_is_many_steps_of_draining),
         cmocka_unit_test(a_frozen_tail_takes_no_change),
+        cmocka_unit_test(the_tails_of_both_spaces_are_counted_frozen_and_freed_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
