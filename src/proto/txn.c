@@ -3,8 +3,8 @@
  *
  *     txn      u8 size, idempotency key; u64 low, u64 high of the fingerprint; u8 has_else;
  *              u32 checks, u32 size; u32 ops, u32 size; u32 else-ops, u32 size; then the three
- *     check    u8 target, u8 relation (0x80: is_or), u16 key size, u16 end size, u32 value size, u64 number;
- *              key, end, value
+ *     check    u8 target, u8 relation (0x80: is_or), u16 key size, u16 end size, u32 value size,
+ *              u64 number; key, end, value
  *     op       u8 type, u8 flags, u16 key size, u16 end size, u8 content type size, u32 value size,
  *              u64 ttl, u64 lease, u64 number, u64 wait; key, end, content type, value
  *     result   u8 type, u8 bits, u64 create, mod, version, modified, ttl, lease, number;

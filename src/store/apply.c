@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "store/apply_int.h"
 #include "store/distrust.h"
 #include "store/record.h"
-#include "store/store_int.h"
 
 /* S5, and the mark that there is something new to checkpoint. */
 static void advance(struct store *store, struct store_region *region, struct raft_pos pos)
@@ -74,20 +74,26 @@ static bool outgrows_quota(const struct store_region *region, const struct comma
     return after > before && after > command->quota_bytes;
 }
 
+void apply_tell_change(const struct store *store, const struct store_region *region,
+                       const struct store_change *change)
+{
+    if (store->options.changed != NULL) {
+        store->options.changed(store->options.ctx, region->id, change);
+    }
+}
+
 /* `record`, `replaced`: as in store_change. Before the tail changes: `replaced` may be its own. */
 static void tell_change(const struct store *store, const struct store_region *region,
                         enum store_change_kind kind, struct slice key,
                         const struct store_record *record, const struct store_record *replaced)
 {
-    if (store->options.changed != NULL) {
-        struct store_change change = {.kind = kind,
-                                      .revision = region->revision,
-                                      .clock_ms = region->clock_ms,
-                                      .key = key,
-                                      .record = record,
-                                      .replaced = replaced};
-        store->options.changed(store->options.ctx, region->id, &change);
-    }
+    const struct store_change change = {.kind = kind,
+                                        .revision = region->revision,
+                                        .clock_ms = region->clock_ms,
+                                        .key = key,
+                                        .record = record,
+                                        .replaced = replaced};
+    apply_tell_change(store, region, &change);
 }
 
 static void tell_revision(const struct store *store, const struct store_region *region)
@@ -136,6 +142,33 @@ static void apply_delete(struct store *store, struct store_region *region, struc
     store_tail_delete(store->active.of[STORE_SPACE_USER], key);
 }
 
+/* A plain PUT or DELETE. */
+static void apply_plain(struct store *store, struct store_region *region,
+                        const struct command *command, struct buf *owner,
+                        struct command_result *out_result)
+{
+    struct store_record existing;
+    bool exists = find_existing(store, region, command->key, &existing);
+    struct command_result result = {.e = OK, .existed = exists};
+    bool writes = command->type == COMMAND_PUT || exists;
+    if ((writes && region->revision == REVISION_MAX) ||
+        outgrows_quota(region, command, exists ? &existing : NULL)) {
+        result = (struct command_result){.e = ERR_QUOTA};
+        writes = false;
+    }
+    if (writes && exists && existing.expires_ms != 0) {
+        apply_drop_time(store, region, command->key, &existing);
+    }
+    if (writes && command->type == COMMAND_PUT) {
+        apply_put(store, region, command, owner, exists ? &existing : NULL, &result);
+    } else if (writes) {
+        ASSERT(command->type == COMMAND_DELETE);
+        apply_delete(store, region, command->key, &existing);
+    }
+    result.revision = region->revision;
+    *out_result = result;
+}
+
 void store_prefetch(const struct store *store, const struct slice *keys, uint32_t count)
 {
     store_tail_prefetch(store->active.of[STORE_SPACE_USER], keys, count);
@@ -151,26 +184,16 @@ void store_apply(struct store *store, region_id id, struct raft_pos pos,
     if (command->stamp_ms > region->clock_ms) {
         region->clock_ms = command->stamp_ms;
     }
-    struct store_record existing;
-    bool exists = find_existing(store, region, command->key, &existing);
-    struct command_result result = {.e = OK, .existed = exists};
     uint64_t revision_before = region->revision;
-    bool writes = command->type == COMMAND_PUT || exists;
-    if ((writes && region->revision == REVISION_MAX) ||
-        outgrows_quota(region, command, exists ? &existing : NULL)) {
-        result = (struct command_result){.e = ERR_QUOTA};
-    } else if (command->type == COMMAND_PUT) {
-        apply_put(store, region, command, owner, exists ? &existing : NULL, &result);
-    } else if (exists) {
-        ASSERT(command->type == COMMAND_DELETE);
-        apply_delete(store, region, command->key, &existing);
+    if (command->type == COMMAND_TXN) {
+        apply_txn(store, region, command, owner, out_result);
+    } else {
+        apply_plain(store, region, command, owner, out_result);
     }
-    result.revision = region->revision;
     if (region->revision != revision_before) {
         tell_revision(store, region);
     }
     store_count_tail(store);
-    *out_result = result;
 }
 
 void store_apply_nothing(struct store *store, region_id id, struct raft_pos pos)

@@ -196,6 +196,7 @@ void store_checkpointer_deinit(struct store *store)
     store_tails_free(&store->frozen);
     store_tails_free(&store->drained);
     writer_deinit(&store->states);
+    writer_deinit(&store->results);
     mem_free(store->batch_regions);
     mem_free(store->positions);
 }

@@ -46,6 +46,7 @@ static void take_over(struct store *store, const struct store_region *installed)
     store->active = store_tails_new();
     store->is_dirty = false;
     store->applied_bytes = 0;
+    store->due = (struct store_due){0};
     store_count_tail(store);
     store_count_file(store);
 }

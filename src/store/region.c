@@ -27,6 +27,7 @@ void store_region_encode(const struct store_region *region, struct writer *out)
     writer_u64(out, region->system_bytes);
     writer_u64(out, region->elapsed_ms);
     writer_u64(out, region->last_token);
+    writer_u64(out, region->idempotency_keys);
     membership_encode(&region->membership, out);
     writer_u32(out, crc32c(0, out->data + begin, out->size - begin));
 }
@@ -61,6 +62,7 @@ err store_region_decode(struct slice state, region_id id, struct store_region *o
         region.system_bytes = reader_u64(&in);
         region.elapsed_ms = reader_u64(&in);
         region.last_token = reader_u64(&in);
+        region.idempotency_keys = reader_u64(&in);
     }
     err e = membership_decode(&in, &region.membership);
     if (e != OK) {

@@ -83,6 +83,8 @@ struct store_options {
     void (*changed)(void *ctx, region_id region, const struct store_change *change);
     /* All changes of this revision were told. May be NULL. */
     void (*revised)(void *ctx, region_id region, uint64_t revision);
+    /* Applying has changed a key of the system's space (system.h). May be NULL. */
+    void (*system_changed)(void *ctx, region_id region, struct slice key);
     void *ctx;
 };
 
@@ -102,8 +104,9 @@ struct store_region {
     struct raft_pos checkpoint; /* what LMDB has durably: applied as of the last checkpoint */
     uint64_t revision;          /* one entry that writes, one revision; at most REVISION_MAX */
     uint64_t clock_ms;          /* max of all stamps: the state machine's time */
-    uint64_t elapsed_ms;        /* what TTLs go by; nothing advances it yet */
-    uint64_t last_token;        /* the last fencing token that was given; none is yet */
+    uint64_t elapsed_ms;        /* what TTLs go by (docs/adr/0032) */
+    uint64_t last_token;        /* the last fencing token, or place in a queue, that was given */
+    uint64_t idempotency_keys;  /* that are remembered */
     uint64_t keys;              /* the users' */
     uint64_t key_bytes;
     uint64_t value_bytes;
@@ -154,8 +157,14 @@ void store_apply_membership(struct store *store, region_id id, struct raft_pos p
                             const struct membership *membership);
 
 /* In a record's flags. */
-#define STORE_RECORD_LEASED 0x01u /* expires_ms holds a lease's id; nothing sets it yet */
+#define STORE_RECORD_LEASED 0x01u /* expires_ms holds a lease's id */
 #define STORE_RECORD_SYSTEM 0x80u /* it is of the system's space */
+
+/*
+ * When the next thing of the region is due, by its elapsed_ms; false: nothing is. Only
+ * system_changed changes that, so it is worth asking again then.
+ */
+bool store_next_due(struct store *store, region_id region, uint64_t *out_elapsed_ms);
 
 struct store_record {
     struct buf *owner; /* one reference: the caller unrefs; the slices lie in it */
@@ -165,7 +174,7 @@ struct store_record {
     uint64_t mod_revision;
     uint64_t version;
     uint64_t modified_ms;
-    uint64_t expires_ms; /* 0: never; nothing sets it yet */
+    uint64_t expires_ms; /* by the region's elapsed_ms; 0: never */
     uint32_t value_crc;  /* CRC32C over key, mod_revision and value */
     /* STORE_RECORD_…. All of the system's records, and no other, are STORE_RECORD_SYSTEM: so none
      * has the hash of a user's record with the same key. */

@@ -31,6 +31,18 @@ struct store_install {
     err unlink_error;
 };
 
+/*
+ * When something is due. Nothing is before the two floors: so nobody walks again over the
+ * tombstones of all that has expired since the last checkpoint.
+ */
+struct store_due {
+    bool is_known; /* the next two; a change of the system's space makes that untrue */
+    bool is_any;
+    uint64_t next_ms;
+    uint64_t expiry_floor_ms; /* of 'E' in system.h */
+    uint64_t age_floor_ms;    /* of 'A' */
+};
+
 struct store {
     struct store_options options; /* defaults filled in; directory is borrowed at opening only */
     char *directory;
@@ -51,6 +63,9 @@ struct store {
     struct checkpoint_region *batch_regions; /* batch.region_count of them */
     struct raft_pos *positions;              /* batch.region_count of them: applied, when frozen */
     struct writer states;                    /* the bytes of the batch's states */
+
+    struct writer results; /* of the transaction that was applied last */
+    struct store_due due;
 
     struct env_worker *worker;
     struct env_job job;
