@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "proto/membership.h"
 
-#define OPTION_COUNT 29u
+#define OPTION_COUNT 31u
 
 /* Where a setting comes from; a later one wins. */
 enum option_origin {
@@ -60,6 +60,8 @@ struct options {
     uint64_t log_keep_age_ms;
     uint64_t snapshot_rate_bytes;
     uint64_t quota_bytes;
+    uint64_t idempotency_age_ms;
+    uint64_t idempotency_keys;
     uint64_t scrub_rate_bytes;
     uint64_t log_level;  /* enum log_level */
     uint64_t log_format; /* enum log_format */

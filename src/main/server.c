@@ -168,6 +168,8 @@ static err open_node(struct server *server, struct err_note *note)
         .log_keep_age_ms_max = options->log_keep_age_ms,
         .snapshot_rate_bytes = options->snapshot_rate_bytes,
         .quota_bytes = options->quota_bytes,
+        .idempotency_age_ms = options->idempotency_age_ms,
+        .idempotency_count = options->idempotency_keys,
         .scrub_rate_bytes = options->scrub_rate_bytes,
         .pending_bytes_max = options->max_pending_bytes,
         .pending_count_max = options->max_pending_requests,

@@ -10,6 +10,8 @@
 
 #define PATH_SIZE 4096
 #define PENDING_BYTES_DEFAULT (128u << 20)
+#define IDEMPOTENCY_AGE_MS_DEFAULT 600000u
+#define IDEMPOTENCY_COUNT_DEFAULT 1000000u
 #define PENDING_COUNT_DEFAULT 16384u
 /*
  * No more than keeps the disk busy. What waits beyond it is QUEUED (writes.h), so that it can be
@@ -372,6 +374,12 @@ static void fill_defaults(struct node_options *options)
 {
     if (options->pending_bytes_max == 0) {
         options->pending_bytes_max = PENDING_BYTES_DEFAULT;
+    }
+    if (options->idempotency_age_ms == 0) {
+        options->idempotency_age_ms = IDEMPOTENCY_AGE_MS_DEFAULT;
+    }
+    if (options->idempotency_count == 0) {
+        options->idempotency_count = IDEMPOTENCY_COUNT_DEFAULT;
     }
     if (options->pending_count_max == 0) {
         options->pending_count_max = PENDING_COUNT_DEFAULT;

@@ -72,6 +72,8 @@ struct node_options {
     uint64_t message_bytes_max;     /* of the entries in one message between cores; 0: 1 MiB */
     uint32_t inflight_messages_max; /* unacknowledged, for each member; 0: 256 */
     uint64_t quota_bytes;           /* of records, in the writes that this node proposes; 0: none */
+    uint64_t idempotency_age_ms;    /* how long answers are remembered, likewise; 0: 10 min */
+    uint64_t idempotency_count;     /* and how many of them; 0: a million */
     /* Accepted and undecided writes, of clients and of peers; beyond either they get
      * ERR_OVERLOADED. 0: the defaults. */
     uint64_t pending_bytes_max;

@@ -224,6 +224,7 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     admin_requests_init(&replica->requests, env_random(node->env));
     mends_init(&replica->mends, env_random(node->env));
     suspicion_init(replica);
+    expiry_init(&replica->expiry, replica);
     replica->gather_writes = GATHER_WRITES;
     env_timer_init(node->env, &replica->gather_writes_end, on_gather_end);
     replica->gather_reads = GATHER_READS;
@@ -251,6 +252,7 @@ void replica_free(struct replica *replica, err refusal)
     writes_close(&replica->writes, refusal);
     reads_close(&replica->reads, refusal);
     mends_close(&replica->mends, refusal);
+    expiry_deinit(&replica->expiry);
     install_deinit(replica);
     if (replica->hard_state_unlogged && !replica->install.is_running) {
         struct wal_append append = {
@@ -621,6 +623,9 @@ static bool propose_chunk(struct replica *replica)
     struct command_stamp stamp = {
         .ms = env_wall_ms(replica->node->env),
         .quota_bytes = replica->node->options.quota_bytes,
+        .clock = {.elapsed_ms = expiry_elapsed_ms(&replica->expiry),
+                  .idempotency_age_ms = replica->node->options.idempotency_age_ms,
+                  .idempotency_count = replica->node->options.idempotency_count},
     };
     uint32_t count = 0;
     size_t bytes = 0;
@@ -756,6 +761,7 @@ void replica_turn(struct replica *replica)
         are_reads_served =
             reads_serve(&replica->reads, replica->applied, replica->node->store, &reads);
     }
+    expiry_turn(&replica->expiry);
     snapshots_settle(replica);
     bool is_backlog_due =
         replica_has_backlog(replica) && (budget.entries == 0 || budget.bytes == 0);

@@ -17,6 +17,7 @@
 #include "node/condition.h"
 #include "node/contact.h"
 #include "node/divergence.h"
+#include "node/expiry.h"
 #include "node/gather.h"
 #include "node/install.h"
 #include "node/log_age.h"
@@ -62,6 +63,7 @@ struct replica {
     struct space space;
     struct condition condition;
     struct quota quota;
+    struct expiry expiry;
     struct divergence divergence;
     struct mends mends;
     struct persists persists;
