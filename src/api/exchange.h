@@ -33,6 +33,7 @@ struct probe_query {
 };
 
 struct admin_call;
+struct kv_intent;
 
 struct exchange {
     struct api *api;
@@ -42,6 +43,7 @@ struct exchange {
     struct slice request_id;
     struct slice key;         /* kv routes; else empty */
     struct kv_params params;  /* kv routes */
+    struct kv_intent *intent; /* of a write that is more than a plain one, else NULL */
     struct probe_query probe; /* /readyz */
     union {
         struct node_write write;

@@ -1,7 +1,14 @@
 /* Writes of one key: from the body to the answer. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "api/kv_int.h"
+#include "api/kv_intent.h"
 #include "api/timing.h"
+#include "api/ttl.h"
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "base/limits.h"
 
 static const char *explain_write(const struct exchange *x, err e)
@@ -21,6 +28,19 @@ static const char *explain_write(const struct exchange *x, err e)
         return api_kv_explain_divergence;
     case ERR_OVERLOADED:
         return node_explain_overload(x->api->node);
+    case ERR_NOT_FOUND:
+        return "there is no such key to touch";
+    case ERR_LEASE_NOT_FOUND:
+        return "there is no such lease: it has ended, or never was";
+    case ERR_NOT_A_NUMBER:
+        return "the value is not a whole decimal number of 64 bits, or the sum would be none";
+    case ERR_TOO_LARGE:
+        return "the value would be larger than any value can be";
+    case ERR_IDEMPOTENCY_MISMATCH:
+        return "this Idempotency-Key has been used with another request; a new request needs a new "
+               "key";
+    case ERR_FENCE_LOST:
+        return "the lock is not held with this token any more: whoever holds it now may be writing";
     case ERR_QUOTA:
         return "revisions have come to their end: nothing was written, and nothing can be any more";
     case ERR_NO_SPACE:
@@ -57,12 +77,100 @@ static void add_write_times(struct exchange *x)
     api_timing_add(x, rows, ARRAY_COUNT(rows));
 }
 
+/* What a condition did not find as it wants it. */
+static void refuse_by_condition(struct exchange *x, const struct command_result *result)
+{
+    struct problem problem = {.e = OK};
+    const struct kv_intent *intent = x->intent;
+    ASSERT(intent != NULL);
+    const char *source =
+        result->failed < intent->check_count ? intent->sources[result->failed] : "the condition";
+    err e;
+    if (result->existed) {
+        api_kv_add_etag(x, result->mod_revision);
+        e = api_problem_set(&problem, result->e,
+                            "the key is at revision %" PRIu64 ", which is not what %s asks for; "
+                            "read it again before the next try",
+                            result->mod_revision, source);
+    } else {
+        e = api_problem_set(&problem, result->e,
+                            "there is no such key, which is not what %s asks for", source);
+    }
+    ASSERT(e == result->e);
+    api_exchange_respond_problem(x, &problem);
+}
+
+static void add_time_fields(struct exchange *x, const struct txn_result *op)
+{
+    if (op->ttl_ms != 0) {
+        char *text = api_exchange_text(x, TTL_TEXT_SIZE);
+        size_t size = api_ttl_write(text, op->ttl_ms);
+        api_exchange_field(x, "KV-TTL", (struct slice){(const uint8_t *)text, size});
+    }
+    if (op->lease != 0) {
+        char *text = api_exchange_text(x, LEASE_TEXT_SIZE);
+        api_text_hex64(text, op->lease);
+        api_exchange_field(x, "KV-Lease", (struct slice){(const uint8_t *)text, LEASE_TEXT_SIZE});
+    }
+}
+
+/* The new number, or size, or what Prefer asks for. */
+static void respond_content(struct exchange *x, int status, const struct txn_result *op)
+{
+    const struct kv_intent *intent = x->intent;
+    char text[DECIMAL_SIZE_MAX + 1];
+    if (intent->wanted == KV_RETURN_MINIMAL) {
+        api_exchange_field(x, "Preference-Applied", SLICE_LITERAL("return=minimal"));
+        api_exchange_respond(x, 204, NULL, SLICE_EMPTY);
+        return;
+    }
+    if (intent->wanted == KV_RETURN_REPRESENTATION) {
+        api_exchange_field(x, "Preference-Applied", SLICE_LITERAL("return=representation"));
+        struct slice type = op->content_type;
+        bool has_type = type.size > 0 && api_kv_is_field_text(type);
+        if (has_type) { /* it lies in the result, the answer's head may be written later */
+            uint8_t *copy = http_alloc(x->request, type.size);
+            memcpy(copy, type.data, type.size);
+            type.data = copy;
+        }
+        api_exchange_field(x, "Content-Type",
+                           has_type ? type : SLICE_LITERAL("application/octet-stream"));
+        api_exchange_respond(x, op->has_record ? status : 204, NULL, op->value);
+        return;
+    }
+    api_exchange_field(x, "Content-Type", SLICE_LITERAL("text/plain"));
+    if (op->type == TXN_ADD || op->type == TXN_APPEND) {
+        int size = snprintf(text, sizeof(text), "%" PRId64, (int64_t)op->number);
+        api_exchange_respond(x, status, NULL, (struct slice){(const uint8_t *)text, (size_t)size});
+        return;
+    }
+    api_exchange_respond(x, status, NULL, SLICE_LITERAL("OK"));
+}
+
+static void add_write_fields(struct exchange *x, const struct command_result *result)
+{
+    if (x->method == HTTP_METHOD_DELETE) {
+        api_exchange_field_text(x, "KV-Deleted", result->existed ? "1" : "0");
+    } else {
+        const struct kv_record_fields record = {result->create_revision, result->mod_revision,
+                                                result->version, result->modified_ms};
+        api_kv_add_record_fields(x, &record);
+    }
+}
+
 static void write_done(struct node_write *write, const struct command_result *result)
 {
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
     add_write_times(x);
+    if (result->is_replayed) {
+        api_exchange_field_text(x, "Idempotency-Replayed", "true");
+    }
     if (result->e == ERR_QUOTA && result->revision < REVISION_MAX) {
         refuse_by_quota(x);
+        return;
+    }
+    if (result->e == ERR_PRECONDITION_FAILED) {
+        refuse_by_condition(x, result);
         return;
     }
     if (result->e != OK) {
@@ -72,12 +180,16 @@ static void write_done(struct node_write *write, const struct command_result *re
     x->has_revision = true;
     x->revision = result->revision;
     int status = x->method == HTTP_METHOD_PUT && !result->existed ? 201 : 200;
-    if (x->method == HTTP_METHOD_DELETE) {
-        api_exchange_field_text(x, "KV-Deleted", result->existed ? "1" : "0");
-    } else {
-        const struct kv_record_fields record = {result->create_revision, result->mod_revision,
-                                                result->version, result->modified_ms};
-        api_kv_add_record_fields(x, &record);
+    add_write_fields(x, result);
+    if (x->intent != NULL) {
+        struct reader results = reader_of(result->results);
+        struct txn_result op;
+        err e = txn_result_decode(&results, &op);
+        ASSERT(e == OK); /* it was checked when it came */
+        add_time_fields(x, &op);
+        api_kv_add_common_fields(x);
+        respond_content(x, status, &op);
+        return;
     }
     api_exchange_field(x, "Content-Type", SLICE_LITERAL("text/plain"));
     api_kv_add_common_fields(x);
@@ -94,18 +206,29 @@ static struct slice content_type_to_store(const struct http_request *request)
                                                                                 : type;
 }
 
-void api_kv_write(struct exchange *x)
+/* The command for what was asked; the body is in it, and is what counts from now on. */
+static struct buf *encode(struct exchange *x)
 {
     bool is_delete = x->method == HTTP_METHOD_DELETE;
+    struct slice value = is_delete ? SLICE_EMPTY : buf_slice(http_body(x->request));
+    struct slice content_type = is_delete ? SLICE_EMPTY : content_type_to_store(x->request);
+    if (x->intent != NULL) {
+        return api_kv_intent_encode(x, value, content_type);
+    }
     const struct command command = {
         .type = is_delete ? COMMAND_DELETE : COMMAND_PUT,
         .key = x->key,
-        .value = is_delete ? SLICE_EMPTY : buf_slice(http_body(x->request)),
-        .content_type = is_delete ? SLICE_EMPTY : content_type_to_store(x->request),
+        .value = value,
+        .content_type = content_type,
     };
+    return command_encode(&command);
+}
+
+void api_kv_write(struct exchange *x)
+{
     const struct api_options *options = &x->api->options;
-    x->op.write.command = command_encode(&command);
-    http_body_release(x->request); /* the command has the value now, and is what counts */
+    x->op.write.command = encode(x);
+    http_body_release(x->request);
     x->op.write.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
     x->op.write.received_ns = http_started_ns(x->request);
     x->op.write.done = write_done;

@@ -5,6 +5,7 @@
 
 #include "api/suggest.h"
 #include "api/text.h"
+#include "api/ttl.h"
 #include "api/units.h"
 #include "base/assert.h"
 
@@ -17,6 +18,7 @@ enum reach {
     REACH_LATER_READ = 1, /* refused on reads until it is there */
     REACH_LATER_WRITE = 2,
     REACH_LATER = 3,
+    REACH_WRITE = 4, /* it is of writes alone */
 };
 
 /* Every name that docs/api.md gives to one key, so that near misses of them are found. */
@@ -28,23 +30,31 @@ struct param {
 
 static err take_consistency(struct slice value, struct kv_params *params, struct problem *problem);
 static err take_timeout(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_by(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_cas(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_keepttl(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_lease(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_op(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_prev(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_touch(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_ttl(struct slice value, struct kv_params *params, struct problem *problem);
 
 static const struct param kv_params[] = {
     {"consistency", REACH_HERE, take_consistency},
     {"timeout", REACH_HERE, take_timeout},
     {"at", REACH_LATER, NULL},
-    {"by", REACH_LATER_WRITE, NULL},
-    {"cas", REACH_LATER_WRITE, NULL},
+    {"by", REACH_WRITE, take_by},
+    {"cas", REACH_WRITE, take_cas},
     {"index", REACH_LATER_READ, NULL},
-    {"keepttl", REACH_LATER_WRITE, NULL},
-    {"lease", REACH_LATER_WRITE, NULL},
+    {"keepttl", REACH_WRITE, take_keepttl},
+    {"lease", REACH_WRITE, take_lease},
     {"max-staleness", REACH_LATER_READ, NULL},
     {"min-revision", REACH_LATER_READ, NULL},
-    {"op", REACH_LATER_WRITE, NULL},
-    {"prev", REACH_LATER_WRITE, NULL},
+    {"op", REACH_WRITE, take_op},
+    {"prev", REACH_WRITE, take_prev},
     {"redirect", REACH_LATER, NULL},
-    {"touch", REACH_LATER_WRITE, NULL},
-    {"ttl", REACH_LATER_WRITE, NULL},
+    {"touch", REACH_WRITE, take_touch},
+    {"ttl", REACH_WRITE, take_ttl},
     {"wait", REACH_LATER_READ, NULL},
 };
 _Static_assert(ARRAY_COUNT(kv_params) <= 32, "the parameters seen are bits of a uint32_t");
@@ -89,6 +99,103 @@ err api_params_take_timeout(struct slice value, uint64_t *out_ms, struct problem
 static err take_timeout(struct slice value, struct kv_params *params, struct problem *problem)
 {
     return api_params_take_timeout(value, &params->timeout_ms, problem);
+}
+
+/* ---- what a write does, and if ---- */
+
+static err take_by(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    bool is_negative = value.size > 0 && value.data[0] == '-';
+    struct slice digits = {value.data + is_negative, value.size - is_negative};
+    uint64_t number;
+    if (api_units_parse_u64(digits, &number) != OK || number > INT64_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "by is a whole number of 64 bits, such as 1 or -5, not \"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    params->by = is_negative ? -(int64_t)number : (int64_t)number;
+    params->has_by = true;
+    return OK;
+}
+
+static err take_cas(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    if (api_units_parse_u64(value, &params->cas) != OK) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "cas is the revision that the key has to be at, as its ETag has it "
+                               "without the quotes, or 0 for a key that is not there; not "
+                               "\"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    params->has_cas = true;
+    params->is_special = true;
+    return OK;
+}
+
+/* Of a parameter that is there or not: a value says neither yes nor no to a careful reader. */
+static err take_mark(struct slice value, const char *name, struct problem *problem)
+{
+    if (value.size > 0 && !slice_equal(value, SLICE_LITERAL("1")) &&
+        !slice_equal(value, SLICE_LITERAL("true"))) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "%s has no value: give it, or leave it out; not \"%.*s\"", name,
+                               SLICE_ARGS(cut(value)));
+    }
+    return OK;
+}
+
+static err take_keepttl(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    params->keeps_ttl = true;
+    params->is_special = true;
+    return take_mark(value, "keepttl", problem);
+}
+
+static err take_lease(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    params->is_special = true;
+    return api_lease_parse(value, &params->lease, problem);
+}
+
+static err take_op(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    params->is_special = true;
+    if (slice_equal(value, SLICE_LITERAL("incr"))) {
+        params->op = KV_OP_INCR;
+        return OK;
+    }
+    if (slice_equal(value, SLICE_LITERAL("append"))) {
+        params->op = KV_OP_APPEND;
+        return OK;
+    }
+    return api_problem_set(problem, ERR_BAD_REQUEST, "op is \"incr\" or \"append\", not \"%.*s\"",
+                           SLICE_ARGS(cut(value)));
+}
+
+static err take_prev(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    (void)problem;
+    params->prev = value;
+    params->has_prev = true;
+    params->is_special = true;
+    return OK;
+}
+
+static err take_touch(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    if (params->op != KV_OP_SET) {
+        return api_problem_set(problem, ERR_BAD_REQUEST, "touch and op exclude each other");
+    }
+    params->op = KV_OP_TOUCH;
+    params->is_special = true;
+    return take_mark(value, "touch", problem);
+}
+
+static err take_ttl(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    params->has_ttl = true;
+    params->is_special = true;
+    return api_ttl_parse(value, "ttl", &params->ttl_ms, problem);
 }
 
 /* ---- names ---- */
@@ -141,6 +248,10 @@ static err take(const struct http_parameter *parameter, bool is_write, uint32_t 
     const struct param *param = find(parameter->name);
     if (param == NULL) {
         return check_unknown(parameter->name, problem);
+    }
+    if (param->reach == REACH_WRITE && !is_write) {
+        return api_problem_set(problem, ERR_BAD_REQUEST, "?%s is of writes; this is a read",
+                               param->name);
     }
     unsigned refused_reach = is_write ? REACH_LATER_WRITE : REACH_LATER_READ;
     if (((unsigned)param->reach & refused_reach) != 0) {

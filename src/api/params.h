@@ -14,10 +14,30 @@
 #define PARAMS_TIMEOUT_MS_MIN 1u
 #define PARAMS_TIMEOUT_MS_MAX 60000u
 
-/* What /kv/KEY knows. */
+/* What a write does to its key. */
+enum kv_op {
+    KV_OP_SET,
+    KV_OP_INCR,
+    KV_OP_APPEND,
+    KV_OP_TOUCH, /* its time alone */
+};
+
+/* What /kv/KEY knows. Slices borrow from the query's memory. */
 struct kv_params {
     enum read_consistency consistency;
     uint64_t timeout_ms;
+    enum kv_op op;
+    int64_t by;        /* INCR; 1 unless it is said */
+    struct slice prev; /* has_prev: the value that has to be there */
+    uint64_t cas;      /* has_cas: the revision, or 0 for a key that is not there */
+    uint64_t ttl_ms;   /* has_ttl; 0: none */
+    uint64_t lease;    /* 0: none */
+    bool has_by;
+    bool has_prev;
+    bool has_cas;
+    bool has_ttl;
+    bool keeps_ttl;
+    bool is_special; /* one of those that make a write more than a plain one was given */
 };
 
 /*

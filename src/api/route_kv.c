@@ -8,33 +8,15 @@
 #include "api/etag.h"
 #include "api/key.h"
 #include "api/kv_int.h"
+#include "api/kv_intent.h"
 #include "base/assert.h"
 #include "base/limits.h"
 #include "http/http_date.h"
 
 /* ---- before the body ---- */
 
-/*
- * Header fields that make a write conditional, guarded, limited in time or verified, and are not
- * there yet. Ignoring one would answer OK to something that was not done.
- */
-static const struct slice fields_later[] = {
-    SLICE_INIT("If-Match"),        SLICE_INIT("If-None-Match"), SLICE_INIT("If-Unmodified-Since"),
-    SLICE_INIT("Idempotency-Key"), SLICE_INIT("KV-Fence"),      SLICE_INIT("KV-TTL"),
-    SLICE_INIT("X-TTL"),           SLICE_INIT("Repr-Digest"),
-};
-
 static err check_write_fields(const struct http_request *request, struct problem *problem)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(fields_later); i++) {
-        if (http_header_find(request, fields_later[i]).data != NULL) {
-            return api_problem_set(
-                problem, ERR_NOT_IMPLEMENTED,
-                "%.*s is not there yet, and a write that ignored it would not be "
-                "what was asked for",
-                SLICE_ARGS(fields_later[i]));
-        }
-    }
     struct slice encoding = http_header(request, "content-encoding");
     if (encoding.size > 0 && !api_text_equals_nocase(encoding, "identity")) {
         return api_problem_set(problem, ERR_UNSUPPORTED_ENCODING,
@@ -98,6 +80,9 @@ err api_kv_prepare(struct exchange *x, struct problem *problem)
     }
     if (e == OK && is_write) {
         e = check_content_type(x->request, problem);
+    }
+    if (e == OK && is_write) {
+        e = api_kv_intent_parse(x, problem);
     }
     return e;
 }
