@@ -18,13 +18,13 @@
 #define TIMEOUT_NAME "timeout"
 #define TIMEOUT_HELP "how long a node may take to answer"
 
-static const char *const outputs[] = {"text", "json", NULL};
+static const char *const outputs[] = {"text", "json", "table", NULL};
 
 const struct flag main_client_flags[] = {
     {"endpoints", 'e', FLAG_TEXT, offsetof(struct client_settings, endpoints), NULL, "A,B,C",
      "nodes to ask, the next if one cannot (" ENDPOINTS_DEFAULT ")"},
-    {"output", 'o', FLAG_CHOICE, offsetof(struct client_settings, output), outputs, "text|json",
-     "for people, or for programs (text)"},
+    {"output", 'o', FLAG_CHOICE, offsetof(struct client_settings, output), outputs,
+     "text|json|table", "how the result is printed (text)"},
     {TIMEOUT_NAME, 0, FLAG_DURATION, offsetof(struct client_settings, timeout_ms), NULL, "TIME",
      TIMEOUT_HELP},
     {"show-curl", 0, FLAG_SWITCH, offsetof(struct client_settings, show_curl), NULL, NULL,
@@ -32,17 +32,17 @@ const struct flag main_client_flags[] = {
     {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
 };
 
-void main_client_flags_print(uint64_t timeout_ms, FILE *out)
+void main_client_each_flag(uint64_t timeout_ms, void (*each)(void *ctx, const struct flag *flag),
+                           void *ctx)
 {
     char help[sizeof(TIMEOUT_HELP) + 32];
-    struct flag flags[ARRAY_COUNT(main_client_flags)];
-    memcpy(flags, main_client_flags, sizeof(flags));
     ASSERT(timeout_ms % 1000 == 0);
     (void)snprintf(help, sizeof(help), TIMEOUT_HELP " (%" PRIu64 "s)", timeout_ms / 1000);
-    for (struct flag *flag = flags; flag->name != NULL; flag++) {
-        flag->help = strcmp(flag->name, TIMEOUT_NAME) == 0 ? help : flag->help;
+    for (const struct flag *row = main_client_flags; row->name != NULL; row++) {
+        struct flag flag = *row;
+        flag.help = strcmp(row->name, TIMEOUT_NAME) == 0 ? help : row->help;
+        each(ctx, &flag);
     }
-    main_flags_print(flags, out);
 }
 
 struct client {

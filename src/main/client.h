@@ -19,6 +19,7 @@
 enum client_output {
     CLIENT_OUTPUT_TEXT,
     CLIENT_OUTPUT_JSON,
+    CLIENT_OUTPUT_TABLE, /* text, and its columns have a head where there are several */
 };
 
 /* What main_client_flags sets; begin with CLIENT_SETTINGS_DEFAULT. */
@@ -34,9 +35,10 @@ struct client_settings {
 
 /* -e, -o, --timeout, --show-curl: the flags that all commands of clients have. */
 extern const struct flag main_client_flags[];
-/* Prints them, for --help: of a command whose --timeout is `timeout_ms`, whole seconds, unless it
- * is given. */
-void main_client_flags_print(uint64_t timeout_ms, FILE *out);
+/* Calls `each` with them, borrowed until it returns: of a command whose --timeout is `timeout_ms`,
+ * whole seconds, unless it is given. */
+void main_client_each_flag(uint64_t timeout_ms, void (*each)(void *ctx, const struct flag *flag),
+                           void *ctx);
 
 struct client;
 struct endpoints;

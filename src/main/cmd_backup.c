@@ -24,15 +24,14 @@ static const char text[] =
     "                                                      cannot tell that it is whole\n"
     "\n"
     "What it is of: all that the node which answers had applied when it was asked. \"pontoon\n"
-    "restore\" makes a new cluster of it. --timeout is on silence, not on the whole.\n"
-    "\n"
-    "Flags:\n";
+    "restore\" makes a new cluster of it. --timeout is on silence, not on the whole.\n";
 
-void main_cmd_backup_help(FILE *out)
-{
-    (void)fputs(text, out);
-    main_client_flags_print(TIMEOUT_MS, out);
-}
+const struct command_form main_form_backup = {
+    .synopsis = "FILE|-",
+    .text = text,
+    .timeout_ms = TIMEOUT_MS,
+    .takes_files = true,
+};
 
 /* `path` NULL: standard output. */
 static enum exit_status attempt(struct client *client, struct env *env, const char *path,

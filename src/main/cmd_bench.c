@@ -58,9 +58,7 @@ static const char text[] =
     "servers' own machine it takes that from them.\n"
     "\n"
     "Status 0: all that was measured succeeded; 1: some failed; 5: the keys could not be filled\n"
-    "in, or removed. After Ctrl-C it ends by that signal.\n"
-    "\n"
-    "Flags:\n";
+    "in, or removed. After Ctrl-C it ends by that signal.\n";
 
 enum choice {
     CHOICE_ALL,
@@ -98,12 +96,12 @@ static const struct flag bench_flags[] = {
     {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
 };
 
-void main_cmd_bench_help(FILE *out)
-{
-    (void)fputs(text, out);
-    main_flags_print(bench_flags, out);
-    main_client_flags_print(CLIENT_TIMEOUT_MS, out);
-}
+const struct command_form main_form_bench = {
+    .synopsis = "[ENDPOINTS]",
+    .text = text,
+    .flags = bench_flags,
+    .timeout_ms = CLIENT_TIMEOUT_MS,
+};
 
 /* ---- a run ---- */
 

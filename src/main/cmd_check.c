@@ -55,10 +55,11 @@ struct check {
     struct raft_pos applied;
 };
 
-void main_cmd_check_help(FILE *out)
-{
-    (void)fputs(text, out);
-}
+const struct command_form main_form_check = {
+    .synopsis = "DIR",
+    .text = text,
+    .takes_files = true,
+};
 
 /* ---- lines ---- */
 

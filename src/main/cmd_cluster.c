@@ -37,9 +37,7 @@ static const char text[] =
     "  pontoon cluster wait                      until all are voters, reached, and level\n"
     "\n"
     "Refused is what could cost the majority (--force does it), an id or address that is\n"
-    "taken, and an id that was used before. A node that starts with --join needs no add.\n"
-    "\n"
-    "Flags:\n";
+    "taken, and an id that was used before. A node that starts with --join needs no add.\n";
 
 struct cluster_settings {
     const char *with;
@@ -92,12 +90,16 @@ struct call {
     struct err_note *note;
 };
 
-void main_cmd_cluster_help(FILE *out)
-{
-    (void)fputs(text, out);
-    main_flags_print(cluster_flags, out);
-    main_client_flags_print(TIMEOUT_MS, out);
-}
+static const char *const verb_names[] = {"status",  "add",      "remove", "replace", "move",
+                                         "promote", "transfer", "wait",   NULL};
+
+const struct command_form main_form_cluster = {
+    .synopsis = "status|add|remove|replace|move|promote|transfer|wait [ARGUMENT]...",
+    .text = text,
+    .flags = cluster_flags,
+    .timeout_ms = TIMEOUT_MS,
+    .verbs = verb_names,
+};
 
 /* ---- asking ---- */
 

@@ -20,9 +20,7 @@ static const char text[] =
     "  pontoon drain -e 10.0.0.1:3000 --wait     also until it has answered what it had taken\n"
     "  pontoon drain -e 10.0.0.1:3000 --undo     it takes requests again\n"
     "\n"
-    "A node that gets SIGTERM does all of that by itself, before it ends.\n"
-    "\n"
-    "Flags:\n";
+    "A node that gets SIGTERM does all of that by itself, before it ends.\n";
 
 struct drain_settings {
     bool waits;
@@ -37,12 +35,12 @@ static const struct flag drain_flags[] = {
     {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
 };
 
-void main_cmd_drain_help(FILE *out)
-{
-    (void)fputs(text, out);
-    main_flags_print(drain_flags, out);
-    main_client_flags_print(CLIENT_TIMEOUT_MS, out);
-}
+const struct command_form main_form_drain = {
+    .synopsis = "",
+    .text = text,
+    .flags = drain_flags,
+    .timeout_ms = CLIENT_TIMEOUT_MS,
+};
 
 static void report(const struct client *client, const struct client_settings *settings,
                    struct json_object *document)

@@ -28,9 +28,7 @@ static const char text[] =
     "\n"
     "A line a key, in the order of their bytes; what is not UTF-8 stands as base64. The first\n"
     "line has the revision, the last one number and checksum: \"pontoon import\" refuses what was\n"
-    "cut or changed. Times and revisions of the keys are not in it: \"pontoon backup\" has them.\n"
-    "\n"
-    "Flags:\n";
+    "cut or changed. Times and revisions of the keys are not in it: \"pontoon backup\" has them.\n";
 
 /* --timeout was not given. */
 #define TIMEOUT_NONE UINT64_MAX
@@ -45,12 +43,13 @@ static const struct flag export_flags[] = {
     {NULL, 0, FLAG_TEXT, 0, NULL, NULL, NULL},
 };
 
-void main_cmd_export_help(FILE *out)
-{
-    (void)fputs(text, out);
-    main_flags_print(export_flags, out);
-    main_client_flags_print(TIMEOUT_MS, out);
-}
+const struct command_form main_form_export = {
+    .synopsis = "FILE|-",
+    .text = text,
+    .flags = export_flags,
+    .timeout_ms = TIMEOUT_MS,
+    .takes_files = true,
+};
 
 /* ---- out of a backup, from a node or a file ---- */
 

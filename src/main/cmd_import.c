@@ -23,15 +23,14 @@ static const char text[] =
     "changed is refused. Then many keys are written at a time, each as by PUT, and again where\n"
     "that is safe (an import may be repeated). Keys that are there already are replaced, others\n"
     "stay. At the first refusal it stops and tells the line; what was begun by then may have been\n"
-    "written. --timeout is how long one key is tried.\n"
-    "\n"
-    "Flags:\n";
+    "written. --timeout is how long one key is tried.\n";
 
-void main_cmd_import_help(FILE *out)
-{
-    (void)fputs(text, out);
-    main_client_flags_print(TIMEOUT_MS, out);
-}
+const struct command_form main_form_import = {
+    .synopsis = "FILE|-",
+    .text = text,
+    .timeout_ms = TIMEOUT_MS,
+    .takes_files = true,
+};
 
 struct import {
     struct put_pool *pool;

@@ -37,10 +37,14 @@ struct dump {
     char end[ERR_NOTE_SIZE];
 };
 
-void main_cmd_log_help(FILE *out)
-{
-    (void)fputs(text, out);
-}
+static const char *const verb_names[] = {"dump", NULL};
+
+const struct command_form main_form_log = {
+    .synopsis = "dump DIR",
+    .text = text,
+    .verbs = verb_names,
+    .takes_files = true,
+};
 
 static const char *type_name(const struct wal_inspect_record *record)
 {

@@ -51,15 +51,14 @@ static const char text[] =
     "behind the backup's. Restoring one file twice for the same members gives the same cluster;\n"
     "with another --cluster-name it is another one.\n"
     "\n"
-    "A file that is not whole is refused, before anything is made.\n"
-    "\n"
-    "Flags:\n";
+    "A file that is not whole is refused, before anything is made.\n";
 
-void main_cmd_restore_help(FILE *out)
-{
-    (void)fputs(text, out);
-    main_flags_print(flags, out);
-}
+const struct command_form main_form_restore = {
+    .synopsis = "FILE --data DIR",
+    .text = text,
+    .flags = flags,
+    .takes_files = true,
+};
 
 static err find_members(const struct settings *settings, struct member *members,
                         uint32_t *out_count, struct err_note *note)

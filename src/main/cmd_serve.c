@@ -23,15 +23,13 @@ static const char text[] =
     "  pontoon serve --join http://127.0.0.1:3001 --listen 127.0.0.1:3004 --data four\n"
     "\n"
     "From a file; what stands in the environment or on the command line wins over it:\n"
-    "  pontoon serve --config pontoon.conf\n"
-    "\n"
-    "Settings (--name VALUE or --name=VALUE; \"name = value\" in the file):\n";
+    "  pontoon serve --config pontoon.conf\n";
 
-void main_cmd_serve_help(FILE *out)
-{
-    (void)fputs(text, out);
-    main_options_print(out);
-}
+const struct command_form main_form_serve = {
+    .synopsis = "[--SETTING VALUE]...",
+    .text = text,
+    .has_settings = true,
+};
 
 enum exit_status main_cmd_serve(struct env *env, int count, char *const *arguments)
 {

@@ -31,10 +31,14 @@ struct dump {
     uint64_t records;
 };
 
-void main_cmd_store_help(FILE *out)
-{
-    (void)fputs(text, out);
-}
+static const char *const verb_names[] = {"dump", NULL};
+
+const struct command_form main_form_store = {
+    .synopsis = "dump DIR",
+    .text = text,
+    .verbs = verb_names,
+    .takes_files = true,
+};
 
 static void print_ids(const char *name, const struct id_set *ids)
 {

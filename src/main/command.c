@@ -48,20 +48,20 @@ static enum exit_status help(struct env *env, int count, char *const *arguments)
 }
 
 const struct main_command main_commands[] = {
-    {"serve", "run a node", main_cmd_serve_help, main_cmd_serve},
-    {"backup", "write a running node's state into a file", main_cmd_backup_help, main_cmd_backup},
-    {"restore", "make a new cluster's data directory of a backup", main_cmd_restore_help,
+    {"serve", "run a node", &main_form_serve, main_cmd_serve},
+    {"backup", "write a running node's state into a file", &main_form_backup, main_cmd_backup},
+    {"restore", "make a new cluster's data directory of a backup", &main_form_restore,
      main_cmd_restore},
-    {"export", "write all keys and values as lines of JSON", main_cmd_export_help, main_cmd_export},
-    {"import", "write the keys of an export into a cluster", main_cmd_import_help, main_cmd_import},
-    {"drain", "take a node out of service, and back", main_cmd_drain_help, main_cmd_drain},
-    {"cluster", "who the members are, and changing that", main_cmd_cluster_help, main_cmd_cluster},
-    {"bench", "measure a cluster's throughput and latency", main_cmd_bench_help, main_cmd_bench},
-    {"check", "verify the data of a stopped node", main_cmd_check_help, main_cmd_check},
-    {"log", "print the log of a stopped node", main_cmd_log_help, main_cmd_log},
-    {"store", "print the checkpoint of a stopped node", main_cmd_store_help, main_cmd_store},
-    {"version", "print the version", main_help_program, version},
-    {"help", "print this, or the help of a command", main_help_program, help},
+    {"export", "write all keys and values as lines of JSON", &main_form_export, main_cmd_export},
+    {"import", "write the keys of an export into a cluster", &main_form_import, main_cmd_import},
+    {"drain", "take a node out of service, and back", &main_form_drain, main_cmd_drain},
+    {"cluster", "who the members are, and changing that", &main_form_cluster, main_cmd_cluster},
+    {"bench", "measure a cluster's throughput and latency", &main_form_bench, main_cmd_bench},
+    {"check", "verify the data of a stopped node", &main_form_check, main_cmd_check},
+    {"log", "print the log of a stopped node", &main_form_log, main_cmd_log},
+    {"store", "print the checkpoint of a stopped node", &main_form_store, main_cmd_store},
+    {"version", "print the version", NULL, version},
+    {"help", "print this, or the help of a command", NULL, help},
     {NULL, NULL, NULL, NULL},
 };
 

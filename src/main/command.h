@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "env/env.h"
+#include "main/form.h"
 
 /* What the process ends with. */
 enum exit_status {
@@ -22,8 +23,8 @@ enum exit_status {
 
 struct main_command {
     const char *name;
-    const char *summary; /* a line of "pontoon help" */
-    void (*help)(FILE *out);
+    const char *summary;             /* a line of "pontoon help" */
+    const struct command_form *form; /* NULL: as the program's */
     /* `arguments` come after the name, NULL-terminated. Borrows `env`. */
     enum exit_status (*run)(struct env *env, int count, char *const *arguments);
 };
@@ -39,44 +40,39 @@ const struct main_command *main_command_find(const char *name);
 enum exit_status main_command_complain(const char *command, const struct err_note *note,
                                        enum exit_status status);
 
-/* ---- the commands, and their help ---- */
+/* ---- the commands, each with its form ---- */
 
 /* Runs a node until a signal ends it: EXIT_OK. */
 enum exit_status main_cmd_serve(struct env *env, int count, char *const *arguments);
-/* Examples first, then every setting. */
-void main_cmd_serve_help(FILE *out);
+extern const struct command_form main_form_serve;
 
 /* Asks any node about the members, or to change them. */
 enum exit_status main_cmd_cluster(struct env *env, int count, char *const *arguments);
-/* As above. */
-void main_cmd_cluster_help(FILE *out);
+extern const struct command_form main_form_cluster;
 
 /* Writes a state as lines of JSON (export_format.h). */
 enum exit_status main_cmd_export(struct env *env, int count, char *const *arguments);
-void main_cmd_export_help(FILE *out); /* examples first */
+extern const struct command_form main_form_export;
 
 /* Writes the keys of an export into a running cluster. */
 enum exit_status main_cmd_import(struct env *env, int count, char *const *arguments);
-void main_cmd_import_help(FILE *out); /* examples first */
+extern const struct command_form main_form_import;
 
 /* Takes a node out of service, or back. */
 enum exit_status main_cmd_drain(struct env *env, int count, char *const *arguments);
-/* Examples first. */
-void main_cmd_drain_help(FILE *out);
+extern const struct command_form main_form_drain;
 
 /* Measures a running cluster, under keys of its own. */
 enum exit_status main_cmd_bench(struct env *env, int count, char *const *arguments);
-void main_cmd_bench_help(FILE *out); /* examples, and what the numbers mean */
+extern const struct command_form main_form_bench;
 
 /* Writes a node's state into a file (backup_file.h). */
 enum exit_status main_cmd_backup(struct env *env, int count, char *const *arguments);
-/* With examples and what it is of. */
-void main_cmd_backup_help(FILE *out);
+extern const struct command_form main_form_backup;
 
 /* Makes a data directory of a backup (node/restore.h). */
 enum exit_status main_cmd_restore(struct env *env, int count, char *const *arguments);
-/* With what becomes of the cluster. */
-void main_cmd_restore_help(FILE *out);
+extern const struct command_form main_form_restore;
 
 /*
  * The next three look at the data directory of a stopped node and write nothing in it (offline.h).
@@ -85,14 +81,14 @@ void main_cmd_restore_help(FILE *out);
 
 /* Verifies all of it: a line for each thing looked at, a verdict at the end. */
 enum exit_status main_cmd_check(struct env *env, int count, char *const *arguments);
-void main_cmd_check_help(FILE *out); /* examples first, as the others */
+extern const struct command_form main_form_check;
 
 /* "log dump": a line a record. */
 enum exit_status main_cmd_log(struct env *env, int count, char *const *arguments);
-void main_cmd_log_help(FILE *out); /* examples first */
+extern const struct command_form main_form_log;
 
 /* "store dump": a line a region, then a line a record. */
 enum exit_status main_cmd_store(struct env *env, int count, char *const *arguments);
-void main_cmd_store_help(FILE *out); /* examples first */
+extern const struct command_form main_form_store;
 
 #endif

@@ -181,16 +181,14 @@ err main_flags_parse(const struct flag_group *groups, int count, char *const *ar
 
 /* ---- help ---- */
 
-void main_flags_print(const struct flag *flags, FILE *out)
+void main_flags_print_one(const struct flag *flag, FILE *out)
 {
-    for (const struct flag *flag = flags; flag->name != NULL; flag++) {
-        char text[64];
-        const char *placeholder = flag->placeholder == NULL ? "" : flag->placeholder;
-        (void)snprintf(text, sizeof(text), "--%s %s", flag->name, placeholder);
-        if (flag->letter != '\0') {
-            (void)fprintf(out, "  -%c, %-26s %s\n", flag->letter, text, flag->help);
-        } else {
-            (void)fprintf(out, "      %-26s %s\n", text, flag->help);
-        }
+    char text[64];
+    const char *placeholder = flag->placeholder == NULL ? "" : flag->placeholder;
+    (void)snprintf(text, sizeof(text), "--%s %s", flag->name, placeholder);
+    if (flag->letter != '\0') {
+        (void)fprintf(out, "  -%c, %-26s %s\n", flag->letter, text, flag->help);
+    } else {
+        (void)fprintf(out, "      %-26s %s\n", text, flag->help);
     }
 }

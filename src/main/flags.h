@@ -56,7 +56,7 @@ MUST_USE err main_flags_parse(const struct flag_group *groups, int count, char *
                               size_t words_max, struct flag_words *out_words,
                               struct err_note *note);
 
-/* Prints a table, a line a flag, for --help. */
-void main_flags_print(const struct flag *flags, FILE *out);
+/* Prints a flag, in a line, for --help. */
+void main_flags_print_one(const struct flag *flag, FILE *out);
 
 #endif

@@ -34,10 +34,10 @@ bool main_help_is_asked(int count, char *const *arguments, const struct main_com
 
 void main_help_print(const struct main_command *command, FILE *out)
 {
-    if (command == NULL) {
+    if (command == NULL || command->form == NULL) {
         main_help_program(out);
     } else {
-        command->help(out);
+        main_form_print(command->form, out);
     }
 }
 

@@ -297,19 +297,6 @@ static void settings_that_cannot_be_are_refused(void **state)
     assert_null(client);
 }
 
-/* Each command has a --timeout of its own: the help tells that one. */
-static void the_help_tells_the_timeout_that_counts(void **state)
-{
-    (void)state;
-    char text[1024] = "";
-    FILE *out = fmemopen(text, sizeof(text), "w");
-    assert_non_null(out);
-    main_client_flags_print(35000, out);
-    (void)fclose(out);
-    assert_non_null(strstr(text, "how long a node may take to answer (35s)\n"));
-    assert_non_null(strstr(text, "--show-curl"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,7 +315,6 @@ int main(void)
         cmocka_unit_test(pieces_do_not_begin_anew_elsewhere),
         cmocka_unit_test(endpoints_come_from_the_environment_too),
         cmocka_unit_test(settings_that_cannot_be_are_refused),
-        cmocka_unit_test(the_help_tells_the_timeout_that_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
