@@ -5,12 +5,17 @@
 #include <limits.h>
 #include <string.h>
 
+#include "api/params.h"
+#include "api/units.h"
 #include "base/assert.h"
 #include "base/mem.h"
 #include "main/client_text.h"
 #include "main/endpoints.h"
 
 #define CONNECT_TIMEOUT_MS_MAX 3000u
+#define POLL_MS 1000u
+#define PAUSE_MS_MIN 100u
+#define TIMEOUT_SHARE_OF_WAY 5u /* this part of an attempt's time is for the way there and back */
 #define TIMEOUT_MS_MAX (UINT64_C(24) * 3600 * 1000)
 #define ENVIRONMENT_NAME "PONTOON_ENDPOINTS="
 
@@ -50,12 +55,17 @@ struct client {
     struct endpoints endpoints;
     size_t first; /* Q3 */
     CURL *curl;
+    CURLM *multi;
+    const struct client_listener *listener; /* NULL: none */
     char curl_error[CURL_ERROR_SIZE];
     /* The request at work. */
     const struct client_request *request;
     bool is_handed_on; /* Q2 */
     bool is_too_large;
-    bool is_stopped; /* by `piece` */
+    bool is_stopped;   /* by `piece` or the listener */
+    bool may_be_done;  /* an attempt that came to nothing may have done it */
+    uint64_t spent_ms; /* on all attempts so far, and between them */
+    uint64_t attempt_ms;
     /* The last answer. */
     int status;
     const char *address; /* of `endpoints` */
@@ -101,6 +111,8 @@ err main_client_open(struct client **out_client, const struct client_settings *s
     ASSERT(code == CURLE_OK);
     client->curl = curl_easy_init();
     ASSERT(client->curl != NULL);
+    client->multi = curl_multi_init();
+    ASSERT(client->multi != NULL);
     *out_client = client;
     return OK;
 }
@@ -116,6 +128,7 @@ void main_client_close(struct client *client)
         return;
     }
     curl_easy_cleanup(client->curl);
+    (void)curl_multi_cleanup(client->multi);
     curl_global_cleanup();
     writer_deinit(&client->url);
     writer_deinit(&client->body);
@@ -173,15 +186,17 @@ static void set_body(struct client *client, const struct client_request *request
 
 static void set_limits(struct client *client, const struct client_request *request)
 {
-    uint64_t timeout_ms = client->settings->timeout_ms;
-    uint64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS_MAX ? timeout_ms : CONNECT_TIMEOUT_MS_MAX;
+    uint64_t attempt_ms = client->attempt_ms;
+    uint64_t connect_ms = attempt_ms < CONNECT_TIMEOUT_MS_MAX ? attempt_ms : CONNECT_TIMEOUT_MS_MAX;
     (void)curl_easy_setopt(client->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     if (request->piece == NULL) {
-        (void)curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+        (void)curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS,
+                               (long)(attempt_ms + request->wait_ms));
         return;
     }
+    uint64_t silence_ms = request->silence_ms == 0 ? attempt_ms : request->silence_ms;
     (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_TIME, (long)(timeout_ms + 999) / 1000);
+    (void)curl_easy_setopt(client->curl, CURLOPT_LOW_SPEED_TIME, (long)(silence_ms + 999) / 1000);
 }
 
 /* The caller frees the list, after the request. */
@@ -198,6 +213,56 @@ static struct curl_slist *set_headers(struct client *client, const struct client
     return list;
 }
 
+/* Waits for an event of the request, a listener's, or `ms`. */
+static void poll_once(struct client *client, uint64_t ms)
+{
+    const struct client_listener *listener = client->listener;
+    struct curl_waitfd fds[CLIENT_LISTENER_FDS_MAX];
+    unsigned count = 0;
+    for (size_t i = 0; listener != NULL && i < listener->fd_count; i++) {
+        fds[count++] = (struct curl_waitfd){.fd = listener->fds[i], .events = CURL_WAIT_POLLIN};
+    }
+    (void)curl_multi_poll(client->multi, fds, count, (int)ms, NULL);
+    for (unsigned i = 0; i < count; i++) {
+        if (fds[i].revents != 0) {
+            client->is_stopped = !listener->ready(listener->ctx) || client->is_stopped;
+            return;
+        }
+    }
+}
+
+static CURLcode perform(struct client *client)
+{
+    int running = 1;
+    CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+    CURLMcode added = curl_multi_add_handle(client->multi, client->curl);
+    ASSERT(added == CURLM_OK);
+    while (running > 0 && !client->is_stopped) {
+        CURLMcode done = curl_multi_perform(client->multi, &running);
+        ASSERT(done == CURLM_OK);
+        if (running > 0 && !client->is_stopped) {
+            poll_once(client, POLL_MS);
+        }
+    }
+    int left = 0;
+    const CURLMsg *message = curl_multi_info_read(client->multi, &left);
+    if (message != NULL && message->msg == CURLMSG_DONE) {
+        code = message->data.result;
+    }
+    (void)curl_multi_remove_handle(client->multi, client->curl);
+    return code;
+}
+
+/* Behind the path: what the node has, which is less than it is waited for here. So it does not go
+ * on with what nobody waits for any more, and its own answer is heard, which knows more. */
+static void write_timeout(struct client *client, const struct client_request *request)
+{
+    uint64_t node_ms = client->attempt_ms - client->attempt_ms / TIMEOUT_SHARE_OF_WAY;
+    bool has_query = strchr(request->path, '?') != NULL;
+    node_ms = node_ms < PARAMS_TIMEOUT_MS_MAX ? node_ms : PARAMS_TIMEOUT_MS_MAX;
+    writer_format(&client->url, "%ctimeout=%" PRIu64 "ms", has_query ? '&' : '?', node_ms);
+}
+
 static CURLcode ask_one(struct client *client, const struct client_request *request,
                         const char *address)
 {
@@ -207,6 +272,9 @@ static CURLcode ask_one(struct client *client, const struct client_request *requ
     client->address = address;
     client->curl_error[0] = '\0';
     writer_format(&client->url, "http://%s%s", address, request->path);
+    if (request->shares_timeout) {
+        write_timeout(client, request);
+    }
     writer_u8(&client->url, '\0');
     const char *url = (const char *)client->url.data;
     if (client->settings->show_curl) {
@@ -232,8 +300,11 @@ static CURLcode ask_one(struct client *client, const struct client_request *requ
     (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
     set_limits(client, request);
     struct curl_slist *headers = set_headers(client, request);
-    CURLcode code = curl_easy_perform(curl);
+    CURLcode code = perform(client);
     client->status = status_of(client);
+    curl_off_t took_us = 0;
+    (void)curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME_T, &took_us);
+    client->spent_ms += (uint64_t)took_us / 1000;
     /* The handle is read until the next request, but points to nothing that is gone. */
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
@@ -261,7 +332,9 @@ static void explain_curl(const struct client *client, CURLcode code, struct writ
     } else if (code == CURLE_OPERATION_TIMEDOUT) {
         writer_format(out, "%s within %" PRIu64 " ms (--timeout)",
                       was_sent(client) ? "no answer" : "no connection",
-                      client->settings->timeout_ms);
+                      client->attempt_ms + client->request->wait_ms);
+    } else if (client->is_stopped) {
+        writer_format(out, "broken off");
     } else {
         writer_format(out, "%s",
                       client->curl_error[0] != '\0' ? client->curl_error
@@ -277,11 +350,11 @@ struct verdict {
 
 static struct verdict judge_failure(const struct client *client, bool is_safe)
 {
-    if (!was_sent(client)) {
-        return (struct verdict){EXIT_UNAVAILABLE, true};
-    }
     if (client->is_too_large || client->is_stopped) {
         return (struct verdict){EXIT_FAILED, false};
+    }
+    if (!was_sent(client)) {
+        return (struct verdict){EXIT_UNAVAILABLE, true};
     }
     return is_safe ? (struct verdict){EXIT_UNAVAILABLE, !client->is_handed_on}
                    : (struct verdict){EXIT_UNKNOWN, false};
@@ -293,6 +366,7 @@ static struct verdict judge_answer(int status, bool is_safe, bool is_unknown)
     case 404:
         return (struct verdict){EXIT_NOT_FOUND, false};
     case 412:
+    case 423:
         return (struct verdict){EXIT_PRECONDITION, false};
     case 429:
     case 503:
@@ -328,6 +402,66 @@ static struct verdict judge(struct client *client, CURLcode code, bool is_safe, 
     return judge_answer(client->status, is_safe, is_unknown);
 }
 
+/* Of one of `left` endpoints that may still be asked. */
+static uint64_t share_of(const struct client *client, bool may_repeat, size_t left)
+{
+    uint64_t timeout_ms = client->settings->timeout_ms;
+    if (!client->request->shares_timeout) {
+        return timeout_ms;
+    }
+    uint64_t rest_ms = timeout_ms - client->spent_ms;
+    uint64_t share_ms = may_repeat ? rest_ms / left : rest_ms;
+    return share_ms > 0 ? share_ms : 1;
+}
+
+static bool has_time(const struct client *client)
+{
+    return !client->request->shares_timeout || client->spent_ms < client->settings->timeout_ms;
+}
+
+/* The first request with this Idempotency-Key is still at work: whether it was waited for what the
+ * node says. */
+static bool wait_for_first(struct client *client)
+{
+    const char *field = main_client_header(client, "Retry-After");
+    uint64_t seconds = 0;
+    if (client->status != 409 || !client->request->is_repeatable || field == NULL ||
+        api_units_parse_u64(slice_from_text(field), &seconds) != OK) {
+        return false;
+    }
+    client->may_be_done = true;
+    uint64_t ms = seconds < TIMEOUT_MS_MAX / 1000 ? seconds * 1000 : TIMEOUT_MS_MAX;
+    ms = ms > PAUSE_MS_MIN ? ms : PAUSE_MS_MIN;
+    client->spent_ms += ms;
+    if (!has_time(client) || !main_client_wait(client, ms)) {
+        return false;
+    }
+    uint64_t rest_ms = client->settings->timeout_ms - client->spent_ms;
+    client->attempt_ms = client->attempt_ms < rest_ms ? client->attempt_ms : rest_ms;
+    return true;
+}
+
+static struct verdict attempt(struct client *client, size_t index, bool is_safe, struct writer *why)
+{
+    const char *address = client->endpoints.addresses[index];
+    CURLcode code;
+    do {
+        code = ask_one(client, client->request, address);
+    } while (code == CURLE_OK && wait_for_first(client));
+    writer_format(why, "%s%s: ", why->size == 0 ? "" : "; ", address);
+    struct verdict verdict = judge(client, code, is_safe, why);
+    bool was_first_met = client->status == 409 && client->may_be_done;
+    if (verdict.status == EXIT_UNKNOWN || was_first_met) {
+        client->may_be_done = true;
+        verdict.status = EXIT_UNKNOWN;
+        verdict.may_ask_another = client->request->is_repeatable && !was_first_met;
+    }
+    if (!verdict.may_ask_another) {
+        client->first = index;
+    }
+    return verdict;
+}
+
 enum exit_status main_client_ask(struct client *client, const struct client_request *request,
                                  struct err_note *note)
 {
@@ -340,21 +474,34 @@ enum exit_status main_client_ask(struct client *client, const struct client_requ
     client->is_handed_on = false;
     client->is_too_large = false;
     client->is_stopped = false;
-    for (size_t i = 0; i < count && verdict.may_ask_another; i++) {
-        size_t index = (client->first + i) % count;
-        const char *address = client->endpoints.addresses[index];
-        CURLcode code = ask_one(client, request, address);
-        writer_format(&why, "%s%s: ", i == 0 ? "" : "; ", address);
-        verdict = judge(client, code, is_safe, &why);
-        if (!verdict.may_ask_another) {
-            client->first = index;
-        }
+    client->may_be_done = false;
+    client->spent_ms = 0;
+    size_t first = client->first;
+    for (size_t i = 0; i < count && verdict.may_ask_another && has_time(client); i++) {
+        client->attempt_ms = share_of(client, is_safe || request->is_repeatable, count - i);
+        verdict = attempt(client, (first + i) % count, is_safe, &why);
+    }
+    if (verdict.status == EXIT_UNAVAILABLE && client->may_be_done) {
+        verdict.status = EXIT_UNKNOWN;
     }
     if (verdict.status != EXIT_OK) {
         (void)err_note_set(note, ERR_UNAVAILABLE, "%.*s", (int)why.size, (const char *)why.data);
     }
     writer_deinit(&why);
     return verdict.status;
+}
+
+void main_client_listen(struct client *client, const struct client_listener *listener)
+{
+    ASSERT(listener->fd_count <= CLIENT_LISTENER_FDS_MAX);
+    client->listener = listener;
+}
+
+bool main_client_wait(struct client *client, uint64_t ms)
+{
+    client->is_stopped = false;
+    poll_once(client, ms < TIMEOUT_MS_MAX ? ms : TIMEOUT_MS_MAX);
+    return !client->is_stopped;
 }
 
 struct client_answer main_client_answer(const struct client *client)

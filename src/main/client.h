@@ -3,7 +3,8 @@
  *
  * Q1  Nothing is done twice. Another endpoint is asked only if the last one cannot have carried the
  *     request out: no connection came about, or it says so (503, 429). A GET or HEAD changes
- *     nothing, so there a broken connection, silence, 500, 502 and 504 are also reasons.
+ *     nothing, and a write with an Idempotency-Key is carried out once however often it comes: for
+ *     these a broken connection, silence, 500, 502 and 504 are also reasons.
  * Q2  Once a piece of the body has been handed on, no other endpoint is asked: it would begin anew.
  * Q3  The next request goes first to the endpoint that answered the last one.
  */
@@ -30,7 +31,8 @@ struct client_settings {
     uint64_t output; /* enum client_output */
 };
 
-#define CLIENT_TIMEOUT_MS 10000u /* of a command that has no other */
+#define CLIENT_TIMEOUT_MS 10000u     /* of a command that has no other */
+#define CLIENT_DATA_TIMEOUT_MS 5000u /* of those on keys, locks and leases */
 #define CLIENT_SETTINGS_DEFAULT ((struct client_settings){.timeout_ms = CLIENT_TIMEOUT_MS})
 
 /* -e, -o, --timeout, --show-curl: the flags that all commands of clients have. */
@@ -63,13 +65,19 @@ struct client_request {
     const char *path;           /* with the query, percent-encoded: "/kv/a%20b?timeout=2s" */
     struct slice body;          /* of PUT, POST, PATCH; data NULL: none */
     const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
+    const char *body_file;      /* where the body was read, for --show-curl; NULL: nowhere */
     size_t answer_size_max;     /* 0: CLIENT_ANSWER_SIZE_MAX; not for pieces */
+    bool is_repeatable;         /* it has an Idempotency-Key (Q1) */
+    /* --timeout is for all attempts together, and each node is told what it has (?timeout=). */
+    bool shares_timeout;
+    uint64_t wait_ms; /* the node is asked to wait that long, beside --timeout */
     /*
      * Gets the body of a 2xx in pieces, which it borrows, instead of the answer; false: stop, which
      * ends in EXIT_FAILED. The timeout is then on silence, not on the whole. NULL: not wanted.
      */
     bool (*piece)(void *ctx, struct slice bytes);
     void *ctx;
+    uint64_t silence_ms; /* how long pieces may stay away; 0: --timeout */
 };
 
 /* The last answer, whatever its status; borrowed until the next request. */
@@ -81,11 +89,27 @@ struct client_answer {
     struct slice body;
 };
 
+/* What else a client heeds while it waits. */
+struct client_listener {
+    const int *fds; /* readable: `ready` is called */
+    size_t fd_count;
+    bool (*ready)(void *ctx); /* false: break the waiting off */
+    void *ctx;
+};
+
+#define CLIENT_LISTENER_FDS_MAX 4u
+
+/* From now on; borrowed until the client is closed. */
+void main_client_listen(struct client *client, const struct client_listener *listener);
+/* Waits up to `ms`, or until the listener was called. False: it broke that off. */
+bool main_client_wait(struct client *client, uint64_t ms);
+
 /*
  * Asks, with fail-over (Q1). EXIT_OK: a 2xx. Otherwise the note tells why, of each endpoint that
  * was asked, and what it is:
- * EXIT_NOT_FOUND (404), EXIT_PRECONDITION (412); EXIT_UNAVAILABLE: nobody could, nothing was done;
- * EXIT_UNKNOWN: it may have been done; EXIT_FAILED: refused, or an answer that is too large.
+ * EXIT_NOT_FOUND (404), EXIT_PRECONDITION (412, 423); EXIT_UNAVAILABLE: nobody could, nothing was
+ * done; EXIT_UNKNOWN: it may have been done; EXIT_FAILED: refused, an answer that is too large, or
+ * the listener broke it off.
  */
 enum exit_status main_client_ask(struct client *client, const struct client_request *request,
                                  struct err_note *note);

@@ -37,13 +37,18 @@ static bool is_printable(struct slice text)
     return true;
 }
 
-static void write_body(struct writer *out, struct slice body)
+static void write_body(struct writer *out, struct slice body, const char *file)
 {
     /* A body that begins with '@' would name a file. */
     bool can_stand_here = body.size <= INLINE_BODY_SIZE_MAX && is_printable(body) &&
                           (body.size == 0 || body.data[0] != '@');
     writer_format(out, " --data-binary ");
-    if (can_stand_here) {
+    if (file != NULL) {
+        struct writer name = {0};
+        writer_format(&name, "@%s", file);
+        write_quoted(out, writer_slice(&name));
+        writer_deinit(&name);
+    } else if (can_stand_here) {
         write_quoted(out, body);
     } else {
         writer_format(out, "@-"); /* from standard input */
@@ -68,7 +73,7 @@ void main_client_text_curl(struct writer *out, const struct client_request *requ
         write_quoted(out, slice_from_text(*header));
     }
     if (request->body.data != NULL) {
-        write_body(out, request->body);
+        write_body(out, request->body, request->body_file);
     }
     writer_u8(out, ' ');
     write_quoted(out, slice_from_text(url));

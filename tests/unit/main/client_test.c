@@ -179,6 +179,124 @@ static void the_node_that_answered_is_asked_first_the_next_time(void **state)
     assert_int_equal(f.second.requests, 2);
 }
 
+/* ---- what may be repeated, and how long ---- */
+
+#define IN_PROGRESS "HTTP/1.1 409 Conflict\r\nConnection: close\r\nRetry-After: 0\r\n\r\n"
+
+static enum exit_status ask_once(struct fixture *f)
+{
+    static const char *const headers[] = {"Idempotency-Key: 1", NULL};
+    const struct client_request request = {.method = "PUT",
+                                           .path = "/kv/a",
+                                           .headers = headers,
+                                           .is_repeatable = true,
+                                           .shares_timeout = true};
+    return main_client_ask(f->client, &request, &f->note);
+}
+
+static void a_write_with_a_key_of_its_own_is_asked_of_another(void **state)
+{
+    (void)state;
+    const char *const answers[] = {FAKE_CLOSES, UNKNOWN, FAKE_IS_SILENT};
+    for (size_t i = 0; i < 3; i++) {
+        struct fixture f;
+        start(&f, answers[i], FINE);
+        f.settings.timeout_ms = 1000;
+        assert_int_equal(ask_once(&f), EXIT_OK);
+        stop(&f);
+        assert_int_equal(f.second.requests, 1);
+        assert_non_null(strstr(f.second.request[0], "Idempotency-Key: 1\r\n"));
+    }
+}
+
+static void what_may_have_been_done_stays_unknown_until_somebody_knows(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, FAKE_CLOSES, NO_LEADER);
+    assert_int_equal(ask_once(&f), EXIT_UNKNOWN);
+    stop(&f);
+    start(&f, FAKE_CLOSES, FAKE_ANSWER("412 Precondition Failed", "text/plain", ""));
+    assert_int_equal(ask_once(&f), EXIT_PRECONDITION);
+    stop(&f);
+}
+
+static void a_first_request_that_is_at_work_is_waited_for(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start_both(&f, FAKE_CLOSES, IN_PROGRESS, FINE);
+    assert_int_equal(ask_once(&f), EXIT_OK);
+    stop(&f);
+    assert_int_equal(f.second.requests, 2);
+}
+
+static void a_first_request_that_stays_at_work_is_unknown(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start_both(&f, FAKE_CLOSES, "HTTP/1.1 409 Conflict\r\nRetry-After: 60\r\n\r\n", FINE);
+    assert_int_equal(ask_once(&f), EXIT_UNKNOWN);
+    stop(&f);
+    assert_int_equal(f.second.requests, 1);
+}
+
+static void each_node_is_told_its_share_of_the_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, NO_LEADER, FINE);
+    f.settings.timeout_ms = 10000;
+    assert_int_equal(ask_once(&f), EXIT_OK);
+    stop(&f);
+    assert_non_null(strstr(f.first.request[0], "PUT /kv/a?timeout=4000ms HTTP/1.1\r\n"));
+    const char *second = strstr(f.second.request[0], "PUT /kv/a?timeout=");
+    assert_non_null(second);
+    unsigned long ms = strtoul(second + strlen("PUT /kv/a?timeout="), NULL, 10);
+    assert_true(ms > 7000 && ms <= 8000);
+}
+
+/* ---- a listener ---- */
+
+struct bell {
+    int pipe[2];
+    int calls;
+    bool goes_on;
+};
+
+static bool rings(void *ctx)
+{
+    struct bell *bell = ctx;
+    char byte;
+    assert_int_equal(read(bell->pipe[0], &byte, 1), 1);
+    bell->calls++;
+    return bell->goes_on;
+}
+
+static void a_listener_is_heard_while_an_answer_is_waited_for(void **state)
+{
+    (void)state;
+    for (int goes_on = 0; goes_on <= 1; goes_on++) {
+        struct fixture f;
+        struct bell bell = {.goes_on = goes_on != 0};
+        assert_int_equal(pipe(bell.pipe), 0);
+        const struct client_listener listener = {
+            .fds = bell.pipe, .fd_count = 1, .ready = rings, .ctx = &bell};
+        start(&f, FAKE_IS_SILENT, NULL);
+        f.settings.timeout_ms = bell.goes_on ? 100 : 60000;
+        main_client_listen(f.client, &listener);
+        assert_int_equal(write(bell.pipe[1], "x", 1), 1);
+        assert_int_equal(ask(&f, "POST"), bell.goes_on ? EXIT_UNKNOWN : EXIT_FAILED);
+        assert_int_equal(bell.calls, 1);
+        assert_int_equal(write(bell.pipe[1], "x", 1), 1);
+        assert_int_equal(main_client_wait(f.client, 60000), bell.goes_on);
+        assert_int_equal(bell.calls, 2);
+        stop(&f);
+        close(bell.pipe[0]);
+        close(bell.pipe[1]);
+    }
+}
+
 static void refusals_end_it_with_their_status(void **state)
 {
     (void)state;
@@ -188,6 +306,7 @@ static void refusals_end_it_with_their_status(void **state)
     } rows[] = {
         {FAKE_ANSWER("404 Not Found", "text/plain", ""), EXIT_NOT_FOUND},
         {FAKE_ANSWER("412 Precondition Failed", "text/plain", ""), EXIT_PRECONDITION},
+        {FAKE_ANSWER("423 Locked", "text/plain", "me"), EXIT_PRECONDITION},
         {FAKE_ANSWER("409 Conflict", "text/plain", ""), EXIT_FAILED},
         {FAKE_ANSWER("307 Temporary Redirect", "text/plain", ""), EXIT_FAILED},
     };
@@ -309,6 +428,12 @@ int main(void)
         cmocka_unit_test(a_read_is_asked_of_another_whatever_happened),
         cmocka_unit_test(silence_ends_with_the_timeout),
         cmocka_unit_test(the_node_that_answered_is_asked_first_the_next_time),
+        cmocka_unit_test(a_write_with_a_key_of_its_own_is_asked_of_another),
+        cmocka_unit_test(what_may_have_been_done_stays_unknown_until_somebody_knows),
+        cmocka_unit_test(a_first_request_that_is_at_work_is_waited_for),
+        cmocka_unit_test(a_first_request_that_stays_at_work_is_unknown),
+        cmocka_unit_test(each_node_is_told_its_share_of_the_time),
+        cmocka_unit_test(a_listener_is_heard_while_an_answer_is_waited_for),
         cmocka_unit_test(refusals_end_it_with_their_status),
         cmocka_unit_test(an_answer_beyond_the_bound_is_refused),
         cmocka_unit_test(a_body_in_pieces_is_that_of_a_success_alone),

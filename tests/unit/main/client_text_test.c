@@ -33,6 +33,10 @@ static void a_request_is_told_as_a_line_for_curl(void **state)
     assert_curl(
         &(struct client_request){.method = "PUT", .path = "/x", .body = SLICE_LITERAL("\x80")},
         "curl -X PUT --data-binary @- 'http://a:1/x'");
+    assert_curl(
+        &(struct client_request){
+            .method = "PUT", .path = "/x", .body = SLICE_LITERAL("any"), .body_file = "it's"},
+        "curl -X PUT --data-binary '@it'\\''s' 'http://a:1/x'");
 }
 
 static void assert_problem(const char *type, const char *body, const char *expected,
