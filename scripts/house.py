@@ -147,6 +147,11 @@ NO_UNIT_TEST = {
 }
 
 NO_UNIT_TEST.update(dict.fromkeys(
+    """main/cmd_append.c main/cmd_del.c main/cmd_get.c main/cmd_incr.c main/cmd_put.c
+    main/cmd_touch.c main/cmd_txn.c""".split(),
+    "sends what call and draft write, which have theirs; tests/integration/test_cli*.py run it"))
+
+NO_UNIT_TEST.update(dict.fromkeys(
     """node/node_frames.c node/node_metrics.c node/node_status.c node/replica.c
     node/replica_apply.c node/replica_log.c""".split(),
     "a part of a running node, without one of its own: unit/node/node_test.c runs whole ones"))

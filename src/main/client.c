@@ -272,7 +272,7 @@ static CURLcode ask_one(struct client *client, const struct client_request *requ
     client->address = address;
     client->curl_error[0] = '\0';
     writer_format(&client->url, "http://%s%s", address, request->path);
-    if (request->shares_timeout) {
+    if (request->shares_timeout && request->wait_ms == 0) {
         write_timeout(client, request);
     }
     writer_u8(&client->url, '\0');

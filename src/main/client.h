@@ -70,7 +70,7 @@ struct client_request {
     bool is_repeatable;         /* it has an Idempotency-Key (Q1) */
     /* --timeout is for all attempts together, and each node is told what it has (?timeout=). */
     bool shares_timeout;
-    uint64_t wait_ms; /* the node is asked to wait that long, beside --timeout */
+    uint64_t wait_ms; /* the path asks the node to wait that long; beside --timeout */
     /*
      * Gets the body of a 2xx in pieces, which it borrows, instead of the answer; false: stop, which
      * ends in EXIT_FAILED. The timeout is then on silence, not on the whole. NULL: not wanted.

@@ -49,6 +49,13 @@ static enum exit_status help(struct env *env, int count, char *const *arguments)
 
 const struct main_command main_commands[] = {
     {"serve", "run a node", &main_form_serve, main_cmd_serve},
+    {"get", "print a key's value", &main_form_get, main_cmd_get},
+    {"put", "write a key", &main_form_put, main_cmd_put},
+    {"del", "remove a key, or all with a prefix", &main_form_del, main_cmd_del},
+    {"incr", "add to the number in a key", &main_form_incr, main_cmd_incr},
+    {"append", "add to the end of a key's value", &main_form_append, main_cmd_append},
+    {"touch", "give a key another time to live", &main_form_touch, main_cmd_touch},
+    {"txn", "several operations at once, under conditions", &main_form_txn, main_cmd_txn},
     {"backup", "write a running node's state into a file", &main_form_backup, main_cmd_backup},
     {"restore", "make a new cluster's data directory of a backup", &main_form_restore,
      main_cmd_restore},

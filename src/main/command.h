@@ -46,6 +46,34 @@ enum exit_status main_command_complain(const char *command, const struct err_not
 enum exit_status main_cmd_serve(struct env *env, int count, char *const *arguments);
 extern const struct command_form main_form_serve;
 
+/* Prints a key's value. */
+enum exit_status main_cmd_get(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_get;
+
+/* Writes a key. */
+enum exit_status main_cmd_put(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_put;
+
+/* Removes a key, or all with a prefix. */
+enum exit_status main_cmd_del(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_del;
+
+/* Adds to a key's number. */
+enum exit_status main_cmd_incr(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_incr;
+
+/* Adds to a key's value. */
+enum exit_status main_cmd_append(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_append;
+
+/* Gives a key another time to live. */
+enum exit_status main_cmd_touch(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_touch;
+
+/* Operations of several keys at once, under conditions. */
+enum exit_status main_cmd_txn(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_txn;
+
 /* Asks any node about the members, or to change them. */
 enum exit_status main_cmd_cluster(struct env *env, int count, char *const *arguments);
 extern const struct command_form main_form_cluster;

@@ -151,6 +151,12 @@ static err take_flag(struct parser *parser, struct err_note *note)
     return set_value(&found, value, note);
 }
 
+/* -1 is a number: no flag is called by a digit. */
+static bool is_flag(const char *argument)
+{
+    return argument[0] == '-' && argument[1] != '\0' && (argument[1] < '0' || argument[1] > '9');
+}
+
 err main_flags_parse(const struct flag_group *groups, int count, char *const *arguments,
                      size_t words_max, struct flag_words *out_words, struct err_note *note)
 {
@@ -163,7 +169,7 @@ err main_flags_parse(const struct flag_group *groups, int count, char *const *ar
         if (!are_words_left && strcmp(argument, "--") == 0) {
             are_words_left = true;
             parser.index++;
-        } else if (!are_words_left && argument[0] == '-' && argument[1] != '\0') {
+        } else if (!are_words_left && is_flag(argument)) {
             err e = take_flag(&parser, note);
             if (e != OK) {
                 return e;

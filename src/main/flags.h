@@ -1,6 +1,6 @@
 /*
  * The flags of a command, from small tables: --name VALUE, --name=VALUE, -n VALUE, --name alone for
- * a switch. Whatever else there is are the command's words (files, keys); behind "--" all are.
+ * a switch. Whatever else there is are the command's words (files, keys, -1); behind "--" all are.
  * `pontoon serve` has its own, with more sources: options.h.
  *
  * F1  Nothing is ignored: what is unknown, bad, given twice or one word too many is refused by its

@@ -89,12 +89,13 @@ static void what_is_not_given_keeps_its_default(void **state)
 static void words_stand_between_flags_and_behind_the_dashes(void **state)
 {
     (void)state;
-    struct parsed o = parse("one --force - -- --id", 3);
+    struct parsed o = parse("one --force - -1 -- --id", 4);
     assert_int_equal(o.e, OK);
-    assert_int_equal(o.words.count, 3);
+    assert_int_equal(o.words.count, 4);
     assert_string_equal(o.words.items[0], "one");
     assert_string_equal(o.words.items[1], "-");
-    assert_string_equal(o.words.items[2], "--id");
+    assert_string_equal(o.words.items[2], "-1");
+    assert_string_equal(o.words.items[3], "--id");
 }
 
 static void nothing_is_ignored(void **state)
