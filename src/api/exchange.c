@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "api/etag.h"
+#include "api/problem_form.h"
 #include "base/assert.h"
 #include "base/decimal.h"
 #include "base/hash.h"
 
 #define REQUEST_ID_SIZE_MAX 128u
 #define SLOW_REQUEST_US 1000000u
-#define RETRY_AFTER_SECONDS 1u /* an election is over by then */
 
 /* ---- beginning ---- */
 
@@ -177,20 +178,27 @@ void api_exchange_respond_json(struct exchange *x, int status, struct json_objec
     buf_unref(body);
 }
 
-/* Under /kv the same guards as on values: a document may quote what a client sent. */
-static void add_problem_fields(struct exchange *x, int status, const char *allow)
+/* Under /kv, and on pages, the same guards as on values: they may quote what a client sent. */
+static void add_problem_fields(struct exchange *x, const struct problem *problem,
+                               enum problem_form form, const char *allow)
 {
-    api_exchange_field_text(x, "Content-Type", "application/problem+json");
+    api_exchange_field_text(x, "Content-Type", api_problem_form_type(form));
     api_exchange_field_text(x, "Cache-Control", "no-store");
-    if (x->route->id == ROUTE_KV) {
+    if (x->route->id == ROUTE_KV || form == PROBLEM_FORM_HTML) {
         api_exchange_field_text(x, "X-Content-Type-Options", "nosniff");
         api_exchange_field_text(x, "Content-Security-Policy", "sandbox");
     }
     if (allow != NULL) {
         api_exchange_field_text(x, "Allow", allow);
     }
-    if (status == 503 || status == 429) {
-        api_exchange_field_u64(x, "Retry-After", RETRY_AFTER_SECONDS);
+    if (problem->etag > 0) {
+        char *text = api_exchange_text(x, ETAG_SIZE_MAX);
+        size_t size = api_etag_write(text, problem->etag);
+        api_exchange_field(x, "ETag", (struct slice){(const uint8_t *)text, size});
+    }
+    uint64_t retry_after_s = api_problem_retry_after(problem);
+    if (retry_after_s > 0) {
+        api_exchange_field_u64(x, "Retry-After", retry_after_s);
     }
 }
 
@@ -212,9 +220,10 @@ void api_exchange_respond_problem(struct exchange *x, const struct problem *prob
         .revision = x->revision,
         .is_unsafe = api_method_is_unsafe(x->method),
     };
-    add_problem_fields(x, status, context.allow);
+    enum problem_form form = api_problem_form_of(http_header(x->request, "accept"));
+    add_problem_fields(x, problem, form, context.allow);
     struct writer document = {0};
-    api_problem_write(problem, &context, &document);
+    api_problem_form_write(form, problem, &context, &document);
     api_exchange_respond(x, status, NULL, writer_slice(&document));
     writer_deinit(&document);
 }

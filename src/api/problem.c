@@ -7,6 +7,8 @@
 #include "api/text.h"
 #include "base/assert.h"
 
+#define RETRY_AFTER_SECONDS 1u /* an election is over by then */
+
 err api_problem_set(struct problem *problem, err e, const char *format, ...)
 {
     ASSERT(e != OK);
@@ -24,24 +26,49 @@ static void write_text(struct writer *out, const char *name, struct slice value)
     api_text_json(out, value);
 }
 
-static void write_key(struct writer *out, struct slice key)
+/* Text as it is, other bytes as NAME_base64. */
+static void write_bytes(struct writer *out, const char *name, struct slice value)
 {
-    if (api_text_is_utf8(key)) {
-        write_text(out, "key", key);
+    if (api_text_is_utf8(value)) {
+        write_text(out, name, value);
     } else {
-        writer_format(out, ",\"key_base64\":\"");
-        api_text_base64(out, key);
+        writer_format(out, ",\"%s_base64\":\"", name);
+        api_text_base64(out, value);
         writer_u8(out, '"');
+    }
+}
+
+static void write_u64(struct writer *out, const char *name, uint64_t value)
+{
+    writer_format(out, ",\"%s\":%" PRIu64, name, value);
+}
+
+static void write_state(struct writer *out, const struct problem *problem)
+{
+    if (problem->etag > 0) {
+        writer_format(out, ",\"etag\":\"%" PRIu64 "\"", problem->etag);
+    }
+    if (problem->has_clause) {
+        write_u64(out, "clause", problem->clause);
+    }
+    if (problem->oldest > 0) {
+        write_u64(out, "oldest", problem->oldest);
+    }
+    if (problem->restart.size > 0) {
+        write_text(out, "restart", problem->restart);
+    }
+    if (problem->holder.size > 0) {
+        write_bytes(out, "holder", problem->holder);
     }
 }
 
 static void write_extensions(struct writer *out, const struct problem *problem)
 {
     if (problem->limit > 0) {
-        writer_format(out, ",\"limit\":%" PRIu64, problem->limit);
+        write_u64(out, "limit", problem->limit);
     }
     if (problem->used > 0) {
-        writer_format(out, ",\"used\":%" PRIu64, problem->used);
+        write_u64(out, "used", problem->used);
     }
     if (problem->setting != NULL) {
         write_text(out, "setting", slice_from_text(problem->setting));
@@ -54,13 +81,24 @@ static void write_extensions(struct writer *out, const struct problem *problem)
     }
 }
 
-/* P2. What a safe method was refused cannot have changed anything, whatever broke. */
-static void write_outcome(struct writer *out, err e, bool is_unsafe)
+uint64_t api_problem_retry_after(const struct problem *problem)
 {
-    if (is_unsafe || err_http_status(e) >= 500) {
-        bool is_unknown = is_unsafe && err_outcome(e) == OUTCOME_UNKNOWN;
-        writer_format(out, ",\"outcome\":\"%s\"", is_unknown ? "unknown" : "not-applied");
+    if (problem->retry_after_s > 0) {
+        return problem->retry_after_s;
     }
+    int status = err_http_status(problem->e);
+    bool may_pass = status == 503 || status == 429 || status == 423 || problem->e == ERR_CONFLICT ||
+                    problem->e == ERR_IDEMPOTENCY_IN_PROGRESS;
+    return may_pass ? RETRY_AFTER_SECONDS : 0;
+}
+
+/* What a safe method was refused cannot have changed anything, whatever broke. */
+const char *api_problem_outcome(err e, bool is_unsafe)
+{
+    if (!is_unsafe && err_http_status(e) < 500) {
+        return NULL;
+    }
+    return is_unsafe && err_outcome(e) == OUTCOME_UNKNOWN ? "unknown" : "not-applied";
 }
 
 void api_problem_write(const struct problem *problem, const struct problem_context *context,
@@ -72,14 +110,18 @@ void api_problem_write(const struct problem *problem, const struct problem_conte
                   err_title(e), err_http_status(e));
     write_text(out, "detail", slice_from_text(problem->detail));
     if (context->key.size > 0) {
-        write_key(out, context->key);
+        write_bytes(out, "key", context->key);
     }
+    write_state(out, problem);
     write_extensions(out, problem);
     if (context->allow != NULL) {
         write_text(out, "allow", slice_from_text(context->allow));
     }
-    writer_format(out, ",\"revision\":%" PRIu64, context->revision);
-    write_outcome(out, e, context->is_unsafe);
+    write_u64(out, "revision", context->revision);
+    const char *outcome = api_problem_outcome(e, context->is_unsafe);
+    if (outcome != NULL) {
+        write_text(out, "outcome", slice_from_text(outcome));
+    }
     write_text(out, "request_id", context->request_id);
     writer_bytes(out, SLICE_LITERAL("}\n"));
 }

@@ -24,6 +24,13 @@ struct problem {
     const char *setting;      /* the flag that moves the limit, without dashes */
     const char *did_you_mean; /* static */
     struct slice parameter;   /* borrowed from the request */
+    uint64_t etag;            /* 412: the revision of the record that is there; a field, too */
+    uint64_t oldest;          /* 410: the oldest revision that can still be had */
+    struct slice restart;     /* 410: the path to begin anew at; borrowed */
+    struct slice holder;      /* 423: what the holder of the lock said of itself; borrowed */
+    uint64_t retry_after_s;   /* 0: what api_problem_retry_after makes of `e` */
+    bool has_clause;          /* a transaction's condition failed: its place, from 0 */
+    uint32_t clause;
 };
 
 /* What the document says of the request itself. */
@@ -38,7 +45,11 @@ struct problem_context {
 /* Fills `problem`, keeps its extension members, and returns `e`, so that it can end a function. */
 MUST_USE err api_problem_set(struct problem *problem, err e, const char *format, ...)
     PRINTF_LIKE(3, 4);
-/* Appends the document. `problem->e` is not OK. */
+/* The seconds of Retry-After (docs/api.md, section 11), or 0: no such field. */
+uint64_t api_problem_retry_after(const struct problem *problem);
+/* "unknown" or "not-applied", or NULL: not in question (P2). */
+const char *api_problem_outcome(err e, bool is_unsafe);
+/* Appends the document. `problem->e` is not OK. problem_form.h has the other forms. */
 void api_problem_write(const struct problem *problem, const struct problem_context *context,
                        struct writer *out);
 

@@ -179,3 +179,59 @@ void api_text_json(struct writer *out, struct slice text)
     }
     writer_u8(out, '"');
 }
+
+/* ---- for people ---- */
+
+/* The size of the character at the start of `text` if it may be shown, else 0. */
+static size_t shown_size(struct slice text)
+{
+    size_t size = utf8_size(text);
+    bool is_control = (size == 1 && (text.data[0] < 0x20 || text.data[0] == 0x7f)) ||
+                      (size == 2 && text.data[0] == 0xc2 && text.data[1] < 0xa0);
+    return is_control ? 0 : size;
+}
+
+static struct slice html_entity(uint8_t byte)
+{
+    switch (byte) {
+    case '&':
+        return SLICE_LITERAL("&amp;");
+    case '<':
+        return SLICE_LITERAL("&lt;");
+    case '>':
+        return SLICE_LITERAL("&gt;");
+    case '"':
+        return SLICE_LITERAL("&quot;");
+    case '\'':
+        return SLICE_LITERAL("&#39;");
+    default:
+        return SLICE_EMPTY;
+    }
+}
+
+static void write_shown(struct writer *out, struct slice text, bool is_html)
+{
+    while (text.size > 0) {
+        size_t size = shown_size(text);
+        struct slice shown = {text.data, size};
+        if (size == 0) {
+            shown = SLICE_LITERAL("\xef\xbf\xbd"); /* U+FFFD */
+            size = 1;
+        } else if (is_html && html_entity(text.data[0]).size > 0) {
+            shown = html_entity(text.data[0]);
+        }
+        writer_bytes(out, shown);
+        text.data += size;
+        text.size -= size;
+    }
+}
+
+void api_text_plain(struct writer *out, struct slice text)
+{
+    write_shown(out, text, false);
+}
+
+void api_text_html(struct writer *out, struct slice text)
+{
+    write_shown(out, text, true);
+}

@@ -45,5 +45,12 @@ void api_text_base64(struct writer *out, struct slice bytes);
 MUST_USE err api_text_base64_decode(struct writer *out, struct slice text);
 /* Appends a JSON string, quotes included; a byte that is not UTF-8 becomes U+FFFD. */
 void api_text_json(struct writer *out, struct slice text);
+/*
+ * Appends a line for a terminal: what would steer it (C0, DEL and C1, so line ends, too), or is not
+ * UTF-8, becomes U+FFFD.
+ */
+void api_text_plain(struct writer *out, struct slice text);
+/* Appends the same as the text of an HTML element or of a quoted attribute. */
+void api_text_html(struct writer *out, struct slice text);
 
 #endif

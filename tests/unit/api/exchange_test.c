@@ -41,6 +41,24 @@ static void every_answer_carries_the_revision(void **state)
     assert_member(f, "revision", "9007199254740992");
 }
 
+static void an_error_comes_in_the_form_that_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "GET /kv/none", "Accept: text/plain\r\n", NULL);
+    assert_int_equal(f->status, 404);
+    assert_field(f, "Content-Type", "text/plain; charset=utf-8");
+    assert_memory_equal(f->body.data, "404 Not found: ", 15);
+    request(f, "GET /nope", "Accept: text/html,*/*;q=0.8\r\n", NULL);
+    assert_field(f, "Content-Type", "text/html; charset=utf-8");
+    assert_field(f, "X-Content-Type-Options", "nosniff");
+    assert_field(f, "Content-Security-Policy", "sandbox");
+    request(f, "GET /kv/none", "Accept: image/png\r\n", NULL);
+    assert_field(f, "Content-Type", "application/problem+json");
+    request(f, "HEAD /kv/none", "Accept: text/plain\r\n", NULL);
+    assert_int_equal(f->body.size, 0);
+    assert_field(f, "Content-Type", "text/plain; charset=utf-8");
+}
+
 static void nothing_is_logged_for_a_request_unless_asked_for(void **state)
 {
     struct fixture *f = *state;
@@ -98,6 +116,7 @@ int main(void)
         TEST(a_sane_request_id_is_echoed),
         TEST(any_other_request_id_is_replaced_by_one_of_ours),
         TEST(every_answer_carries_the_revision),
+        TEST(an_error_comes_in_the_form_that_is_asked_for),
         TEST(nothing_is_logged_for_a_request_unless_asked_for),
         TEST(a_slow_request_is_logged_once_with_the_hash_of_its_key),
         cmocka_unit_test(the_access_log_has_the_hash_of_a_key_and_neither_key_nor_value),

@@ -94,6 +94,45 @@ static void the_outcome_is_told_when_it_could_be_in_doubt(void **state)
     }
 }
 
+static void what_is_known_of_the_state_stands_in_the_document(void **state)
+{
+    (void)state;
+    struct problem problem = {.e = ERR_PRECONDITION_FAILED,
+                              .etag = 43,
+                              .has_clause = true,
+                              .oldest = 7,
+                              .restart = SLICE_LITERAL("/kv?prefix=a"),
+                              .holder = SLICE_LITERAL("{\"who\":\"me\"}")};
+    const struct problem_context context = {.request_id = SLICE_LITERAL("r")};
+    assert_non_null(strstr(write_document(&problem, &context),
+                           "\"detail\":\"\",\"etag\":\"43\",\"clause\":0,\"oldest\":7,"
+                           "\"restart\":\"/kv?prefix=a\","
+                           "\"holder\":\"{\\\"who\\\":\\\"me\\\"}\",\"revision\":0"));
+    problem.holder = SLICE_LITERAL("\xff");
+    assert_non_null(strstr(write_document(&problem, &context), ",\"holder_base64\":\"/w==\","));
+}
+
+static void a_retry_is_advised_where_it_may_help(void **state)
+{
+    (void)state;
+    const struct {
+        err e;
+        uint64_t seconds;
+    } cases[] = {
+        {ERR_NO_LEADER, 1},    {ERR_OVERLOADED, 1},
+        {ERR_LOCKED, 1},       {ERR_TOO_MANY_REQUESTS, 1},
+        {ERR_CONFLICT, 1},     {ERR_IDEMPOTENCY_IN_PROGRESS, 1},
+        {ERR_NOT_A_NUMBER, 0}, {ERR_OUTCOME_UNKNOWN, 0},
+        {ERR_NOT_FOUND, 0},    {ERR_QUOTA, 0},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        const struct problem problem = {.e = cases[i].e};
+        assert_int_equal(api_problem_retry_after(&problem), cases[i].seconds);
+    }
+    const struct problem problem = {.e = ERR_LOCKED, .retry_after_s = 15};
+    assert_int_equal(api_problem_retry_after(&problem), 15);
+}
+
 static int close_out(void **state)
 {
     (void)state;
@@ -108,6 +147,8 @@ int main(void)
         cmocka_unit_test(every_error_makes_valid_json),
         cmocka_unit_test(a_long_detail_is_cut),
         cmocka_unit_test(the_outcome_is_told_when_it_could_be_in_doubt),
+        cmocka_unit_test(what_is_known_of_the_state_stands_in_the_document),
+        cmocka_unit_test(a_retry_is_advised_where_it_may_help),
     };
     return cmocka_run_group_tests(tests, NULL, close_out);
 }

@@ -117,6 +117,35 @@ static void a_json_string_is_valid_whatever_it_holds(void **state)
     writer_deinit(&out);
 }
 
+static void what_people_see_neither_steers_a_terminal_nor_is_markup(void **state)
+{
+    (void)state;
+    const char *const cases[][3] = {
+        {"", "", ""},
+        {"plain \xc3\xa4\xe2\x82\xac", "plain \xc3\xa4\xe2\x82\xac", "plain \xc3\xa4\xe2\x82\xac"},
+        {"<a href=\"x\">&'", "<a href=\"x\">&'", "&lt;a href=&quot;x&quot;&gt;&amp;&#39;"},
+        {"a\x1b[2J\n\x7f", "a\xef\xbf\xbd[2J\xef\xbf\xbd\xef\xbf\xbd",
+         "a\xef\xbf\xbd[2J\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xc2\x9b"
+         "1m",
+         "\xef\xbf\xbd\xef\xbf\xbd"
+         "1m",
+         "\xef\xbf\xbd\xef\xbf\xbd"
+         "1m"},
+        {"\xc2\xa0\xff\xc3", "\xc2\xa0\xef\xbf\xbd\xef\xbf\xbd",
+         "\xc2\xa0\xef\xbf\xbd\xef\xbf\xbd"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct writer out = {0};
+        api_text_plain(&out, slice_from_text(cases[i][0]));
+        assert_true(slice_equal(writer_slice(&out), slice_from_text(cases[i][1])));
+        writer_reset(&out);
+        api_text_html(&out, slice_from_text(cases[i][0]));
+        assert_true(slice_equal(writer_slice(&out), slice_from_text(cases[i][2])));
+        writer_deinit(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +156,7 @@ int main(void)
         cmocka_unit_test(base64_is_that_of_rfc_4648),
         cmocka_unit_test(what_is_no_base64_leaves_nothing),
         cmocka_unit_test(a_json_string_is_valid_whatever_it_holds),
+        cmocka_unit_test(what_people_see_neither_steers_a_terminal_nor_is_markup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
