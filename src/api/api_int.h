@@ -74,6 +74,10 @@ void api_livez_answer(struct exchange *x);
 MUST_USE err api_readyz_prepare(struct exchange *x, struct problem *problem);
 void api_readyz_answer(struct exchange *x);
 
+/* /problems/: route_problems.c. */
+void api_problem_page_answer(struct exchange *x);
+void api_problem_list_answer(struct exchange *x);
+
 /* Who the members are, and changing that: route_admin.c. */
 MUST_USE err api_members_prepare(struct exchange *x, struct problem *problem);
 void api_members_answer(struct exchange *x);

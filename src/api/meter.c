@@ -31,6 +31,7 @@ static const struct {
     [ROUTE_MEMBER] = {"member", "route=\"member\""},
     [ROUTE_DRAIN] = {"drain", "route=\"drain\""},
     [ROUTE_SNAPSHOT] = {"snapshot", "route=\"snapshot\""},
+    [ROUTE_PROBLEMS] = {"problems", "route=\"problems\""},
     [ROUTE_SERVER] = {"server", "route=\"server\""},
     [ROUTE_NONE] = {"none", "route=\"none\""},
 };

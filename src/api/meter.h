@@ -25,6 +25,7 @@ enum route_id {
     ROUTE_MEMBER,       /* /4: as in etcd's raftexample */
     ROUTE_DRAIN,        /* /admin/drain */
     ROUTE_SNAPSHOT,     /* /admin/snapshot */
+    ROUTE_PROBLEMS,     /* /problems/, and what is below it */
     ROUTE_SERVER,       /* "*": OPTIONS of the server as a whole */
     ROUTE_NONE,         /* nothing is there, or the request was refused before its path was known */
     ROUTE_COUNT

@@ -31,11 +31,17 @@ void api_version_answer(struct exchange *x)
 void api_root_answer(struct exchange *x)
 {
     static const char *const links[][2] = {
-        {"key", "/kv/{key}"},          {"stats", "/stats"},
-        {"leader", "/leader"},         {"live", "/livez"},
-        {"ready", "/readyz"},          {"health", "/health"},
-        {"version", "/version"},       {"metrics", "/metrics"},
-        {"members", "/admin/members"}, {"snapshot", "/admin/snapshot"},
+        {"key", "/kv/{key}"},
+        {"problems", "/problems/"},
+        {"stats", "/stats"},
+        {"leader", "/leader"},
+        {"live", "/livez"},
+        {"ready", "/readyz"},
+        {"health", "/health"},
+        {"version", "/version"},
+        {"metrics", "/metrics"},
+        {"members", "/admin/members"},
+        {"snapshot", "/admin/snapshot"},
     };
     const struct api_options *options = &x->api->options;
     struct node_status status;
