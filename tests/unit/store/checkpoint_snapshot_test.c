@@ -43,7 +43,7 @@ static void bench_remove(struct bench *bench)
 /* ---- records that come from nowhere ---- */
 
 struct source {
-    const char *keys; /* of one letter each; NULL: numbers */
+    const char *keys; /* of one letter each, a capital one is of the system's; NULL: numbers */
     unsigned count;
     size_t value_size;
     unsigned next;
@@ -63,7 +63,8 @@ static err source_next(void *ctx, enum store_space *out_space, struct slice *out
     if (source->next == count) {
         return ERR_NOT_FOUND;
     }
-    *out_space = STORE_SPACE_USER;
+    bool is_system = source->keys != NULL && source->keys[source->next] <= 'Z';
+    *out_space = is_system ? STORE_SPACE_SYSTEM : STORE_SPACE_USER;
     *out_key = source->keys != NULL
                    ? (struct slice){(const uint8_t *)source->keys + source->next, 1}
                    : key_of(source->key, source->next);
@@ -112,6 +113,7 @@ static void assert_reads(struct checkpoint_reader *reader, const char *expected)
         assert_int_equal(store_checkpoint_reader_peek(reader, &space, &key, &bytes), OK);
         assert_int_equal(key.size, 1);
         assert_int_equal(key.data[0], *expected);
+        assert_int_equal(space, *expected <= 'Z' ? STORE_SPACE_SYSTEM : STORE_SPACE_USER);
         store_checkpoint_reader_advance(reader);
     }
     assert_int_equal(store_checkpoint_reader_peek(reader, &space, &key, &bytes), ERR_NOT_FOUND);
@@ -212,6 +214,34 @@ static void the_whole_is_replaced_with_its_state(void **state)
     assert_int_equal(store_checkpoint_reader_region(reader, 5, &bytes), OK);
     assert_true(slice_equal(bytes, SLICE_LITERAL("new state")));
     store_checkpoint_reader_close(reader);
+    bench_remove(&bench);
+}
+
+/* Whatever the range is, they are all of one region. */
+static void the_systems_records_are_read_last_and_replaced_with_any_range(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_make(&bench);
+    put_letters(&bench, "abcABC");
+    assert_range(&bench, range_of("", ""), "abcABC");
+    assert_range(&bench, range_of("b", "c"), "bABC");
+    assert_range(&bench, range_of("x", ""), "ABC");
+    struct source source = {.keys = "bBD"};
+    err e = replace(&bench, &source, range_of("b", "c"), SLICE_LITERAL("state"));
+    assert_int_equal(e, OK);
+    assert_range(&bench, range_of("", ""), "abcBD");
+    source = (struct source){.keys = "AxZ", .fail_at = 1};
+    e = replace(&bench, &source, range_of("", ""), SLICE_LITERAL("state"));
+    assert_int_equal(e, ERR_DAMAGED); /* and nothing has changed */
+    assert_range(&bench, range_of("", ""), "abcBD");
+    struct checkpoint_figures figures = store_checkpoint_figures(bench.checkpoint);
+    assert_int_equal(figures.records[STORE_SPACE_USER], 3);
+    assert_int_equal(figures.records[STORE_SPACE_SYSTEM], 2);
+    put_letters(&bench, "x");
+    assert_range(&bench, range_of("", ""), "x");
+    put_letters(&bench, "X");
+    assert_range(&bench, range_of("", ""), "X");
     bench_remove(&bench);
 }
 
@@ -331,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_reader_stays_at_its_state),
         cmocka_unit_test(a_map_that_moves_cuts_readers_off),
         cmocka_unit_test(the_whole_is_replaced_with_its_state),
+        cmocka_unit_test(the_systems_records_are_read_last_and_replaced_with_any_range),
         cmocka_unit_test(a_range_is_replaced_between_its_neighbours),
         cmocka_unit_test(an_error_of_the_source_leaves_no_trace),
         cmocka_unit_test(a_large_state_is_written_early_and_whole),

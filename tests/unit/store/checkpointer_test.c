@@ -1,5 +1,4 @@
-#include "store/store_int.h"
-#include "store_testing.h"
+#include "system_testing.h"
 
 #define TAIL_BYTES UINT64_C(20000)
 
@@ -17,14 +16,28 @@ static void wait_for_checkpoints(struct world *world, unsigned count)
     }
 }
 
-/* Applies values of 1000 bytes under new keys until the tail holds more than `bytes`. */
-static void fill_tail(struct world *world, uint64_t bytes)
+static void put_in(struct world *world, enum store_space space, uint64_t number, struct slice value)
+{
+    char key[KEY_TEXT_SIZE];
+    if (space == STORE_SPACE_USER) {
+        world_put(world, key_of(key, number), value);
+    } else {
+        world_put_system(world, key_of(key, number), value);
+    }
+}
+
+/* Applies values of 1000 bytes under new keys until the tails hold more than `bytes`. */
+static void fill_tails(struct world *world, enum store_space space, uint64_t bytes)
 {
     static const uint8_t value[1000];
     while (store_tails_bytes(&world->store->active) <= bytes) {
-        char key[KEY_TEXT_SIZE];
-        world_put(world, key_of(key, world->index), (struct slice){value, sizeof(value)});
+        put_in(world, space, world->index, (struct slice){value, sizeof(value)});
     }
+}
+
+static void fill_tail(struct world *world, uint64_t bytes)
+{
+    fill_tails(world, STORE_SPACE_USER, bytes);
 }
 
 static void a_tail_past_its_size_is_checkpointed(void **state)
@@ -48,6 +61,26 @@ static void a_tail_past_its_size_is_checkpointed(void **state)
     world_remove(&world);
 }
 
+static void the_systems_records_make_a_checkpoint_due_as_the_users_do(void **state)
+{
+    (void)state;
+    struct world world = {.options = {.tail_bytes_max = TAIL_BYTES}};
+    world_make(&world);
+    unsigned count = 0;
+    while (!world.store->is_writing) {
+        char key[KEY_TEXT_SIZE];
+        world_put_system(&world, key_of(key, count), (struct slice){(uint8_t[1000]){0}, 1000});
+        assert_true(store_stats(world.store)->tail_bytes < TAIL_BYTES + 2000);
+        store_turn(world.store);
+        count++;
+    }
+    assert_int_equal(store_stats(world.store)->tail_records, count);
+    wait_for_checkpoints(&world, 1);
+    assert_int_equal(store_stats(world.store)->checkpoint_records, count);
+    assert_int_equal(store_stats(world.store)->tail_records, 0);
+    world_remove(&world);
+}
+
 static void a_key_that_is_written_again_and_again_is_checkpointed_for_the_logs_sake(void **state)
 {
     (void)state;
@@ -67,23 +100,21 @@ static void a_key_that_is_written_again_and_again_is_checkpointed_for_the_logs_s
     world_remove(&world);
 }
 
-static void a_small_tail_that_touches_many_pages_is_checkpointed(void **state)
+static void check_wide_tail(enum store_space space)
 {
-    (void)state;
     uint64_t bound = 4 << 20;
     uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
     struct world world = {.options = {.tail_bytes_max = bound}};
     world_make(&world);
-    fill_tail(&world, bound / 4);
+    fill_tails(&world, space, bound / 4);
     world_checkpoint(&world);
-    fill_tail(&world, bound - TAIL_BYTES); /* there are not so many pages yet */
+    fill_tails(&world, space, bound - TAIL_BYTES); /* there are not so many pages yet */
     store_turn(world.store);
     assert_false(world.store->is_writing);
     world_checkpoint(&world);
     uint64_t count = 0;
     while (!world.store->is_writing) {
-        char key[KEY_TEXT_SIZE];
-        world_put(&world, key_of(key, count), SLICE_EMPTY);
+        put_in(&world, space, count, SLICE_EMPTY);
         count++;
         assert_true((count - 1) * page_size < bound);
         store_turn(world.store);
@@ -92,6 +123,13 @@ static void a_small_tail_that_touches_many_pages_is_checkpointed(void **state)
     assert_true(count * page_size > bound / 2);
     wait_for_checkpoints(&world, 3);
     world_remove(&world);
+}
+
+static void a_small_tail_that_touches_many_pages_is_checkpointed(void **state)
+{
+    (void)state;
+    check_wide_tail(STORE_SPACE_USER);
+    check_wide_tail(STORE_SPACE_SYSTEM);
 }
 
 /* The node's heartbeat: turns go on happening although nothing is applied. */
@@ -348,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tail_past_its_size_is_checkpointed),
+        cmocka_unit_test(the_systems_records_make_a_checkpoint_due_as_the_users_do),
         cmocka_unit_test(a_key_that_is_written_again_and_again_is_checkpointed_for_the_logs_sake),
         cmocka_unit_test(a_small_tail_that_touches_many_pages_is_checkpointed),
         cmocka_unit_test(an_old_tail_is_checkpointed_even_if_only_the_position_has_moved),

@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "damage_testing.h"
 #include "store/inspect.h"
-#include "store_testing.h"
+#include "system_testing.h"
 
 #define RECORDS 40u
+#define SYSTEM_RECORDS 6u
 #define VALUE_SIZE 300u
 #define LARGE_SIZE 20000u /* on pages of its own */
 
@@ -15,6 +17,7 @@ struct found {
     unsigned regions;
     struct store_region region;
     unsigned records;
+    unsigned system_records;
     unsigned heads;
     unsigned faults;
     char fault_key[KEY_TEXT_SIZE];
@@ -49,6 +52,7 @@ static void make(struct world *world)
         (void)world_put(world, key_of(key, i), (struct slice){value, size});
     }
     mem_free(value);
+    fill_system(world, SYSTEM_RECORDS);
     world_checkpoint(world);
 }
 
@@ -71,7 +75,11 @@ static void on_region(void *ctx, const struct store_region *region, err e)
 static void on_record(void *ctx, const struct store_inspect_record *record)
 {
     struct found *found = ctx;
-    found->records++;
+    if (record->space == STORE_SPACE_SYSTEM) {
+        found->system_records++;
+    } else {
+        found->records++;
+    }
     found->heads += record->record != NULL ? 1 : 0;
     if (record->fault != NULL) {
         found->faults++;
@@ -103,8 +111,10 @@ static bool look(struct world *world, struct slice prefix, struct found *found)
     assert_string_equal(store_inspect_path(inspect), world->place.data_path);
     assert_int_equal(store_inspect_regions(inspect, on_region, found, &note), OK);
     assert_int_equal(found->regions, 1);
-    assert_int_equal(
-        store_inspect_records(inspect, STORE_SPACE_USER, prefix, on_record, found, &note), OK);
+    for (enum store_space space = 0; space < STORE_SPACES; space++) {
+        assert_int_equal(store_inspect_records(inspect, space, prefix, on_record, found, &note),
+                         OK);
+    }
     bool agrees = store_inspect_agrees(inspect, &found->region, &note);
     assert_int_equal(agrees, strstr(note.text, "keys of") == NULL);
     store_inspect_close(inspect);
@@ -139,7 +149,7 @@ static struct hash128 hash_of(const char *directory)
 
 /* Flips a bit of record `number` in every copy of it that the file has: `at` bytes into its value,
  * or, below 0, before it. */
-static void spoil(struct world *world, unsigned number, long at)
+static void spoil_record(struct world *world, unsigned number, long at)
 {
     uint8_t value[VALUE_SIZE];
     value_of(value, number, VALUE_SIZE);
@@ -175,7 +185,9 @@ static void a_whole_store_is_told_and_left_as_it_is(void **state)
     assert_true(look(&world, SLICE_EMPTY, &found));
     assert_int_equal(found.region.applied.index, applied);
     assert_int_equal(found.records, RECORDS);
-    assert_int_equal(found.heads, RECORDS);
+    assert_int_equal(found.system_records, SYSTEM_RECORDS);
+    assert_int_equal(found.region.system_keys, SYSTEM_RECORDS);
+    assert_int_equal(found.heads, RECORDS + SYSTEM_RECORDS);
     assert_int_equal(found.faults, 0);
     assert_true(hash128_equal(before, hash_of(world.place.store_directory)));
     world_remove(&world);
@@ -202,10 +214,10 @@ static void a_damaged_value_is_told_with_its_key(void **state)
     struct found found;
     make(&world);
     stop(&world);
-    spoil(&world, 7, 100);
+    spoil_record(&world, 7, 100);
     assert_false(look(&world, SLICE_EMPTY, &found));
     assert_int_equal(found.records, RECORDS);
-    assert_int_equal(found.heads, RECORDS);
+    assert_int_equal(found.heads, RECORDS + SYSTEM_RECORDS);
     assert_int_equal(found.faults, 1);
     assert_string_equal(found.fault_key, "key-00000007");
     assert_non_null(strstr(found.fault, "value"));
@@ -219,12 +231,28 @@ static void a_damaged_head_is_told_with_its_key(void **state)
     struct found found;
     make(&world);
     stop(&world);
-    spoil(&world, 9, -40);
+    spoil_record(&world, 9, -40);
     assert_false(look(&world, SLICE_EMPTY, &found));
-    assert_int_equal(found.heads, RECORDS - 1);
+    assert_int_equal(found.heads, RECORDS + SYSTEM_RECORDS - 1);
     assert_int_equal(found.faults, 1);
     assert_string_equal(found.fault_key, "key-00000009");
     assert_non_null(strstr(found.fault, "head"));
+    world_remove(&world);
+}
+
+static void a_damaged_record_of_the_systems_is_told_too(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    struct found found;
+    make(&world);
+    stop(&world);
+    assert_true(spoil(&world, SLICE_LITERAL("the system's 000003"), 2, 1) > 0);
+    assert_false(look(&world, SLICE_EMPTY, &found));
+    assert_int_equal(found.records, RECORDS);
+    assert_int_equal(found.system_records, SYSTEM_RECORDS);
+    assert_int_equal(found.faults, 1);
+    assert_string_equal(found.fault_key, "key-00000003");
     world_remove(&world);
 }
 
@@ -278,7 +306,7 @@ static void what_was_coming_in_is_verified(void **state)
     assert_int_equal(found.files, 1);
     assert_int_equal(found.complete, 1);
     assert_int_equal(found.file_error, OK);
-    assert_int_equal(found.file_records, RECORDS);
+    assert_int_equal(found.file_records, RECORDS + SYSTEM_RECORDS);
 
     DIR *dir = opendir(world.place.incoming_directory);
     char path[512];
@@ -318,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_prefix_bounds_the_look),
         cmocka_unit_test(a_damaged_value_is_told_with_its_key),
         cmocka_unit_test(a_damaged_head_is_told_with_its_key),
+        cmocka_unit_test(a_damaged_record_of_the_systems_is_told_too),
         cmocka_unit_test(a_store_that_is_not_there_is_not_made),
         cmocka_unit_test(a_file_that_was_cut_is_refused),
         cmocka_unit_test(what_was_coming_in_is_verified),

@@ -174,6 +174,24 @@ static void the_hash_depends_on_everything_but_never_reads_the_value(void **stat
     }
 }
 
+/* As every version before has it: nodes compare it, and it stands in files. */
+static void the_hash_is_what_it_always_was(void **state)
+{
+    (void)state;
+    struct store_record record = {
+        .value = SLICE_LITERAL("value"),
+        .content_type = SLICE_LITERAL("text/plain"),
+        .create_revision = 1,
+        .mod_revision = 2,
+        .version = 3,
+        .modified_ms = 4,
+    };
+    store_record_seal(&record, KEY);
+    struct hash128 hash = store_record_hash(&record, KEY);
+    assert_int_equal(hash.low, UINT64_C(0x0c5dd123bd4d12ab));
+    assert_int_equal(hash.high, UINT64_C(0x280234b91d9d1821));
+}
+
 static void a_record_is_of_one_space_by_its_flag(void **state)
 {
     (void)state;
@@ -225,6 +243,7 @@ int main(void)
         cmocka_unit_test(any_other_size_is_refused),
         cmocka_unit_test(a_whole_record_of_an_unknown_version_is_refused),
         cmocka_unit_test(the_hash_depends_on_everything_but_never_reads_the_value),
+        cmocka_unit_test(the_hash_is_what_it_always_was),
         cmocka_unit_test(a_record_is_of_one_space_by_its_flag),
         cmocka_unit_test(the_longest_key_of_the_systems_has_a_record_and_a_hash),
     };

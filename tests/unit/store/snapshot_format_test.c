@@ -10,20 +10,32 @@ struct sample {
     struct store_snapshot_chain chain;
 };
 
-static void put(struct sample *sample, struct writer *out, const char *name, struct slice value)
+static void put_in(struct sample *sample, struct writer *out, enum store_space space,
+                   struct slice key)
 {
-    struct slice key = slice_from_text(name);
+    struct slice value = SLICE_LITERAL("one");
     struct store_record record = {.value = value, .mod_revision = 1, .version = 1};
+    record.flags = space == STORE_SPACE_SYSTEM ? STORE_RECORD_SYSTEM : 0;
     store_record_seal(&record, key);
-    uint8_t bytes[256];
+    uint8_t bytes[1024];
     assert_true(store_record_size(&record) <= sizeof(bytes));
     store_record_encode(&record, key, bytes);
     store_snapshot_put_record(out, key, (struct slice){bytes, store_record_size(&record)});
     struct hash128 hash = store_record_hash(&record, key);
-    sample->region.keys++;
-    sample->region.key_bytes += key.size;
-    sample->region.value_bytes += value.size;
+    if (space == STORE_SPACE_USER) {
+        sample->region.keys++;
+        sample->region.key_bytes += key.size;
+        sample->region.value_bytes += value.size;
+    } else {
+        sample->region.system_keys++;
+        sample->region.system_bytes += key.size + value.size;
+    }
     sample->region.state_hash = hash128_add(sample->region.state_hash, hash);
+}
+
+static void put(struct sample *sample, struct writer *out, const char *name)
+{
+    put_in(sample, out, STORE_SPACE_USER, slice_from_text(name));
 }
 
 static void add_chunk(struct sample *sample, enum store_snapshot_kind kind,
@@ -34,10 +46,11 @@ static void add_chunk(struct sample *sample, enum store_snapshot_kind kind,
     size_t begin = store_snapshot_begin(&chunks->bytes);
     if (kind == STORE_SNAPSHOT_HEADER) {
         store_snapshot_put_header(&chunks->bytes, &sample->region);
-    } else if (kind == STORE_SNAPSHOT_RECORDS) {
-        writer_bytes(&chunks->bytes, writer_slice(payload));
+    } else if (kind == STORE_SNAPSHOT_END) {
+        store_snapshot_put_end(&chunks->bytes, sample->region.keys + sample->region.system_keys,
+                               &sample->chain);
     } else {
-        store_snapshot_put_end(&chunks->bytes, sample->region.keys, &sample->chain);
+        writer_bytes(&chunks->bytes, writer_slice(payload));
     }
     store_snapshot_finish(&sample->chain, kind, &chunks->bytes, begin);
     chunks->begins[chunks->count] = chunks->bytes.size;
@@ -47,8 +60,8 @@ static struct sample sample_make(const char *first, const char *second)
 {
     struct sample sample = {.region = {.id = 1, .applied = {2, 3}, .revision = 1}};
     struct writer payloads[2] = {{0}};
-    put(&sample, &payloads[0], first, SLICE_LITERAL("one"));
-    put(&sample, &payloads[1], second, SLICE_LITERAL("two"));
+    put(&sample, &payloads[0], first);
+    put(&sample, &payloads[1], second);
     add_chunk(&sample, STORE_SNAPSHOT_HEADER, NULL);
     add_chunk(&sample, STORE_SNAPSHOT_RECORDS, &payloads[0]);
     add_chunk(&sample, STORE_SNAPSHOT_RECORDS, &payloads[1]);
@@ -198,7 +211,7 @@ static err check_forged(const struct store_region *region, uint64_t record_count
     struct sample sample = {.region = *region};
     struct sample scratch = {0};
     struct writer payload = {0};
-    put(&scratch, &payload, "a", SLICE_LITERAL("one"));
+    put(&scratch, &payload, "a");
     add_chunk(&sample, STORE_SNAPSHOT_HEADER, NULL);
     add_chunk(&sample, STORE_SNAPSHOT_RECORDS, &payload);
     sample.region.keys = record_count;
@@ -216,7 +229,7 @@ static void records_that_are_not_what_the_region_counts_are_refused(void **state
     (void)state;
     struct sample scratch = {.region = {.id = 1, .applied = {2, 3}, .revision = 1}};
     struct writer payload = {0};
-    put(&scratch, &payload, "a", SLICE_LITERAL("one"));
+    put(&scratch, &payload, "a");
     writer_deinit(&payload);
     const struct store_region right = scratch.region;
     assert_int_equal(check_forged(&right, 1), OK);
@@ -233,6 +246,102 @@ static void records_that_are_not_what_the_region_counts_are_refused(void **state
     wrong = right;
     wrong.state_hash.high++;
     assert_int_equal(check_forged(&wrong, 1), ERR_DAMAGED);
+}
+
+/* ---- the system's records ---- */
+
+/* A chunk of records of one space; no keys end a snapshot's. */
+struct part {
+    enum store_snapshot_kind kind;
+    enum store_space space; /* of its records */
+    const char *keys[2];
+};
+
+/* What the check says of a snapshot of these parts, all of whose figures and checksums are right. */
+static err check_parts(const struct part *parts, size_t count)
+{
+    struct sample sample = {.region = {.id = 1, .applied = {2, 3}, .revision = 1}};
+    struct writer payloads[3] = {{0}};
+    assert_true(count <= ARRAY_COUNT(payloads));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < ARRAY_COUNT(parts[i].keys) && parts[i].keys[j] != NULL; j++) {
+            put_in(&sample, &payloads[i], parts[i].space, slice_from_text(parts[i].keys[j]));
+        }
+    }
+    add_chunk(&sample, STORE_SNAPSHOT_HEADER, NULL);
+    for (size_t i = 0; i < count; i++) {
+        add_chunk(&sample, parts[i].kind, &payloads[i]);
+        writer_deinit(&payloads[i]);
+    }
+    add_chunk(&sample, STORE_SNAPSHOT_END, NULL);
+    struct store_snapshot_check check = {0};
+    err e = OK;
+    for (size_t i = 0; e == OK && i < sample.chunks.count; i++) {
+        struct reader records;
+        e = store_snapshot_check(&check, chunk_at(&sample.chunks, i), &records);
+        if (e == OK && records.size > 0) {
+            assert_int_equal(check.space, parts[i - 1].space);
+        }
+    }
+    assert_true(check.is_complete == (e == OK));
+    writer_deinit(&sample.chunks.bytes);
+    return e;
+}
+
+static void the_systems_records_come_behind_the_users_in_an_order_of_their_own(void **state)
+{
+    (void)state;
+    const enum store_snapshot_kind users = STORE_SNAPSHOT_RECORDS;
+    const enum store_snapshot_kind systems = STORE_SNAPSHOT_SYSTEM_RECORDS;
+    const struct {
+        struct part parts[3];
+        size_t count;
+        err expected;
+    } cases[] = {
+        {{{users, STORE_SPACE_USER, {"b", "c"}}, {systems, STORE_SPACE_SYSTEM, {"a", "b"}}}, 2, OK},
+        {{{systems, STORE_SPACE_SYSTEM, {"a"}}, {systems, STORE_SPACE_SYSTEM, {"b"}}}, 2, OK},
+        {{{users, STORE_SPACE_USER, {"a"}},
+          {systems, STORE_SPACE_SYSTEM, {"a"}},
+          {systems, STORE_SPACE_SYSTEM, {"a"}}},
+         3,
+         ERR_DAMAGED},
+        {{{systems, STORE_SPACE_SYSTEM, {"b", "a"}}}, 1, ERR_DAMAGED},
+        {{{systems, STORE_SPACE_SYSTEM, {"a"}}, {users, STORE_SPACE_USER, {"b"}}}, 2, ERR_DAMAGED},
+        {{{systems, STORE_SPACE_USER, {"a"}}}, 1, ERR_DAMAGED}, /* records of the wrong space */
+        {{{users, STORE_SPACE_SYSTEM, {"a"}}}, 1, ERR_DAMAGED},
+        {{{systems, STORE_SPACE_SYSTEM, {NULL}}}, 1, ERR_DAMAGED},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_int_equal(check_parts(cases[i].parts, cases[i].count), cases[i].expected);
+    }
+}
+
+static void the_systems_keys_may_be_longer_than_a_users(void **state)
+{
+    (void)state;
+    char key[STORE_SYSTEM_KEY_SIZE_MAX + 2] = "";
+    struct part users = {STORE_SNAPSHOT_RECORDS, STORE_SPACE_USER, {key}};
+    struct part systems = {STORE_SNAPSHOT_SYSTEM_RECORDS, STORE_SPACE_SYSTEM, {key}};
+    memset(key, 'k', KEY_SIZE_MAX);
+    assert_int_equal(check_parts(&users, 1), OK);
+    memset(key, 'k', KEY_SIZE_MAX + 1);
+    assert_int_equal(check_parts(&users, 1), ERR_DAMAGED);
+    memset(key, 'k', STORE_SYSTEM_KEY_SIZE_MAX);
+    assert_int_equal(check_parts(&systems, 1), OK);
+}
+
+static void sums_that_differ_in_the_systems_part_do_not_agree(void **state)
+{
+    (void)state;
+    struct store_snapshot_sums sums = {.keys = 1, .system_keys = 2, .system_bytes = 3};
+    struct store_region region = {.keys = 1, .system_keys = 2, .system_bytes = 3};
+    assert_true(store_snapshot_sums_agree(&sums, &region));
+    assert_int_equal(store_snapshot_sum_records(&sums), 3);
+    region.system_keys++;
+    assert_false(store_snapshot_sums_agree(&sums, &region));
+    region.system_keys--;
+    region.system_bytes--;
+    assert_false(store_snapshot_sums_agree(&sums, &region));
 }
 
 /* One chunk with this payload, its checksum right. */
@@ -263,6 +372,7 @@ static void payloads_that_make_no_sense_are_refused(void **state)
     assert_int_equal(check_payload(STORE_SNAPSHOT_RECORDS, &payload), ERR_DAMAGED);
     assert_int_equal(check_payload(STORE_SNAPSHOT_HEADER, &payload), ERR_DAMAGED);
     assert_int_equal(check_payload(STORE_SNAPSHOT_END, &payload), ERR_DAMAGED);
+    assert_int_equal(check_payload(STORE_SNAPSHOT_SYSTEM_RECORDS, &payload), ERR_DAMAGED);
     assert_int_equal(check_payload((enum store_snapshot_kind)7, &payload), ERR_DAMAGED);
     store_snapshot_put_record(&payload, SLICE_LITERAL("k"), SLICE_LITERAL("not a record"));
     assert_int_equal(check_payload(STORE_SNAPSHOT_RECORDS, &payload), ERR_DAMAGED);
@@ -274,6 +384,23 @@ static void payloads_that_make_no_sense_are_refused(void **state)
     payload.data[8] = 1;
     payload.data[12] = 2; /* the id, and not the one in the state */
     assert_int_equal(check_payload(STORE_SNAPSHOT_HEADER, &payload), ERR_DAMAGED);
+    writer_deinit(&payload);
+}
+
+/* Its state is of format 1, which ends its figures at byte 81 (README.md). */
+static void a_header_that_is_older_than_the_systems_space_is_taken(void **state)
+{
+    (void)state;
+    struct store_region region = {.id = 1, .applied = {2, 3}};
+    struct writer payload = {0};
+    store_snapshot_put_header(&payload, &region);
+    uint8_t *bytes = payload.data + 20;
+    payload.size -= 32;
+    size_t size = payload.size - 20;
+    memmove(bytes + 81, bytes + 81 + 32, size - 81);
+    bytes[0] = 1;
+    store_u32(bytes + size - 4, crc32c(0, bytes, size - 4));
+    assert_int_equal(check_payload(STORE_SNAPSHOT_HEADER, &payload), OK);
     writer_deinit(&payload);
 }
 
@@ -336,7 +463,11 @@ int main(void)
         cmocka_unit_test(a_chunk_of_another_snapshot_is_found),
         cmocka_unit_test(keys_that_do_not_grow_are_refused),
         cmocka_unit_test(records_that_are_not_what_the_region_counts_are_refused),
+        cmocka_unit_test(the_systems_records_come_behind_the_users_in_an_order_of_their_own),
+        cmocka_unit_test(the_systems_keys_may_be_longer_than_a_users),
+        cmocka_unit_test(sums_that_differ_in_the_systems_part_do_not_agree),
         cmocka_unit_test(payloads_that_make_no_sense_are_refused),
+        cmocka_unit_test(a_header_that_is_older_than_the_systems_space_is_taken),
         cmocka_unit_test(reserved_bytes_are_zero),
         cmocka_unit_test(an_end_with_another_hash_of_the_whole_is_refused),
         cmocka_unit_test(a_chunk_that_is_too_large_is_refused_by_its_head),

@@ -1,8 +1,7 @@
 #include <fcntl.h>
 
 #include "store/snapshot_format.h"
-#include "store/store_int.h"
-#include "store_testing.h"
+#include "system_testing.h"
 
 static void fill(struct world *world, unsigned count, size_t size)
 {
@@ -129,6 +128,31 @@ static void it_stays_at_its_state_while_checkpoints_go_on(void **state)
     assert_int_equal(region.applied.index, before.applied.index);
     assert_true(hash128_equal(region.state_hash, before.state_hash));
     store_snapshot_close(snapshot);
+    writer_deinit(&chunks.bytes);
+    world_remove(&world);
+}
+
+/* A chunk has records of one space, and those of the system's come last. */
+static void the_systems_records_have_chunks_of_their_own(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    fill_system(&world, 10);
+    for (unsigned users = 0; users < 2; users++) {
+        fill(&world, 5 * users, 30);
+        struct chunks chunks = world_export(&world, 100000);
+        assert_int_equal(chunks.count, 3 + users);
+        assert_int_equal(chunk_at(&chunks, 1 + users).data[8], STORE_SNAPSHOT_SYSTEM_RECORDS);
+        struct store_region region = check_all(&chunks);
+        assert_int_equal(region.keys, 5 * users);
+        assert_int_equal(region.system_keys, 10);
+        assert_int_equal(region.system_bytes, world_region(&world)->system_bytes);
+        writer_deinit(&chunks.bytes);
+    }
+    struct chunks chunks = world_export(&world, 200); /* several of each */
+    assert_true(chunks.count > 6);
+    assert_int_equal(check_all(&chunks).system_keys, 10);
     writer_deinit(&chunks.bytes);
     world_remove(&world);
 }
@@ -274,6 +298,7 @@ int main(void)
         cmocka_unit_test(chunks_keep_to_their_size_unless_a_record_is_larger),
         cmocka_unit_test(the_file_is_of_a_size_after_churn_while_snapshots_are_read),
         cmocka_unit_test(it_stays_at_its_state_while_checkpoints_go_on),
+        cmocka_unit_test(the_systems_records_have_chunks_of_their_own),
         cmocka_unit_test(a_damaged_record_is_never_sent),
         cmocka_unit_test(a_map_that_grows_cuts_it_off_and_another_can_be_opened),
     };

@@ -1,9 +1,11 @@
 #include <fcntl.h>
+#include <lmdb.h>
 
+#include "base/crc32c.h"
 #include "store/checkpoint.h"
 #include "store/record.h"
 #include "store/store.h"
-#include "store_testing.h"
+#include "system_testing.h"
 
 /* ---- reading through the layers ---- */
 
@@ -160,6 +162,144 @@ static void a_checkpoint_survives_and_the_tail_comes_from_the_log(void **state)
     world_put(&world, SLICE_LITERAL("b"), SLICE_LITERAL("3"));
     assert_true(hash128_equal(world_region(&world)->state_hash, last.state_hash));
     assert_int_equal(world_region(&world)->revision, last.revision);
+    world_remove(&world);
+}
+
+static void records_of_the_systems_are_kept_with_the_users(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    fill_system(&world, 10);
+    world_put(&world, SLICE_LITERAL("key-00000003"), SLICE_LITERAL("a user's"));
+    world_checkpoint(&world);
+    struct store_region durable = *world_region(&world);
+    assert_int_equal(durable.keys, 1);
+    assert_int_equal(durable.system_keys, 10);
+    assert_int_equal(durable.system_bytes, 10 * (12 + 19));
+    world_put_system(&world, SLICE_LITERAL("lost"), SLICE_EMPTY); /* with the tail */
+    world_delete_system(&world, SLICE_LITERAL("key-00000003"));
+    assert_int_equal(world_region(&world)->system_keys, 10);
+    world_reopen(&world);
+    const struct store_region *region = world_region(&world);
+    assert_true(hash128_equal(region->state_hash, durable.state_hash));
+    assert_int_equal(region->system_keys, 10);
+    assert_int_equal(region->system_bytes, durable.system_bytes);
+    assert_no_system_value(&world, SLICE_LITERAL("lost"));
+    assert_system_value(&world, SLICE_LITERAL("key-00000003"),
+                        SLICE_LITERAL("the system's 000003"));
+    assert_value(&world, SLICE_LITERAL("key-00000003"), SLICE_LITERAL("a user's"));
+    assert_int_equal(store_stats(world.store)->checkpoint_records, 11);
+    /* Without them it has the hash that it has without them. */
+    for (unsigned i = 0; i < 10; i++) {
+        char key[KEY_TEXT_SIZE];
+        world_delete_system(&world, key_of(key, i));
+    }
+    world_checkpoint(&world);
+    assert_int_equal(world_region(&world)->system_keys, 0);
+    assert_int_equal(world_region(&world)->system_bytes, 0);
+    assert_int_equal(store_stats(world.store)->checkpoint_records, 1);
+    struct store_record record;
+    assert_int_equal(store_get(world.store, SLICE_LITERAL("key-00000003"), &record), OK);
+    assert_true(hash128_equal(world_region(&world)->state_hash,
+                              store_record_hash(&record, SLICE_LITERAL("key-00000003"))));
+    buf_unref(record.owner);
+    world_remove(&world);
+}
+
+/* What the version before the system's space would have left: no such database, a state of format
+ * 1, which ends its figures at byte 81 (README.md). */
+static void make_older(const struct world *world)
+{
+    MDB_env *mdb;
+    MDB_txn *txn;
+    MDB_dbi system;
+    MDB_dbi meta;
+    uint8_t name[] = "region/\0\0\0\0\0\0\0\1";
+    MDB_val key = {sizeof(name) - 1, name};
+    MDB_val value;
+    uint8_t state[1024];
+    assert_int_equal(mdb_env_create(&mdb), 0);
+    assert_int_equal(mdb_env_set_maxdbs(mdb, 3), 0);
+    assert_int_equal(mdb_env_open(mdb, world->place.store_directory, 0, 0600), 0);
+    assert_int_equal(mdb_txn_begin(mdb, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "system", 0, &system), 0);
+    assert_int_equal(mdb_drop(txn, system, 1), 0);
+    assert_int_equal(mdb_dbi_open(txn, "meta", 0, &meta), 0);
+    assert_int_equal(mdb_get(txn, meta, &key, &value), 0);
+    assert_true(value.mv_size <= sizeof(state));
+    const uint8_t *bytes = value.mv_data;
+    size_t size = value.mv_size - 32;
+    memcpy(state, bytes, 81);
+    memcpy(state + 81, bytes + 81 + 32, size - 81);
+    state[0] = 1;
+    store_u32(state + size - 4, crc32c(0, state, size - 4));
+    value = (MDB_val){size, state};
+    assert_int_equal(mdb_put(txn, meta, &key, &value, 0), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(mdb);
+}
+
+static bool never_called(void *ctx, struct slice key, struct slice bytes)
+{
+    (void)ctx;
+    (void)key;
+    (void)bytes;
+    fail();
+    return false;
+}
+
+/* Nobody has written to it: it has no such database, which is as good as an empty one. */
+static void assert_looks_empty(const struct world *world)
+{
+    struct checkpoint *checkpoint;
+    struct slice key;
+    struct slice bytes;
+    struct checkpoint_options options = {
+        .env = world->place.env, .directory = world->place.store_directory, .is_read_only = true};
+    assert_int_equal(store_checkpoint_open(&checkpoint, &options, NULL), OK);
+    struct checkpoint_figures figures = store_checkpoint_figures(checkpoint);
+    assert_int_equal(figures.records[STORE_SPACE_USER], 1);
+    assert_int_equal(figures.records[STORE_SPACE_SYSTEM], 0);
+    enum store_space space = STORE_SPACE_SYSTEM;
+    err e = store_checkpoint_get(checkpoint, space, SLICE_LITERAL("a"), &bytes);
+    assert_int_equal(e, ERR_NOT_FOUND);
+    e = store_checkpoint_seek(checkpoint, space, SLICE_EMPTY, &key, &bytes);
+    assert_int_equal(e, ERR_NOT_FOUND);
+    e = store_checkpoint_each(checkpoint, space, SLICE_EMPTY, never_called, NULL);
+    assert_int_equal(e, OK);
+    e = store_checkpoint_get(checkpoint, STORE_SPACE_USER, SLICE_LITERAL("a"), &bytes);
+    assert_int_equal(e, OK);
+    store_checkpoint_close(checkpoint);
+}
+
+static void a_file_that_is_older_than_the_systems_space_gets_it(void **state)
+{
+    (void)state;
+    struct world world = {.options = {.map_size_bytes = 1}};
+    world_make(&world);
+    world_put(&world, SLICE_LITERAL("a"), SLICE_LITERAL("1"));
+    world_checkpoint(&world);
+    struct store_region before = *world_region(&world);
+    store_close(world.store);
+    make_older(&world);
+    assert_looks_empty(&world);
+    for (unsigned i = 0; i < 2; i++) { /* the second time it has the space, and still that state */
+        world_open(&world);
+        assert_int_equal(world.index, before.applied.index);
+        assert_true(hash128_equal(world_region(&world)->state_hash, before.state_hash));
+        assert_int_equal(world_region(&world)->system_keys, 0);
+        assert_value(&world, SLICE_LITERAL("a"), SLICE_LITERAL("1"));
+        assert_no_system_value(&world, SLICE_LITERAL("a"));
+        store_close(world.store);
+        assert_looks_empty(&world);
+    }
+    world_open(&world);
+    world_put_system(&world, SLICE_LITERAL("a"), SLICE_LITERAL("the system's"));
+    world_checkpoint(&world);
+    world_reopen(&world);
+    assert_system_value(&world, SLICE_LITERAL("a"), SLICE_LITERAL("the system's"));
+    assert_value(&world, SLICE_LITERAL("a"), SLICE_LITERAL("1"));
     world_remove(&world);
 }
 
@@ -351,6 +491,19 @@ static void a_state_that_does_not_fit_the_records_is_refused(void **state)
     place_remove(&world.place);
 }
 
+static void a_state_that_does_not_fit_the_systems_records_is_refused(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    fill_system(&world, 3);
+    store_find_region(world.store, REGION)->system_keys++;
+    world_checkpoint(&world);
+    store_close(world.store);
+    expect_refusal(&world, ERR_DAMAGED, "number of records");
+    place_remove(&world.place);
+}
+
 static void a_cut_file_is_refused_and_nothing_is_kept_open(void **state)
 {
     (void)state;
@@ -407,12 +560,15 @@ int main(void)
         cmocka_unit_test(keys_are_any_bytes_up_to_the_limit),
         cmocka_unit_test(a_record_outlives_what_it_was_read_from),
         cmocka_unit_test(a_checkpoint_survives_and_the_tail_comes_from_the_log),
+        cmocka_unit_test(records_of_the_systems_are_kept_with_the_users),
+        cmocka_unit_test(a_file_that_is_older_than_the_systems_space_gets_it),
         cmocka_unit_test(regions_are_kept_apart_and_in_order),
         cmocka_unit_test(a_flipped_bit_in_a_record_is_an_error_of_that_key_alone),
         cmocka_unit_test(writing_over_a_damaged_value_heals_it),
         cmocka_unit_test(writing_over_a_damaged_head_ends_the_process),
         cmocka_unit_test(a_damaged_region_state_is_refused_at_opening),
         cmocka_unit_test(a_state_that_does_not_fit_the_records_is_refused),
+        cmocka_unit_test(a_state_that_does_not_fit_the_systems_records_is_refused),
         cmocka_unit_test(a_cut_file_is_refused_and_nothing_is_kept_open),
         cmocka_unit_test(the_figures_are_those_of_the_file),
     };
