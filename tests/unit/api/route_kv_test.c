@@ -29,17 +29,6 @@ static void the_session_of_the_readme_is_byte_exact(void **state)
     assert_int_equal(f->status, 404);
 }
 
-static void put_says_whether_it_created_or_replaced(void **state)
-{
-    struct fixture *f = *state;
-    request(f, "PUT /kv/a", "", "1");
-    assert_int_equal(f->status, 201);
-    assert_body(f, "OK");
-    request(f, "PUT /kv/a", "", "2");
-    assert_int_equal(f->status, 200);
-    assert_body(f, "OK");
-}
-
 static void a_write_and_a_read_describe_the_record(void **state)
 {
     struct fixture *f = *state;
@@ -59,40 +48,6 @@ static void a_write_and_a_read_describe_the_record(void **state)
         request(f, "GET /kv/a", "", NULL);
     }
     assert_field(f, "KV-Consistency", "linearizable");
-}
-
-static void head_has_the_headers_of_get_and_no_body(void **state)
-{
-    struct fixture *f = *state;
-    request(f, "PUT /kv/a", "", "12345");
-    request(f, "HEAD /kv/a", "", NULL);
-    assert_int_equal(f->status, 200);
-    assert_field(f, "Content-Length", "5");
-    assert_field(f, "ETag", "\"1\"");
-    assert_int_equal(f->body.size, 0);
-    request(f, "HEAD /kv/none", "", NULL);
-    assert_int_equal(f->status, 404);
-    assert_field(f, "KV-Consistency", "linearizable");
-    assert_int_equal(f->body.size, 0);
-}
-
-static void values_of_every_size_come_back_as_they_were(void **state)
-{
-    struct fixture *f = *state;
-    uint8_t *value = mem_alloc(VALUE_BYTES_MAX);
-    for (size_t i = 0; i < VALUE_BYTES_MAX; i++) {
-        value[i] = (uint8_t)(i * 7 + i / 256);
-    }
-    const size_t sizes[] = {0, 1, 4096, VALUE_BYTES_MAX};
-    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
-        request_bytes(f, "PUT /kv/big", "", (struct slice){value, sizes[i]});
-        assert_body(f, "OK");
-        request(f, "GET /kv/big", "", NULL);
-        assert_int_equal(f->status, 200);
-        assert_int_equal(f->body.size, sizes[i]);
-        assert_memory_equal(f->body.data, value, sizes[i]);
-    }
-    mem_free(value);
 }
 
 static void a_value_above_the_limit_is_refused_with_the_limit_and_its_flag(void **state)
@@ -161,39 +116,6 @@ static void a_problem_shows_the_key_in_a_form_that_json_can_hold(void **state)
     assert_member(f, "key_base64", "/wA=");
 }
 
-static void the_content_type_is_stored_unless_it_is_the_one_of_forms(void **state)
-{
-    struct fixture *f = *state;
-    request(f, "PUT /kv/a", "Content-Type: application/json; charset=utf-8\r\n", "{}");
-    request(f, "GET /kv/a", "", NULL);
-    assert_field(f, "Content-Type", "application/json; charset=utf-8");
-    request(f, "PUT /kv/a", "Content-Type: Application/X-WWW-Form-Urlencoded ; charset=x\r\n", "b");
-    request(f, "GET /kv/a", "", NULL);
-    assert_field(f, "Content-Type", "application/octet-stream");
-    char fields[400] = "Content-Type: ";
-    memset(fields + 14, 't', 256);
-    memcpy(fields + 14 + 256, "\r\n", 3);
-    request(f, "PUT /kv/a", fields, "b");
-    assert_problem(f, 400, "bad-request", "at most 255 bytes");
-}
-
-static void a_conditional_read_answers_304_or_412(void **state)
-{
-    struct fixture *f = *state;
-    request(f, "PUT /kv/a", "", "1");
-    request(f, "GET /kv/a", "If-None-Match: \"7\", W/\"1\"\r\n", NULL);
-    assert_int_equal(f->status, 304);
-    assert_int_equal(f->body.size, 0);
-    assert_field(f, "ETag", "\"1\"");
-    request(f, "GET /kv/a", "If-None-Match: \"2\"\r\n", NULL);
-    assert_int_equal(f->status, 200);
-    request(f, "GET /kv/a", "If-Match: \"1\"\r\n", NULL);
-    assert_int_equal(f->status, 200);
-    request(f, "GET /kv/a", "If-Match: \"2\"\r\n", NULL);
-    assert_problem(f, 412, "precondition-failed", "another revision");
-    assert_field(f, "ETag", "\"1\"");
-}
-
 static void a_write_never_ignores_a_condition_that_is_not_there_yet(void **state)
 {
     struct fixture *f = *state;
@@ -241,107 +163,19 @@ static void parameters_reach_the_node(void **state)
     assert_member(f, "did_you_mean", "ttl");
 }
 
-static void every_failure_of_a_write_says_its_outcome(void **state)
-{
-    struct fixture *f = *state;
-    const struct {
-        err e;
-        int status;
-        const char *slug;
-        const char *outcome;
-    } cases[] = {
-        {ERR_NO_LEADER, 503, "no-leader", "not-applied"},
-        {ERR_DRAINING, 503, "draining", "not-applied"},
-        {ERR_DIVERGED, 503, "diverged", "not-applied"},
-        {ERR_OVERLOADED, 503, "overloaded", "not-applied"},
-        {ERR_OUTCOME_UNKNOWN, 504, "outcome-unknown", "unknown"},
-        {ERR_QUOTA, 507, "quota", "not-applied"},
-        {ERR_NO_SPACE, 507, "quota", "not-applied"},
-        {ERR_IO, 500, "internal", "unknown"},
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        f->node.e = cases[i].e;
-        request(f, "POST /kv/a", "", "1");
-        assert_problem(f, cases[i].status, cases[i].slug, "");
-        assert_member(f, "outcome", cases[i].outcome);
-        assert_member(f, "key", "a");
-        const char *retry_after = field_of(f, "Retry-After");
-        assert_true((retry_after != NULL) == (cases[i].status == 503));
-    }
-}
-
-static void a_quota_says_how_much_of_it_is_used_and_what_to_do(void **state)
-{
-    struct fixture *f = *state;
-    struct store_region region = {.keys = 2, .key_bytes = 10, .value_bytes = 1000};
-    f->node.status.state = &region;
-    f->node.status.quota_bytes = 1200;
-    f->node.e = ERR_QUOTA;
-    request(f, "PUT /kv/a", "", "1");
-    assert_problem(f, 507, "quota", "delete keys, or raise --quota-bytes on every node");
-    assert_member(f, "setting", "quota-bytes");
-    struct slice figures = SLICE_LITERAL("\"limit\":1200,\"used\":1138,");
-    assert_non_null(memmem(f->body.data, f->body.size, figures.data, figures.size));
-}
-
-static void a_failed_read_never_claims_that_something_may_have_happened(void **state)
-{
-    struct fixture *f = *state;
-    f->node.e = ERR_CORRUPT;
-    request(f, "GET /kv/a", "", NULL);
-    assert_problem(f, 500, "corrupt", "damaged");
-    assert_member(f, "outcome", "not-applied");
-    f->node.e = ERR_NO_LEADER;
-    request(f, "GET /kv/a", "", NULL);
-    assert_problem(f, 503, "no-leader", "consistency=stale");
-    f->node.e = OK;
-    request(f, "GET /kv/a", "", NULL);
-    assert_member(f, "outcome", NULL);
-}
-
-static void a_write_may_be_answered_long_after_it_came(void **state)
-{
-    struct fixture *f = *state;
-    f->node.holds = true;
-    int client = client_connect(f);
-    struct slice bytes = SLICE_LITERAL("PUT /kv/a HTTP/1.1\r\nHost: localhost\r\n"
-                                       "Content-Length: 1\r\nConnection: close\r\n\r\nx");
-    while (f->node.held == NULL) {
-        client_send(client, &bytes);
-        env_uv_run_once(f->env, false);
-    }
-    (void)close(client); /* and its client may be gone by then */
-    for (int i = 0; i < 3; i++) {
-        env_uv_run_once(f->env, false);
-    }
-    f->node.holds = false;
-    fake_answer(&f->node, f->node.held);
-    request(f, "GET /kv/a", "", NULL);
-    assert_body(f, "x");
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
         TEST(the_session_of_the_readme_is_byte_exact),
-        TEST(put_says_whether_it_created_or_replaced),
         TEST(a_write_and_a_read_describe_the_record),
-        TEST(head_has_the_headers_of_get_and_no_body),
-        TEST(values_of_every_size_come_back_as_they_were),
         TEST(a_value_above_the_limit_is_refused_with_the_limit_and_its_flag),
         TEST(a_key_is_any_bytes_decoded_once),
         TEST(a_key_may_have_480_bytes_and_not_481),
         TEST(a_bad_escape_is_a_bad_request),
         TEST(a_problem_shows_the_key_in_a_form_that_json_can_hold),
-        TEST(the_content_type_is_stored_unless_it_is_the_one_of_forms),
-        TEST(a_conditional_read_answers_304_or_412),
         TEST(a_write_never_ignores_a_condition_that_is_not_there_yet),
         TEST(parameters_reach_the_node),
-        TEST(every_failure_of_a_write_says_its_outcome),
-        TEST(a_quota_says_how_much_of_it_is_used_and_what_to_do),
-        TEST(a_failed_read_never_claims_that_something_may_have_happened),
-        TEST(a_write_may_be_answered_long_after_it_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
