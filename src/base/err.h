@@ -15,6 +15,7 @@
 
 /* X(name, http status, slug, title, outcome) */
 #define ERR_LIST(X)                                                                                \
+    X(ERR_REDIRECT, 307, "redirect", "The leader is elsewhere", NOT_APPLIED)                       \
     X(ERR_BAD_REQUEST, 400, "bad-request", "Bad request", NOT_APPLIED)                             \
     X(ERR_UNAUTHENTICATED, 401, "unauthenticated", "Not authenticated", NOT_APPLIED)               \
     X(ERR_FORBIDDEN, 403, "forbidden", "Forbidden", NOT_APPLIED)                                   \
@@ -53,6 +54,7 @@
     X(ERR_MENDING, 503, "mending", "Stored value is being mended", NOT_APPLIED)                    \
     X(ERR_OVERLOADED, 503, "overloaded", "Overloaded", NOT_APPLIED)                                \
     X(ERR_OUTCOME_UNKNOWN, 504, "outcome-unknown", "Outcome unknown", UNKNOWN)                     \
+    X(ERR_BEHIND, 504, "behind", "Revision not reached in time", NOT_APPLIED)                      \
     X(ERR_HTTP_VERSION, 505, "http-version", "HTTP version not supported", NOT_APPLIED)            \
     X(ERR_QUOTA, 507, "quota", "Storage quota reached", NOT_APPLIED)                               \
     /* What clients never see as such. */                                                          \

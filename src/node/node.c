@@ -621,13 +621,18 @@ void node_read(struct node *node, struct node_read *read)
     struct replica *replica = router_find(&node->router, read->key);
     ASSERT(replica != NULL && read->done != NULL);
     read->replica = replica;
-    if (read->consistency == READ_STALE && !replica->repair.is_waiting &&
-        divergence_is_trusted(replica)) {
+    if (read->consistency == READ_BOUNDED) {
+        bool is_fresh = replica_is_fresh(replica, read->staleness_ms_max);
+        read->consistency = is_fresh ? READ_STALE : READ_LINEARIZABLE;
+    }
+    bool is_stale = read->consistency == READ_STALE;
+    bool is_local = is_stale && !replica->repair.is_waiting && divergence_is_trusted(replica);
+    if (is_local && read->revision_min <= node_revision(node)) {
         reads_answer(read, node->store);
         return;
     }
-    err e = admit(node, replica);
-    if (e == OK && read->consistency == READ_STALE) {
+    err e = is_local ? OK : admit(node, replica);
+    if (e == OK && is_stale && !is_local) {
         e = ERR_NO_LEADER; /* repair.h, G1: there is nothing to answer from */
     }
     if (e == OK && replica->reads.count >= node->options.pending_count_max) {

@@ -195,17 +195,21 @@ void node_write(struct node *node, struct slice key, struct node_write *write);
 enum read_consistency {
     READ_LINEARIZABLE,
     READ_STALE,
+    READ_BOUNDED, /* stale, if the leader was heard from lately enough; else linearizable */
 };
 
 struct node_read {
     /* In: */
-    struct slice key; /* borrowed until `done` */
-    enum read_consistency consistency;
+    struct slice key;                  /* borrowed until `done` */
+    enum read_consistency consistency; /* BOUNDED: what it became stands here afterwards */
+    uint64_t staleness_ms_max;         /* BOUNDED */
+    uint64_t revision_min;             /* waits until this revision is applied here; 0: does not */
     uint64_t deadline_ms;
     uint64_t received_ns; /* env_now_ns when it came; 0: not measured */
     /* `record` is valid if `e` is OK; the callee takes its owner's reference. ERR_NOT_FOUND,
      * ERR_CORRUPT, ERR_NO_LEADER (no quorum confirmed it in time), ERR_DRAINING, ERR_DIVERGED,
-     * ERR_MENDING (damaged here, and no member had it in time), ERR_OVERLOADED. */
+     * ERR_MENDING (damaged here, and no member had it in time), ERR_OVERLOADED, ERR_BEHIND
+     * (revision_min was not reached). */
     void (*done)(struct node_read *read, err e, struct store_record *record);
     /* Out: */
     uint32_t index_us; /* from received_ns until a quorum had confirmed its index; 0: not known */
@@ -213,7 +217,7 @@ struct node_read {
     struct list link;
     struct deadline deadline;
     uint64_t index;
-    uint8_t stage;
+    bool is_behind; /* its revision has not come yet */
     struct replica *replica;
 };
 
@@ -424,6 +428,23 @@ struct node_status {
 
 /* Fills caller's storage with the first region's status as of this turn. */
 void node_status(const struct node *node, struct node_status *out_status);
+
+#define NODE_STALENESS_UNKNOWN UINT64_MAX
+
+/* Where this node stands to its leader; what an answer says of itself. */
+struct node_standing {
+    node_id leader; /* 0: none known */
+    uint64_t term;
+    uint64_t staleness_ms; /* since it heard from a leader; 0: it leads, and has a quorum */
+};
+
+/* Fills caller's storage. Cheap: every answer under /kv asks. */
+void node_standing(const struct node *node, struct node_standing *out_standing);
+/*
+ * Copies where clients reach the leader, NUL-terminated; "" while that is not known. True if it is
+ * this node.
+ */
+bool node_leader_address(const struct node *node, char out_address[ADDRESS_SIZE_MAX + 1]);
 
 /* The revision that every response carries: of the first region, 0 before its first write. */
 uint64_t node_revision(const struct node *node);

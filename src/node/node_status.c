@@ -169,3 +169,28 @@ void node_status(const struct node *node, struct node_status *out_status)
               node->options.client_address);
     fill_peers(node, &raft, out_status);
 }
+
+void node_standing(const struct node *node, struct node_standing *out_standing)
+{
+    const struct replica *replica = node->replica;
+    *out_standing = (struct node_standing){
+        .leader = replica->leader,
+        .term = replica->term,
+        .staleness_ms = replica_staleness_ms(replica),
+    };
+}
+
+bool node_leader_address(const struct node *node, char out_address[ADDRESS_SIZE_MAX + 1])
+{
+    const struct replica *replica = node->replica;
+    bool is_own = replica->role == RAFT_LEADER;
+    struct net_peer_info info = {.client_address = ""};
+    if (is_own) {
+        copy_text(out_address, ADDRESS_SIZE_MAX + 1, node->options.client_address);
+    } else {
+        bool is_met = replica->leader != 0 && node->net != NULL &&
+                      net_peer_info(node->net, replica->leader, &info);
+        memcpy(out_address, is_met ? info.client_address : "", ADDRESS_SIZE_MAX + 1);
+    }
+    return is_own;
+}

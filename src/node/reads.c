@@ -18,20 +18,43 @@ void reads_init(struct reads *reads, uint64_t first_sequence)
     *reads = (struct reads){.next_sequence = first_sequence == 0 ? 1 : first_sequence};
     list_init(&reads->waiting);
     list_init(&reads->confirmed);
+    list_init(&reads->behind);
+    reads->behind_min = UINT64_MAX;
     for (uint32_t i = 0; i < READ_BATCHES_MAX; i++) {
         list_init(&reads->batches[i].reads);
     }
 }
 
-void reads_add(struct reads *reads, struct node_read *read)
+static void add(struct reads *reads, struct list *list, struct node_read *read)
 {
     ASSERT(read->done != NULL && read->key.size > 0);
     list_init(&read->link);
-    list_push_back(&reads->waiting, &read->link);
+    list_push_back(list, &read->link);
     read->index = 0;
+    read->is_behind = false;
     read->deadline.at_ms = read->deadline_ms;
     deadlines_add(&reads->deadlines, &read->deadline);
     reads->count++;
+}
+
+void reads_add(struct reads *reads, struct node_read *read)
+{
+    add(reads, &reads->waiting, read);
+}
+
+static void note_behind(struct reads *reads, struct node_read *read)
+{
+    ASSERT(read->revision_min > 0);
+    read->is_behind = true;
+    if (read->revision_min < reads->behind_min) {
+        reads->behind_min = read->revision_min;
+    }
+}
+
+void reads_add_behind(struct reads *reads, struct node_read *read)
+{
+    add(reads, &reads->behind, read);
+    note_behind(reads, read);
 }
 
 static void forget(struct reads *reads, struct node_read *read)
@@ -173,17 +196,44 @@ static void look_ahead(const struct reads *reads, uint64_t applied, const struct
     }
 }
 
-bool reads_serve(struct reads *reads, uint64_t applied, struct store *store,
+/* Those whose revision has come join what is confirmed, at an index that is applied. */
+static void catch_up(struct reads *reads, struct read_point point)
+{
+    if (LIKELY(point.revision < reads->behind_min)) {
+        return;
+    }
+    reads->behind_min = UINT64_MAX;
+    LIST_FOREACH (link, &reads->behind) {
+        struct node_read *read = of_link(link);
+        if (read->revision_min <= point.revision) {
+            list_remove(link);
+            list_push_back(reads->confirmed.next, link); /* in front of all */
+            read->index = 1;                             /* which is applied: the order stays */
+            read->is_behind = false;
+        } else {
+            note_behind(reads, read);
+        }
+    }
+}
+
+bool reads_serve(struct reads *reads, struct read_point point, struct store *store,
                  struct read_budget *budget)
 {
     uint32_t served = 0;
-    for (struct node_read *read = first(&reads->confirmed); read != NULL && read->index <= applied;
-         read = first(&reads->confirmed)) {
+    catch_up(reads, point);
+    for (struct node_read *read = first(&reads->confirmed);
+         read != NULL && read->index <= point.applied; read = first(&reads->confirmed)) {
+        if (UNLIKELY(read->revision_min > point.revision)) {
+            list_remove(&read->link);
+            list_push_back(&reads->behind, &read->link);
+            note_behind(reads, read);
+            continue;
+        }
         if (budget->count == 0 || budget->bytes == 0) {
             return false;
         }
         if (served % STORE_PREFETCH_MAX == 0) {
-            look_ahead(reads, applied, store);
+            look_ahead(reads, point.applied, store);
         }
         served++;
         forget(reads, read);
@@ -202,7 +252,8 @@ void reads_tick(struct reads *reads, uint64_t now_ms)
         forget(reads, read);
         counter_add(&reads->expired, 1);
         /* With an index it only waited for this node to come so far. */
-        read->done(read, read->index != 0 ? ERR_OVERLOADED : ERR_NO_LEADER, NULL);
+        err why = read->index != 0 ? ERR_OVERLOADED : ERR_NO_LEADER;
+        read->done(read, read->is_behind ? ERR_BEHIND : why, NULL);
     }
 }
 
@@ -222,5 +273,6 @@ void reads_close(struct reads *reads, err e)
     }
     close_list(reads, &reads->waiting, e);
     close_list(reads, &reads->confirmed, e);
+    close_list(reads, &reads->behind, e);
     ASSERT(reads->count == 0);
 }

@@ -5,6 +5,9 @@
  *                                                                                   │ applied >= i
  *                                                                                   └──> answered
  *
+ * One that waits for a revision (revision_min) stands in BEHIND until it is applied: a linearizable
+ * one after its index, a stale one from the beginning.
+ *
  * R1  A batch is asked for only after all its reads came in, so whatever was acknowledged before a
  *     read began is at or below its index.
  * R2  A question may be lost (message dropped, leader changed): it is asked again, under its
@@ -28,6 +31,8 @@ struct read_batch {
 struct reads {
     struct list waiting;
     struct list confirmed;      /* in the order of their indexes */
+    struct list behind;         /* each waits for its revision_min, in no order */
+    uint64_t behind_min;        /* none of these is lower */
     struct deadlines deadlines; /* all of them */
     struct read_batch batches[READ_BATCHES_MAX];
     uint64_t next_sequence;
@@ -42,6 +47,8 @@ struct reads {
 void reads_init(struct reads *reads, uint64_t first_sequence);
 /* Takes `read` (key, deadline, done set) into WAITING. */
 void reads_add(struct reads *reads, struct node_read *read);
+/* Takes `read`, likewise, into BEHIND: it needs no index. */
+void reads_add_behind(struct reads *reads, struct node_read *read);
 /* How many batches are ASKED. */
 uint32_t reads_asked(const struct reads *reads);
 /*
@@ -59,11 +66,17 @@ struct read_budget {
     uint64_t bytes;
 };
 
+/* How far this node is. */
+struct read_point {
+    uint64_t applied; /* index */
+    uint64_t revision;
+};
+
 /*
- * Serves what is confirmed at or below `applied`, from `store`, as far as `budget` goes. False:
- * some is left for the next turn.
+ * Serves what is confirmed at or below `point`, and what was behind it, from `store`, as far as
+ * `budget` goes. False: some is left for the next turn.
  */
-bool reads_serve(struct reads *reads, uint64_t applied, struct store *store,
+bool reads_serve(struct reads *reads, struct read_point point, struct store *store,
                  struct read_budget *budget);
 /*
  * The next question that was asked before `asked_before_ms`, to be asked again (R2), now; 0: none.

@@ -298,6 +298,29 @@ bool replica_has_listened(const struct replica *replica)
            now_ms >= replica->listens_from_ms + replica->node->options.election_timeout_ms;
 }
 
+uint64_t replica_staleness_ms(const struct replica *replica)
+{
+    if (replica->leader_heard_ms == 0 || !replica_has_listened(replica)) {
+        return replica->role == RAFT_LEADER ? 0 : NODE_STALENESS_UNKNOWN;
+    }
+    uint64_t age_ms = env_now_ms(replica->node->env) - replica->leader_heard_ms;
+    bool leads = replica->role == RAFT_LEADER;
+    return leads && age_ms <= 2ull * replica->node->options.heartbeat_ms ? 0 : age_ms;
+}
+
+bool replica_is_fresh(const struct replica *replica, uint64_t staleness_ms_max)
+{
+    if (replica_has_backlog(replica)) {
+        return false;
+    }
+    if (replica->role != RAFT_LEADER) {
+        return replica->leader != 0 && replica_staleness_ms(replica) <= staleness_ms_max;
+    }
+    return contact_has_quorum(&replica->contact, &replica->membership.conf,
+                              replica->node->identity.node, env_now_ms(replica->node->env),
+                              staleness_ms_max);
+}
+
 bool replica_reaches_quorum(const struct replica *replica)
 {
     if (replica->role == RAFT_LEADER) {
@@ -336,6 +359,9 @@ void replica_tick(struct replica *replica)
     }
     replica->ticked_ms = now_ms;
     replica->ticks++;
+    if (replica->role == RAFT_LEADER && replica_has_quorum(replica)) {
+        replica->leader_heard_ms = now_ms;
+    }
     if (replica->raft != NULL) {
         stall_tick(replica);
         condition_tick(replica, now_ms);
@@ -364,7 +390,11 @@ void replica_step(struct replica *replica, const struct message *message)
         return; /* as if it were lost: the sender repeats what matters */
     }
     if (message->type != MSG_TRANSFER_LEADER) { /* that one names the target */
-        contact_heard(&replica->contact, message->from, env_now_ms(replica->node->env));
+        uint64_t now_ms = env_now_ms(replica->node->env);
+        contact_heard(&replica->contact, message->from, now_ms);
+        if (message->from == replica->leader && message->term >= replica->term) {
+            replica->leader_heard_ms = now_ms;
+        }
     }
     err e = raft_step(replica->raft, message);
     if (e == ERR_MALFORMED) {
@@ -417,7 +447,11 @@ void replica_write(struct replica *replica, struct node_write *write)
 
 void replica_read(struct replica *replica, struct node_read *read)
 {
-    reads_add(&replica->reads, read);
+    if (read->consistency == READ_STALE) {
+        reads_add_behind(&replica->reads, read);
+    } else {
+        reads_add(&replica->reads, read);
+    }
 }
 
 void replica_change(struct replica *replica, struct node_change *change)
@@ -741,6 +775,12 @@ static bool ask_for_read_index(struct replica *replica)
     return true;
 }
 
+static struct read_point point_of(const struct replica *replica)
+{
+    const struct store_region *state = store_region(replica->node->store, replica->region);
+    return (struct read_point){replica->applied, state == NULL ? 0 : state->revision};
+}
+
 void replica_turn(struct replica *replica)
 {
     struct apply_budget budget = {APPLY_ENTRIES_PER_TURN, APPLY_BYTES_PER_TURN};
@@ -759,7 +799,7 @@ void replica_turn(struct replica *replica)
             has_moved = true;
         }
         are_reads_served =
-            reads_serve(&replica->reads, replica->applied, replica->node->store, &reads);
+            reads_serve(&replica->reads, point_of(replica), replica->node->store, &reads);
     }
     expiry_turn(&replica->expiry);
     snapshots_settle(replica);

@@ -69,7 +69,7 @@ static void probe_add(struct reads *reads, struct probe *probe, struct slice key
 static void serve(struct reads *reads, uint64_t applied)
 {
     struct read_budget budget = {UINT32_MAX, UINT64_MAX};
-    assert_true(reads_serve(reads, applied, NULL, &budget));
+    assert_true(reads_serve(reads, (struct read_point){applied, 0}, NULL, &budget));
 }
 
 static void a_read_is_served_once_its_index_is_applied(void **state)
@@ -242,13 +242,89 @@ static void a_turn_serves_as_much_as_its_budget_has(void **state)
     }
     reads_confirm(&reads, reads_ask(&reads, 1), 10, 0);
     struct read_budget count = {2, UINT64_MAX};
-    assert_false(reads_serve(&reads, 10, NULL, &count));
+    assert_false(reads_serve(&reads, (struct read_point){10, 0}, NULL, &count));
     assert_int_equal(reads.count, 3);
     struct read_budget bytes = {UINT32_MAX, 5}; /* one and a half: the second exceeds it */
-    assert_false(reads_serve(&reads, 10, NULL, &bytes));
+    assert_false(reads_serve(&reads, (struct read_point){10, 0}, NULL, &bytes));
     assert_int_equal(reads.count, 1);
     assert_int_equal(bytes.bytes, 0);
     serve(&reads, 10);
+    assert_int_equal(reads.count, 0);
+}
+
+/* In a turn that has room for all of them, of a node at `revision`. */
+static void serve_at(struct reads *reads, uint64_t applied, uint64_t revision)
+{
+    struct read_budget budget = {UINT32_MAX, UINT64_MAX};
+    assert_true(reads_serve(reads, (struct read_point){applied, revision}, NULL, &budget));
+}
+
+static void a_read_waits_for_its_index_and_for_its_revision(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe probes[3];
+    const uint64_t revisions[] = {30, 20, 0};
+    reads_init(&reads, 1);
+    for (int i = 0; i < 3; i++) {
+        probe_add(&reads, &probes[i], SLICE_LITERAL("a"));
+        probes[i].read.revision_min = revisions[i];
+    }
+    reads_confirm(&reads, reads_ask(&reads, 1), 10, 0);
+    serve_at(&reads, 9, 30);
+    assert_int_equal(probes[0].answers, 0);
+    serve_at(&reads, 10, 19);
+    assert_int_equal(probes[0].answers + probes[1].answers, 0);
+    assert_int_equal(probes[2].answers, 1); /* it does not wait behind them */
+    serve_at(&reads, 11, 20);
+    assert_int_equal(probes[0].answers, 0);
+    assert_int_equal(probes[1].answers, 1);
+    serve_at(&reads, 12, 31);
+    assert_int_equal(probes[0].answers, 1);
+    assert_int_equal(probes[0].e, OK);
+    assert_int_equal(reads.count, 0);
+}
+
+static void a_read_without_an_index_waits_for_its_revision_alone(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe probe = {.answers = 0};
+    probe.read = (struct node_read){
+        .key = SLICE_LITERAL("a"), .deadline_ms = 100, .revision_min = 5, .done = on_done};
+    reads_init(&reads, 1);
+    reads_add_behind(&reads, &probe.read);
+    assert_int_equal(reads_ask(&reads, 1), 0); /* nobody is asked for it */
+    serve_at(&reads, 3, 4);
+    assert_int_equal(probe.answers, 0);
+    struct read_budget none = {0, 0};
+    assert_false(reads_serve(&reads, (struct read_point){4, 5}, NULL, &none));
+    serve_at(&reads, 4, 5);
+    assert_int_equal(probe.answers, 1);
+}
+
+static void a_revision_that_does_not_come_in_time_is_named_as_the_reason(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe probe;
+    reads_init(&reads, 1);
+    probe_add(&reads, &probe, SLICE_LITERAL("a"));
+    probe.read.revision_min = 7;
+    reads_confirm(&reads, reads_ask(&reads, 1), 1, 0);
+    serve_at(&reads, 1, 6);
+    reads_tick(&reads, 100);
+    assert_int_equal(probe.e, ERR_BEHIND);
+    probe_add(&reads, &probe, SLICE_LITERAL("a"));
+    probe.read.revision_min = 7;
+    reads_tick(&reads, 100);
+    assert_int_equal(probe.e, ERR_NO_LEADER); /* it had not come so far as to wait for that */
+    probe_add(&reads, &probe, SLICE_LITERAL("a"));
+    probe.read.revision_min = 7;
+    reads_confirm(&reads, reads_ask(&reads, 1), 1, 0);
+    serve_at(&reads, 1, 6);
+    reads_close(&reads, ERR_DIVERGED);
+    assert_int_equal(probe.e, ERR_DIVERGED);
     assert_int_equal(reads.count, 0);
 }
 
@@ -264,6 +340,9 @@ int main(void)
         cmocka_unit_test(a_deadline_ends_a_read_in_whatever_stage),
         cmocka_unit_test(a_question_that_was_not_taken_goes_back_in_order),
         cmocka_unit_test(a_turn_serves_as_much_as_its_budget_has),
+        cmocka_unit_test(a_read_waits_for_its_index_and_for_its_revision),
+        cmocka_unit_test(a_read_without_an_index_waits_for_its_revision_alone),
+        cmocka_unit_test(a_revision_that_does_not_come_in_time_is_named_as_the_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
