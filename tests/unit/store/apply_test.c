@@ -388,7 +388,7 @@ struct told {
 static void tell(struct told *told, const char *text)
 {
     assert_true(strlen(told->text) + strlen(text) < sizeof(told->text));
-    (void)strcat(told->text, text);
+    memcpy(told->text + strlen(told->text), text, strlen(text) + 1);
 }
 
 static void on_changed(void *ctx, region_id region, const struct store_change *change)

@@ -1,0 +1,560 @@
+/*
+ * Changes stand one behind the other in blocks, oldest first, each with what had to be copied right
+ * behind it; a ring of slots finds them by number. A slot has the end of its change's key, too:
+ * looking for a key goes through the slots alone, 16 bytes a change, and hardly ever to a key that
+ * is another one. So appending keeps no index, and the few that read the past pay for it.
+ */
+#include "node/history.h"
+
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "store/record.h"
+
+#define BLOCK_SIZE (64u << 10)
+#define SLOTS_MIN 256u
+/* What is copied behind a change at most; more of it gets a buf of its own. */
+#define COPY_SIZE_MAX (8u << 10)
+#define BATCH_SIZE 512u
+
+struct block {
+    struct block *next;
+    uint32_t used;
+    uint32_t left; /* changes in it that are there */
+    uint8_t bytes[BLOCK_SIZE - sizeof(struct block *) - 2 * sizeof(uint32_t)];
+};
+
+struct slot {
+    struct history_entry *entry;
+    uint64_t key_end; /* as end_of */
+};
+
+/*
+ * The first keys from `from` on that were changed after `revision`, in order, each with its first
+ * change since; good as long as no change comes or goes.
+ */
+struct batch {
+    uint64_t revision;
+    uint64_t first; /* the history's numbers when it was made; made_end 0: there is none */
+    uint64_t end;
+    size_t from_size;
+    uint8_t from[KEY_SIZE_MAX + 1];
+    bool is_whole; /* no key comes behind the last one */
+    uint32_t count;
+    const struct history_entry *entries[2 * (size_t)BATCH_SIZE];
+};
+
+struct history {
+    struct history_options options;
+    uint64_t base;   /* H2 */
+    uint64_t newest; /* of history_revised */
+    uint64_t clock_ms;
+    uint64_t first;
+    uint64_t next;
+    uint64_t end; /* H4: from here to next is the revision that is being told */
+    uint64_t bytes;
+    bool is_overrun; /* the revision that is being told is more than is kept */
+    struct slot *slots;
+    uint64_t slot_count; /* a power of two */
+    struct block *oldest;
+    struct block *youngest;
+    struct block *spare;
+    struct batch batch;
+};
+
+static struct slot *slot_of(const struct history *history, uint64_t number)
+{
+    ASSERT(number >= history->first);
+    ASSERT(number < history->next);
+    return &history->slots[number & (history->slot_count - 1)];
+}
+
+/* The key's last eight bytes: where keys of one kind differ. A shorter one has all of its bytes. */
+static uint64_t end_of(struct slice key)
+{
+    uint64_t end = 0;
+    size_t size = key.size < sizeof(end) ? key.size : sizeof(end);
+    memcpy(&end, key.data + key.size - size, size);
+    return end;
+}
+
+/* ---- what is kept, in bytes (H3) ---- */
+
+static uint64_t held_bytes(const struct buf *owner)
+{
+    return owner != NULL ? sizeof(*owner) + owner->size : 0;
+}
+
+static size_t aligned(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+static bool lies_in(struct slice slice, const struct buf *owner)
+{
+    return owner != NULL && slice.data >= owner->data &&
+           slice.data + slice.size <= owner->data + owner->size;
+}
+
+/* ---- places ---- */
+
+static void *allocate(struct history *history, size_t size)
+{
+    struct block *block = history->youngest;
+    ASSERT(size <= sizeof(block->bytes));
+    if (block != NULL && block->left == 0) {
+        block->used = 0;
+    }
+    if (block == NULL || size > sizeof(block->bytes) - block->used) {
+        block = history->spare != NULL ? history->spare : mem_alloc(sizeof(*block));
+        history->spare = NULL;
+        block->next = NULL;
+        block->used = 0;
+        block->left = 0;
+        if (history->youngest != NULL) {
+            history->youngest->next = block;
+        } else {
+            history->oldest = block;
+        }
+        history->youngest = block;
+    }
+    void *place = block->bytes + block->used;
+    block->used += (uint32_t)size;
+    block->left++;
+    return place;
+}
+
+/* The oldest change goes out of its block, and the block with the last one in it. */
+static void release(struct history *history)
+{
+    struct block *block = history->oldest;
+    ASSERT(block->left > 0);
+    block->left--;
+    if (block->left > 0 || block == history->youngest) {
+        return;
+    }
+    history->oldest = block->next;
+    if (history->spare == NULL) {
+        history->spare = block;
+    } else {
+        mem_free(block);
+    }
+}
+
+static void grow_slots(struct history *history)
+{
+    uint64_t count = history->slot_count == 0 ? SLOTS_MIN : history->slot_count * 2;
+    struct slot *slots = mem_calloc(count, sizeof(*slots));
+    for (uint64_t number = history->first; number < history->next; number++) {
+        slots[number & (count - 1)] = *slot_of(history, number);
+    }
+    mem_free(history->slots);
+    history->slots = slots;
+    history->slot_count = count;
+}
+
+/* ---- dropping ---- */
+
+static uint64_t entry_bytes(const struct history_entry *entry)
+{
+    uint64_t copied = lies_in(entry->key, entry->record.owner) ? 0 : entry->key.size;
+    if (entry->has_replaced && entry->replaced.owner == NULL) {
+        copied += entry->replaced.value.size + entry->replaced.content_type.size;
+    }
+    return sizeof(struct slot) + aligned(sizeof(*entry) + copied) +
+           held_bytes(entry->record.owner) + held_bytes(entry->replaced.owner);
+}
+
+static void drop_first(struct history *history)
+{
+    struct history_entry *entry = slot_of(history, history->first)->entry;
+    uint64_t bytes = entry_bytes(entry);
+    ASSERT(history->bytes >= bytes);
+    history->bytes -= bytes;
+    buf_unref(entry->record.owner);
+    buf_unref(entry->replaced.owner);
+    history->first++;
+    release(history);
+}
+
+static bool is_empty(const struct history *history)
+{
+    return history->first == history->next;
+}
+
+static const struct history_entry *first_entry(const struct history *history)
+{
+    return slot_of(history, history->first)->entry;
+}
+
+/* H1: the whole of the oldest revision. */
+static void drop_revision(struct history *history)
+{
+    history->base = first_entry(history)->revision;
+    while (!is_empty(history) && first_entry(history)->revision == history->base) {
+        drop_first(history);
+    }
+}
+
+static bool is_too_much(const struct history *history)
+{
+    const struct history_options *options = &history->options;
+    return history->bytes > options->bytes_max ||
+           history->newest - history->base > options->revisions_max ||
+           (options->age_ms_max > 0 &&
+            history->clock_ms - first_entry(history)->clock_ms > options->age_ms_max);
+}
+
+/* ---- what the store tells ---- */
+
+struct history *history_new(const struct history_options *options, uint64_t revision)
+{
+    struct history *history = mem_calloc(1, sizeof(*history));
+    history->options = *options;
+    history->base = revision;
+    history->newest = revision;
+    history->first = 1;
+    history->next = 1;
+    history->end = 1;
+    return history;
+}
+
+void history_free(struct history *history)
+{
+    if (history == NULL) {
+        return;
+    }
+    while (!is_empty(history)) {
+        drop_first(history);
+    }
+    ASSERT(history->bytes == 0);
+    mem_free(history->oldest); /* where the next one would have gone */
+    mem_free(history->spare);
+    mem_free(history->slots);
+    mem_free(history);
+}
+
+static struct slice copy_behind(uint8_t **target, struct slice bytes)
+{
+    struct slice copy = {*target, bytes.size};
+    if (bytes.size > 0) {
+        memcpy(*target, bytes.data, bytes.size);
+        *target += bytes.size;
+    }
+    return copy;
+}
+
+/* A record too large to stand behind its change: in a buf of its own. */
+static void copy_apart(struct store_record *record)
+{
+    record->owner = buf_new(record->value.size + record->content_type.size);
+    uint8_t *target = record->owner->data;
+    record->value = copy_behind(&target, record->value);
+    record->content_type = copy_behind(&target, record->content_type);
+}
+
+/* `entry` is where the change will stand, with `copied` bytes of room behind it. */
+static void fill(struct history_entry *entry, const struct store_change *change)
+{
+    uint8_t *behind = (uint8_t *)(entry + 1);
+    entry->revision = change->revision;
+    entry->clock_ms = change->clock_ms;
+    entry->kind = change->kind;
+    entry->has_replaced = change->replaced != NULL;
+    entry->is_copy = false;
+    entry->key = change->key;
+    entry->record.owner = NULL;
+    if (change->record != NULL) {
+        entry->record = *change->record;
+        buf_ref(entry->record.owner);
+    }
+    if (!lies_in(change->key, entry->record.owner)) {
+        entry->key = copy_behind(&behind, change->key);
+    }
+    entry->replaced.owner = NULL;
+    if (change->replaced != NULL) {
+        entry->replaced = *change->replaced;
+        buf_ref(entry->replaced.owner);
+    }
+    if (!entry->has_replaced || entry->replaced.owner != NULL) {
+        return;
+    }
+    entry->is_copy = true;
+    if (entry->replaced.value.size + entry->replaced.content_type.size > COPY_SIZE_MAX) {
+        copy_apart(&entry->replaced);
+    } else {
+        entry->replaced.value = copy_behind(&behind, entry->replaced.value);
+        entry->replaced.content_type = copy_behind(&behind, entry->replaced.content_type);
+    }
+}
+
+static size_t size_behind(const struct store_change *change)
+{
+    bool is_kept = change->record != NULL && lies_in(change->key, change->record->owner);
+    size_t size = is_kept ? 0 : change->key.size;
+    const struct store_record *replaced = change->replaced;
+    if (replaced != NULL && replaced->owner == NULL) {
+        size_t copied = replaced->value.size + replaced->content_type.size;
+        size += copied <= COPY_SIZE_MAX ? copied : 0;
+    }
+    return size;
+}
+
+/* What is told alone is more than may be kept: as if it had been kept, and dropped. */
+static void overrun(struct history *history)
+{
+    while (!is_empty(history)) {
+        drop_first(history);
+    }
+    history->is_overrun = true;
+}
+
+void history_changed(struct history *history, const struct store_change *change)
+{
+    ASSERT(change->revision > history->newest);
+    ASSERT(change->record == NULL || change->record->owner != NULL);
+    history->clock_ms = change->clock_ms;
+    if (history->is_overrun) {
+        history->next++;
+        history->first = history->next;
+        return;
+    }
+    if (history->next - history->first == history->slot_count) {
+        grow_slots(history);
+    }
+    struct history_entry *entry = allocate(history, aligned(sizeof(*entry) + size_behind(change)));
+    fill(entry, change);
+    entry->number = history->next;
+    history->next++;
+    *slot_of(history, entry->number) = (struct slot){entry, end_of(change->key)};
+    history->bytes += entry_bytes(entry);
+    while (history->bytes > history->options.bytes_max && !history->is_overrun) {
+        if (first_entry(history)->revision == change->revision) {
+            overrun(history);
+        } else {
+            drop_revision(history);
+        }
+    }
+}
+
+void history_revised(struct history *history, uint64_t revision)
+{
+    ASSERT(revision > history->newest);
+    history->newest = revision;
+    history->end = history->next;
+    if (history->is_overrun) {
+        history->is_overrun = false;
+        history->base = revision;
+    }
+    while (!is_empty(history) && is_too_much(history)) {
+        drop_revision(history);
+    }
+}
+
+void history_restart(struct history *history, uint64_t revision)
+{
+    while (!is_empty(history)) {
+        drop_first(history);
+    }
+    history->next++; /* who was at the end has missed something, too */
+    history->first = history->next;
+    history->end = history->next;
+    history->base = revision;
+    history->newest = revision;
+    history->is_overrun = false;
+}
+
+/* ---- what is there ---- */
+
+uint64_t history_oldest(const struct history *history)
+{
+    return history->base;
+}
+
+uint64_t history_newest(const struct history *history)
+{
+    return history->newest;
+}
+
+bool history_covers(const struct history *history, uint64_t revision)
+{
+    return revision >= history->base && revision <= history->newest;
+}
+
+uint64_t history_bytes(const struct history *history)
+{
+    return history->bytes;
+}
+
+uint64_t history_first(const struct history *history)
+{
+    return history->first < history->end ? history->first : history->end;
+}
+
+uint64_t history_end(const struct history *history)
+{
+    return history->end;
+}
+
+uint64_t history_find(const struct history *history, uint64_t revision)
+{
+    ASSERT(revision >= history->base);
+    uint64_t low = history_first(history);
+    uint64_t high = history->end;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (slot_of(history, middle)->entry->revision <= revision) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+const struct history_entry *history_at_number(const struct history *history, uint64_t number)
+{
+    ASSERT(number < history->end);
+    return slot_of(history, number)->entry;
+}
+
+uint64_t history_next_of_key(const struct history *history, uint64_t number, struct slice key)
+{
+    ASSERT(number >= history_first(history));
+    uint64_t end = end_of(key);
+    for (; number < history->end; number++) {
+        const struct slot *slot = slot_of(history, number);
+        if (slot->key_end == end && slice_equal(slot->entry->key, key)) {
+            break;
+        }
+    }
+    return number;
+}
+
+const struct store_record *history_replaced(const struct history_entry *entry, bool *out_is_damaged)
+{
+    *out_is_damaged = entry->has_replaced && entry->is_copy &&
+                      store_record_verify(&entry->replaced, entry->key) != OK;
+    return entry->has_replaced && !*out_is_damaged ? &entry->replaced : NULL;
+}
+
+/* ---- the past ---- */
+
+static enum history_was was_before(const struct history_entry *entry,
+                                   struct store_record *out_record)
+{
+    bool is_damaged;
+    const struct store_record *replaced = history_replaced(entry, &is_damaged);
+    if (replaced == NULL) {
+        return is_damaged ? HISTORY_DAMAGED : HISTORY_ABSENT;
+    }
+    *out_record = *replaced;
+    return HISTORY_RECORD;
+}
+
+enum history_was history_at(const struct history *history, uint64_t revision, struct slice key,
+                            struct store_record *out_record)
+{
+    ASSERT(history_covers(history, revision));
+    uint64_t number = history_next_of_key(history, history_find(history, revision), key);
+    return number == history->end ? HISTORY_SAME
+                                  : was_before(slot_of(history, number)->entry, out_record);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct history_entry *left = *(const struct history_entry *const *)a;
+    const struct history_entry *right = *(const struct history_entry *const *)b;
+    int order = slice_compare(left->key, right->key);
+    return order != 0 ? order : (left->number > right->number) - (left->number < right->number);
+}
+
+/* Sorts what was gathered, and leaves the first change of each of the first BATCH_SIZE keys. */
+static void condense(struct batch *batch)
+{
+    uint32_t count = 0;
+    qsort(batch->entries, batch->count, sizeof(batch->entries[0]), compare_entries);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct history_entry *entry = batch->entries[i];
+        if (count > 0 && slice_equal(entry->key, batch->entries[count - 1]->key)) {
+            continue;
+        }
+        if (count == BATCH_SIZE) {
+            batch->is_whole = false;
+            break;
+        }
+        batch->entries[count] = entry;
+        count++;
+    }
+    batch->count = count;
+}
+
+static void make_batch(struct history *history, uint64_t revision, struct slice from)
+{
+    struct batch *batch = &history->batch;
+    batch->revision = revision;
+    batch->first = history->first;
+    batch->end = history->end;
+    batch->is_whole = true;
+    batch->count = 0;
+    batch->from_size = from.size;
+    if (from.size > 0) {
+        memcpy(batch->from, from.data, from.size);
+    }
+    struct slice bound = SLICE_EMPTY; /* keys from here on come in a later batch; empty: none do */
+    for (uint64_t n = history_find(history, revision); n < history->end; n++) {
+        const struct history_entry *entry = slot_of(history, n)->entry;
+        bool is_early = slice_compare(entry->key, from) < 0;
+        bool is_late = bound.size > 0 && slice_compare(entry->key, bound) >= 0;
+        if (is_early || is_late) {
+            continue;
+        }
+        batch->entries[batch->count] = entry;
+        batch->count++;
+        if (batch->count == ARRAY_COUNT(batch->entries)) {
+            condense(batch);
+            bound = batch->is_whole ? SLICE_EMPTY : batch->entries[batch->count - 1]->key;
+        }
+    }
+    condense(batch);
+}
+
+/* Whether `batch` knows what comes from `from` on. */
+static bool is_in_batch(const struct history *history, uint64_t revision, struct slice from)
+{
+    const struct batch *batch = &history->batch;
+    struct slice batch_from = {batch->from, batch->from_size};
+    return batch->end == history->end && batch->first == history->first &&
+           batch->revision == revision && slice_compare(from, batch_from) >= 0 &&
+           (batch->is_whole || slice_compare(from, batch->entries[batch->count - 1]->key) <= 0);
+}
+
+bool history_next_changed(struct history *history, uint64_t revision, struct slice from,
+                          struct history_past *out_past)
+{
+    ASSERT(history_covers(history, revision));
+    ASSERT(from.size <= sizeof(history->batch.from));
+    struct batch *batch = &history->batch;
+    if (!is_in_batch(history, revision, from)) {
+        make_batch(history, revision, from);
+    }
+    uint32_t low = 0;
+    uint32_t high = batch->count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (slice_compare(batch->entries[middle]->key, from) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == batch->count) {
+        ASSERT(batch->is_whole);
+        return false;
+    }
+    out_past->key = batch->entries[low]->key;
+    out_past->was = was_before(batch->entries[low], &out_past->record);
+    return true;
+}
