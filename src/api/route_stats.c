@@ -4,6 +4,7 @@
 #include "api/document.h"
 #include "api/exchange.h"
 #include "base/assert.h"
+#include "node/history.h"
 #include "store/store.h"
 #include "wal/wal.h"
 
@@ -117,6 +118,17 @@ static struct json_object *store_part(const struct node *node)
     return store;
 }
 
+static struct json_object *history_part(const struct node *node)
+{
+    const struct history *history = node_history(node);
+    struct json_object *part = json_object_new_object();
+    api_document_add_u64(part, "bytes", history_bytes(history));
+    api_document_add_u64(part, "changes", history_end(history) - history_first(history));
+    api_document_add_u64(part, "revisions", history_newest(history) - history_oldest(history) + 1);
+    api_document_add_u64(part, "oldest_revision", history_oldest(history));
+    return part;
+}
+
 static struct json_object *wal_part(const struct node *node)
 {
     const struct wal_stats *stats = node_wal_stats(node);
@@ -188,6 +200,7 @@ void api_stats_answer(struct exchange *x)
     api_document_add(page, "raft", raft_part(&status));
     api_document_add(page, "repair", repair_part(&status));
     api_document_add(page, "store", store_part(node));
+    api_document_add(page, "history", history_part(node));
     api_document_add(page, "wal", wal_part(node));
     api_document_add(page, "http", http_part(x->api->http_stats));
     api_document_add(page, "peers", peers_part(&status));

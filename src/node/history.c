@@ -64,7 +64,7 @@ struct history {
     struct batch batch;
 };
 
-static struct slot *slot_of(const struct history *history, uint64_t number)
+static inline struct slot *slot_of(const struct history *history, uint64_t number)
 {
     ASSERT(number >= history->first);
     ASSERT(number < history->next);
@@ -157,22 +157,11 @@ static void grow_slots(struct history *history)
 
 /* ---- dropping ---- */
 
-static uint64_t entry_bytes(const struct history_entry *entry)
-{
-    uint64_t copied = lies_in(entry->key, entry->record.owner) ? 0 : entry->key.size;
-    if (entry->has_replaced && entry->replaced.owner == NULL) {
-        copied += entry->replaced.value.size + entry->replaced.content_type.size;
-    }
-    return sizeof(struct slot) + aligned(sizeof(*entry) + copied) +
-           held_bytes(entry->record.owner) + held_bytes(entry->replaced.owner);
-}
-
 static void drop_first(struct history *history)
 {
     struct history_entry *entry = slot_of(history, history->first)->entry;
-    uint64_t bytes = entry_bytes(entry);
-    ASSERT(history->bytes >= bytes);
-    history->bytes -= bytes;
+    ASSERT(history->bytes >= entry->bytes);
+    history->bytes -= entry->bytes;
     buf_unref(entry->record.owner);
     buf_unref(entry->replaced.owner);
     history->first++;
@@ -324,12 +313,15 @@ void history_changed(struct history *history, const struct store_change *change)
     if (history->next - history->first == history->slot_count) {
         grow_slots(history);
     }
-    struct history_entry *entry = allocate(history, aligned(sizeof(*entry) + size_behind(change)));
+    size_t size = aligned(sizeof(struct history_entry) + size_behind(change));
+    struct history_entry *entry = allocate(history, size);
     fill(entry, change);
     entry->number = history->next;
+    entry->bytes = sizeof(struct slot) + size + held_bytes(entry->record.owner) +
+                   held_bytes(entry->replaced.owner);
     history->next++;
     *slot_of(history, entry->number) = (struct slot){entry, end_of(change->key)};
-    history->bytes += entry_bytes(entry);
+    history->bytes += entry->bytes;
     while (history->bytes > history->options.bytes_max && !history->is_overrun) {
         if (first_entry(history)->revision == change->revision) {
             overrun(history);

@@ -40,7 +40,8 @@ struct history_entry {
     struct store_record replaced; /* if has_replaced; its owner may be NULL */
     enum store_change_kind kind;
     bool has_replaced;
-    bool is_copy; /* `replaced` was the checkpoint's: its value is to be verified */
+    uint64_t bytes; /* H3 */
+    bool is_copy;   /* `replaced` was the checkpoint's: its value is to be verified */
 };
 
 struct history;
@@ -82,7 +83,7 @@ uint64_t history_next_of_key(const struct history *history, uint64_t number, str
 const struct store_record *history_replaced(const struct history_entry *entry,
                                             bool *out_is_damaged);
 
-/* The record that was replaced; NULL: there was none, or it is damaged (*out_is_damaged). */
+/* ---- the past; `revision` is covered, and all is borrowed until the history is changed ---- */
 
 enum history_was {
     HISTORY_SAME,    /* it was not changed since: what is there now is what was */

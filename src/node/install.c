@@ -107,6 +107,7 @@ static void finish(struct replica *replica)
     install->is_running = false;
     release_held(replica);
     replica->applied = install->pos.index;
+    history_restart(replica->history, state->revision);
     divergence_note(replica);
     LOG_INFO(node->log, "snapshot installed", LOG_U64("region", replica->region),
              LOG_U64("index", install->pos.index), LOG_U64("keys", state->keys));

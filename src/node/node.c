@@ -86,6 +86,20 @@ static bool on_damaged(void *ctx, struct slice key, uint64_t revision)
     return node->replica != NULL && mends_found(node->replica, key, revision);
 }
 
+static void on_changed(void *ctx, region_id region, const struct store_change *change)
+{
+    struct node *node = ctx;
+    ASSERT(node->replica != NULL && node->replica->region == region);
+    history_changed(node->replica->history, change);
+}
+
+static void on_revised(void *ctx, region_id region, uint64_t revision)
+{
+    struct node *node = ctx;
+    ASSERT(node->replica != NULL && node->replica->region == region);
+    history_revised(node->replica->history, revision);
+}
+
 static void on_distrusted(void *ctx, const char *why)
 {
     struct node *node = ctx;
@@ -178,6 +192,8 @@ static err open_store(struct node *node, struct err_note *note)
         .checkpointed = on_checkpointed,
         .damaged = on_damaged,
         .distrusted = on_distrusted,
+        .changed = on_changed,
+        .revised = on_revised,
         .ctx = node,
     };
     err e = store_open(&node->store, &options, note);
@@ -392,6 +408,15 @@ static void fill_defaults(struct node_options *options)
     }
     if (options->inflight_messages_max == 0) {
         options->inflight_messages_max = INFLIGHT_MESSAGES_DEFAULT;
+    }
+    if (options->history_bytes_max == 0) {
+        options->history_bytes_max = HISTORY_BYTES_DEFAULT;
+    }
+    if (options->history_revisions_max == 0) {
+        options->history_revisions_max = HISTORY_REVISIONS_DEFAULT;
+    }
+    if (options->history_age_ms_max == 0) {
+        options->history_age_ms_max = HISTORY_AGE_MS_DEFAULT;
     }
     if (options->snapshot_chunk_bytes == 0) {
         options->snapshot_chunk_bytes = SNAPSHOT_CHUNK_DEFAULT;
@@ -717,6 +742,11 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
         *out_why_not = "still applying the log";
     }
     return *out_why_not == NULL;
+}
+
+struct history *node_history(const struct node *node)
+{
+    return node->replica->history;
 }
 
 const struct wal_stats *node_wal_stats(const struct node *node)

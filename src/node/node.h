@@ -67,6 +67,11 @@ struct node_options {
     uint64_t log_keep_bytes_max;
     uint64_t log_keep_entries_max;
     uint64_t log_keep_age_ms_max;
+    /* What is kept of the last changes, for watches and reads of the past: bytes of memory,
+     * revisions, age by the region's clock. 0: the defaults (history.h). */
+    uint64_t history_bytes_max;
+    uint64_t history_revisions_max;
+    uint64_t history_age_ms_max;
     uint64_t snapshot_rate_bytes;   /* a second, of snapshots and backups together; 0: no limit */
     uint64_t snapshot_chunk_bytes;  /* of a snapshot to a member, about; 0: 64 KiB */
     uint64_t message_bytes_max;     /* of the entries in one message between cores; 0: 1 MiB */
@@ -456,6 +461,10 @@ bool node_is_leader(const struct node *node);
 /* A leader is known, this node is not draining, nothing speaks against its state, and it has
  * applied all that it knows to be committed, but for a few. */
 bool node_is_ready(const struct node *node, const char **out_why_not);
+
+struct history;
+/* The last changes of the first region; borrowed until the node is closed. */
+struct history *node_history(const struct node *node);
 
 struct wal_stats;
 /* What log and store count, and the store's file; borrowed until the node is closed. */

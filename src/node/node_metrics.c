@@ -75,6 +75,22 @@ static double read_used(void *ctx)
     return state == NULL ? 0 : (double)store_region_used(state);
 }
 
+static double read_history_bytes(void *ctx)
+{
+    return (double)history_bytes(node_history(ctx));
+}
+
+static double read_history_revisions(void *ctx)
+{
+    const struct history *history = node_history(ctx);
+    return (double)(history_newest(history) - history_oldest(history) + 1);
+}
+
+static double read_history_oldest(void *ctx)
+{
+    return (double)history_oldest(node_history(ctx));
+}
+
 static double read_quota(void *ctx)
 {
     return (double)node_quota_bytes(ctx);
@@ -293,6 +309,10 @@ static const struct {
     {METRIC("used_bytes"), "What the records count in the quota.", false, read_used},
     {METRIC("quota_bytes"), "The quota; 0: none.", false, read_quota},
     {METRIC("quota_reached"), "1 if writes that grow are refused.", false, read_quota_reached},
+    {METRIC("history_bytes"), "Memory of the last changes, at most.", false, read_history_bytes},
+    {METRIC("history_revisions"), "Revisions that can be watched from, or read.", false,
+     read_history_revisions},
+    {METRIC("history_oldest_revision"), "The oldest of them.", false, read_history_oldest},
     {METRIC("wal_size_bytes"), "Size of all log files.", false, read_wal_size},
     {METRIC("wal_segments"), "Log segments that are needed.", false, read_wal_segments},
     {METRIC("wal_appended_bytes_total"), "Bytes appended to the log.", true, read_wal_appended},

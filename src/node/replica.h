@@ -19,6 +19,7 @@
 #include "node/divergence.h"
 #include "node/expiry.h"
 #include "node/gather.h"
+#include "node/history.h"
 #include "node/install.h"
 #include "node/log_age.h"
 #include "node/members.h"
@@ -67,6 +68,7 @@ struct replica {
     struct expiry expiry;
     struct divergence divergence;
     struct mends mends;
+    struct history *history; /* what was applied lately */
     struct persists persists;
     struct writes writes;
     struct gather gather_writes;

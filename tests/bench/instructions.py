@@ -24,7 +24,8 @@ SKIPPED = 77  # as tests/bench/CMakeLists.txt tells ctest
 
 # The part before the dash is the program.
 SCENARIOS = """
-    core log tail-put tail-get checkpoint-write checkpoint-get http-put http-get
+    core log tail-put tail-get checkpoint-write checkpoint-get
+    history-tail history-checkpoint http-put http-get
 """.split()
 
 # libc's string routines for every x86-64, whatever this processor has.

@@ -25,6 +25,7 @@
 #include "api/api.h"
 #include "base/mem.h"
 #include "env/uv.h"
+#include "node/history.h"
 #include "wal/wal.h"
 
 #define PATIENCE_MS 20000u
@@ -65,6 +66,7 @@ struct node {
     unsigned backups_closed;
     uint64_t backup_delay_ms; /* after each piece */
     uint64_t backup_due_ms;
+    struct history *history; /* of nothing, unless a test tells it something */
 };
 
 #define BACKUP_PIECE_BYTES 100000u
@@ -289,6 +291,11 @@ const struct store_stats *node_store_stats(const struct node *node)
     return &node->store;
 }
 
+struct history *node_history(const struct node *node)
+{
+    return node->history;
+}
+
 const char *node_store_path(const struct node *node)
 {
     (void)node;
@@ -331,6 +338,8 @@ static void fixture_open_with(struct fixture *fixture, struct api_options option
     *fixture = (struct fixture){.env = env_uv_open(), .metrics = metrics_new()};
     fixture->log = log_new(&(struct log_options){
         .level = LOG_LEVEL_INFO, .sink = fixture_log, .sink_ctx = fixture, .clock = fixture_clock});
+    const struct history_options kept = {1 << 20, 1000, 0};
+    fixture->node.history = history_new(&kept, 0);
     fixture->node.clock_ms = 784111777000; /* the date of RFC 9110's examples */
     fixture->node.status = (struct node_status){.cluster_id = 0xabc,
                                                 .id = 1,
@@ -381,6 +390,7 @@ static void fixture_close_parts(struct fixture *fixture)
     env_uv_close(fixture->env);
     writer_deinit(&fixture->reply);
     writer_deinit(&fixture->log_lines);
+    history_free(fixture->node.history);
     for (size_t i = 0; i < FAKE_RECORDS_MAX; i++) {
         fake_clear(&fixture->node.records[i]);
     }

@@ -33,6 +33,11 @@ static void the_page_has_every_name_that_tools_rely_on(void **state)
     assert_int_equal(json_u64(store, "size_bytes"), 0);
     assert_int_equal(json_u64(store, "used_bytes"), 0);
     assert_int_equal(json_u64(json_object_object_get(page, "wal"), "segments"), 0);
+    struct json_object *history = json_object_object_get(page, "history");
+    assert_int_equal(json_u64(history, "bytes"), 0);
+    assert_int_equal(json_u64(history, "changes"), 0);
+    assert_int_equal(json_u64(history, "revisions"), 1);
+    assert_int_equal(json_u64(history, "oldest_revision"), 0);
     assert_int_equal(json_u64(json_object_object_get(page, "http"), "connections_accepted"), 1);
     assert_int_equal(json_object_array_length(json_object_object_get(page, "peers")), 0);
     (void)json_object_put(page);

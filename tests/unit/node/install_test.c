@@ -29,6 +29,26 @@ static void an_installation_that_is_interrupted_is_finished_at_the_next_start(vo
     cluster_deinit(&cluster);
 }
 
+static void history_begins_with_what_was_installed(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    a_cluster(&cluster);
+    uint32_t behind = leave_behind(&cluster, 400, 1024);
+    start_node(&cluster, behind);
+    struct history *history = node_history(cluster.nodes[behind]);
+    uint64_t end = history_end(history);
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    uint64_t oldest = history_oldest(history);
+    assert_true(oldest > 1);                   /* it had the first write */
+    assert_true(end < history_first(history)); /* whoever watched from there has missed something */
+    put_at_least_once(&cluster, behind, "after", "1");
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    assert_int_equal(history_newest(history), node_revision(cluster.nodes[behind]));
+    assert_true(history_covers(history, oldest));
+    cluster_deinit(&cluster);
+}
+
 static void copy_file(const char *from, const char *to)
 {
     char bytes[4096];
@@ -113,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_installation_that_is_interrupted_is_finished_at_the_next_start),
+        cmocka_unit_test(history_begins_with_what_was_installed),
         cmocka_unit_test(a_store_ahead_of_its_log_is_right_only_where_that_was_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,40 @@ static void a_node_alone_writes_reads_and_remembers(void **state)
     cluster_deinit(&cluster);
 }
 
+static bool has_newest(void *ctx)
+{
+    struct cluster *cluster = ctx;
+    return history_newest(node_history(cluster->nodes[0])) == 5;
+}
+
+static void a_restart_has_the_changes_since_the_checkpoint(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    (void)put(&cluster, 0, "a", "1");
+    (void)put(&cluster, 0, "a", "2");
+    (void)put(&cluster, 0, "b", "3");
+    assert_int_equal(history_oldest(node_history(cluster.nodes[0])), 0);
+    store_checkpoint(cluster.nodes[0]->store);
+    struct checkpoint_wait wait = {&cluster, 0, cluster.nodes[0]->replica->applied, false};
+    assert_true(turn_until(&cluster, is_checkpointed, &wait));
+    (void)put(&cluster, 0, "a", "4");
+    (void)put(&cluster, 0, "a", "5");
+    stop_node(&cluster, 0);
+    start_node(&cluster, 0);
+    assert_true(turn_until(&cluster, has_newest, &cluster));
+    struct history *history = node_history(cluster.nodes[0]);
+    assert_int_equal(history_oldest(history), 3);
+    struct store_record record;
+    assert_int_equal(history_at(history, 3, SLICE_LITERAL("a"), &record), HISTORY_RECORD);
+    assert_true(slice_equal(record.value, SLICE_LITERAL("2")));
+    assert_int_equal(history_at(history, 4, SLICE_LITERAL("a"), &record), HISTORY_RECORD);
+    assert_true(slice_equal(record.value, SLICE_LITERAL("4")));
+    assert_int_equal(history_at(history, 3, SLICE_LITERAL("b"), &record), HISTORY_SAME);
+    cluster_deinit(&cluster);
+}
+
 static void every_node_takes_writes_and_reads_what_any_other_wrote(void **state)
 {
     (void)state;
@@ -502,6 +536,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_node_alone_writes_reads_and_remembers),
+        cmocka_unit_test(a_restart_has_the_changes_since_the_checkpoint),
         cmocka_unit_test(every_node_takes_writes_and_reads_what_any_other_wrote),
         cmocka_unit_test(a_node_knows_how_long_ago_it_heard_from_its_leader),
         cmocka_unit_test(a_bounded_read_is_local_only_while_the_leader_is_heard),
