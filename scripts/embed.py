@@ -2,15 +2,19 @@
 """Writes what the server tells of itself as C, at build time:
 
 embed.py problems OUT.c docs/problems/*.md    the page of each error, as text and as HTML
+embed.py openapi OUT.c docs/openapi/*.yaml    the OpenAPI document (openapi.py)
 
 A page is Markdown of few kinds: headings, paragraphs, an indented example, `code`. Whatever else
 stands in one is refused: it would come out wrong.
 """
 
 import html
+import json
 import re
 import sys
 from pathlib import Path
+
+import openapi as document
 
 BYTES_A_LINE = 24
 
@@ -77,8 +81,18 @@ def problems(target, paths):
     target.write_text("".join(parts))
 
 
+# ---- the interface -----------------------------------------------------------------------------
+
+
+def openapi(target, paths):
+    text = json.dumps(document.load(paths=paths), separators=(",", ":"), ensure_ascii=False) + "\n"
+    target.write_text("/* Made of docs/openapi by scripts/embed.py. */\n"
+                      "#include \"api/openapi.h\"\n\n" + c_bytes("text", text.encode())
+                      + "\nconst struct slice api_openapi_text = {text, sizeof(text)};\n")
+
+
 def main(arguments):
-    kinds = {"problems": problems}
+    kinds = {"problems": problems, "openapi": openapi}
     if len(arguments) < 3 or arguments[0] not in kinds:
         raise SystemExit(__doc__)
     target = Path(arguments[1])

@@ -107,6 +107,10 @@ static const struct route routes[] = {
      .path = SLICE_INIT("/problems"),
      .methods = METHODS_READ,
      .answer = api_problem_list_answer},
+    {.id = ROUTE_OPENAPI,
+     .path = SLICE_INIT("/openapi.json"),
+     .methods = METHODS_READ,
+     .answer = api_openapi_answer},
     {.id = ROUTE_SERVER, .path = SLICE_INIT("*")},
 };
 
@@ -136,7 +140,12 @@ const struct route *api_route_none(void)
     return &route_none;
 }
 
-static const struct route *find_route(struct slice path, enum http_method method)
+const struct route *api_route_at(size_t i)
+{
+    return i < ARRAY_COUNT(routes) ? &routes[i] : i == ARRAY_COUNT(routes) ? &route_member : NULL;
+}
+
+const struct route *api_route_find(struct slice path, enum http_method method)
 {
     for (size_t i = 0; i < ARRAY_COUNT(routes); i++) {
         struct slice own = routes[i].path;
@@ -205,7 +214,7 @@ static err admit(struct exchange *x, struct problem *problem)
         .origin = http_header(x->request, "origin"),
         .fetch_site = http_header(x->request, "sec-fetch-site"),
     };
-    x->route = find_route(http_path(x->request), x->method);
+    x->route = api_route_find(http_path(x->request), x->method);
     err e = api_guard_check(&guard, problem);
     if (e == OK) {
         e = check_method(x, problem);

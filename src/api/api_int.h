@@ -42,6 +42,10 @@ struct api {
 /* "GET, HEAD, OPTIONS": static storage would need one per route, so into caller's. */
 #define ALLOW_SIZE 80u
 void api_route_allow(const struct route *route, char target[ALLOW_SIZE]);
+/* The row that a request belongs to; that for what is nowhere if there is none. */
+const struct route *api_route_find(struct slice path, enum http_method method);
+/* Every row there is, from 0 on, then NULL: what tells of the table must tell of all of it. */
+const struct route *api_route_at(size_t i);
 /* The row for what is not in the table. */
 const struct route *api_route_none(void);
 
@@ -77,6 +81,9 @@ void api_readyz_answer(struct exchange *x);
 /* /problems/: route_problems.c. */
 void api_problem_page_answer(struct exchange *x);
 void api_problem_list_answer(struct exchange *x);
+
+/* /openapi.json */
+void api_openapi_answer(struct exchange *x);
 
 /* Who the members are, and changing that: route_admin.c. */
 MUST_USE err api_members_prepare(struct exchange *x, struct problem *problem);

@@ -32,6 +32,7 @@ static const struct {
     [ROUTE_DRAIN] = {"drain", "route=\"drain\""},
     [ROUTE_SNAPSHOT] = {"snapshot", "route=\"snapshot\""},
     [ROUTE_PROBLEMS] = {"problems", "route=\"problems\""},
+    [ROUTE_OPENAPI] = {"openapi", "route=\"openapi\""},
     [ROUTE_SERVER] = {"server", "route=\"server\""},
     [ROUTE_NONE] = {"none", "route=\"none\""},
 };

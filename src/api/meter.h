@@ -26,6 +26,7 @@ enum route_id {
     ROUTE_DRAIN,        /* /admin/drain */
     ROUTE_SNAPSHOT,     /* /admin/snapshot */
     ROUTE_PROBLEMS,     /* /problems/, and what is below it */
+    ROUTE_OPENAPI,      /* /openapi.json */
     ROUTE_SERVER,       /* "*": OPTIONS of the server as a whole */
     ROUTE_NONE,         /* nothing is there, or the request was refused before its path was known */
     ROUTE_COUNT

@@ -295,6 +295,15 @@ err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_param
     return finish(query, problem);
 }
 
+const char *api_params_kv_name(size_t i, bool *out_works)
+{
+    if (i >= ARRAY_COUNT(kv_params)) {
+        return NULL;
+    }
+    *out_works = kv_params[i].take != NULL;
+    return kv_params[i].name;
+}
+
 /* ---- paths without parameters of others ---- */
 
 static err refuse_foreign(struct slice name, const struct param_own *rows, size_t row_count,

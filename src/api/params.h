@@ -48,6 +48,12 @@ struct kv_params {
 MUST_USE err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_params *params,
                                  struct problem *problem);
 
+/*
+ * The name of the parameter at place `i` of those that /kv/KEY knows, or NULL behind the last.
+ * `out_works`: whether it does something already; else it is known for its near misses.
+ */
+const char *api_params_kv_name(size_t i, bool *out_works);
+
 /* A parameter of a path where nobody else's are expected. */
 struct param_own {
     const char *name; /* static */

@@ -32,9 +32,9 @@ void api_root_answer(struct exchange *x)
 {
     static const char *const links[][2] = {
         {"key", "/kv/{key}"},
-        {"problems", "/problems/"},
         {"stats", "/stats"},
         {"leader", "/leader"},
+        {"follower", "/follower"},
         {"live", "/livez"},
         {"ready", "/readyz"},
         {"health", "/health"},
@@ -42,6 +42,8 @@ void api_root_answer(struct exchange *x)
         {"metrics", "/metrics"},
         {"members", "/admin/members"},
         {"snapshot", "/admin/snapshot"},
+        {"problems", "/problems/"},
+        {"openapi", "/openapi.json"},
     };
     const struct api_options *options = &x->api->options;
     struct node_status status;
@@ -61,6 +63,7 @@ void api_root_answer(struct exchange *x)
         api_document_add_text(link_object, links[i][0], links[i][1]);
     }
     api_document_add(document, "links", link_object);
+    api_exchange_field_text(x, "Link", "</openapi.json>; rel=\"service-desc\"");
     api_exchange_respond_json(x, 200, document, true);
 }
 

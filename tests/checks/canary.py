@@ -137,6 +137,29 @@ PEERS = [
     ("tests/peers/table", None, 1, "raftrs: 0% covered"),
 ]
 
+OPENAPI_PART = """paths:
+  /planted/{x}:
+    get:
+      operationId: getRoot
+      tags: [planted]
+      parameters: [{name: q, in: nowhere, schema: {type: nonsense}}]
+      responses: {'200': {description: d}}
+"""
+OPENAPI = [
+    ("docs/openapi/planted.yaml", OPENAPI_PART, 1, "is no OpenAPI: 'nowhere'"),
+    ("docs/openapi/planted.yaml", OPENAPI_PART, 1, "is no JSON Schema: 'nonsense'"),
+    ("docs/openapi/planted.yaml", OPENAPI_PART, 1, "has no operationId of its own: getRoot"),
+    ("docs/openapi/planted.yaml", OPENAPI_PART, 1, "has no summary, or no tag"),
+    ("docs/openapi/planted.yaml", OPENAPI_PART, 1, "declares the path parameters []"),
+]
+# A part that fits nowhere: there is no document that more could be seen of.
+OPENAPI_PARTS = [
+    [("docs/openapi/planted.yaml", "paths: {a: [}\n", 1, "while parsing")],
+    [("docs/openapi/planted.yaml", "paths: {/stats: {get: {}}}\n", 1, "is there already")],
+    [("docs/openapi/planted.yaml", "paths: {/planted: {get: {}}}\n", 1, "has no responses")],
+    [("docs/openapi/openapi.yaml", None, 1, "no openapi.yaml")],
+]
+
 # The library that the object goes into, its source, and words of the finding.
 PURITY = [
     ("raft", "planted_clock", "#include <time.h>\nlong raft_planted(void);\n"
@@ -246,6 +269,11 @@ def purity_canary(build):
         return missed(breaches, run_check("check_purity.py", "--build", target))
 
 
+def openapi_canary():
+    return [breach for breaches in (OPENAPI, *OPENAPI_PARTS)
+            for breach in tree_canary("check_openapi.py", breaches)]
+
+
 def lint_canary(tool, breaches):
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder).resolve()
@@ -285,6 +313,7 @@ def main():
         "format": lambda: bare_canary("check_format.py", FORMAT),
         "headers": lambda: bare_canary("check_headers.py", HEADERS),
         "peers": lambda: bare_canary("check_peers.py", PEERS),
+        "openapi": openapi_canary,
         "purity": lambda: purity_canary(arguments.build),
         "clang-tidy": lambda: lint_canary("clang-tidy", CLANG_TIDY),
         "cppcheck": lambda: lint_canary("cppcheck", CPPCHECK),
