@@ -88,10 +88,17 @@ NOUNS = {
     "node/replica_apply.c": ["replica"],
     "node/replica_compact.c": ["replica"],
     "node/replica_log.c": ["replica"],
+    "node/replica_start.c": ["replica"],
     "node/snapshots_in.c": ["snapshots"],
     "node/snapshots_out.c": ["snapshots"],
     "proto/conf.c": ["id_set"],
     "proto/membership.c": ["member"],
+    "store/apply_answer.c": ["apply"],
+    "store/apply_expire.c": ["apply"],
+    "store/apply_key.c": ["apply"],
+    "store/apply_lease.c": ["apply"],
+    "store/apply_lock.c": ["apply"],
+    "store/apply_txn.c": ["apply"],
 }
 
 # Files that may hold writable state of the whole process, and why.

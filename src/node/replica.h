@@ -96,6 +96,11 @@ struct replica {
 MUST_USE err replica_check_fit(const struct wal *wal, region_id region, struct raft_pos applied,
                                struct err_note *note);
 
+/* ---- replica_start.c ---- */
+
+/* Makes the core, of a log and a store that fit together. ERR_DAMAGED, with a note. */
+MUST_USE err replica_start(struct replica *replica, struct err_note *note);
+
 /*
  * Makes the core from what log and store have (replica_new says the rest), or begins a repair.
  * There is none yet.

@@ -95,13 +95,41 @@ static void a_near_miss_is_not_taken_for_somebody_elses(void **state)
 static void what_comes_later_is_refused_where_it_would_matter(void **state)
 {
     (void)state;
-    assert_int_equal(parse("ttl=30s", true).e, ERR_NOT_IMPLEMENTED);
-    assert_int_equal(parse("ttl=30s", false).e, OK);
-    assert_int_equal(parse("min-revision=3", false).e, ERR_NOT_IMPLEMENTED);
     assert_int_equal(parse("at=3", false).e, ERR_NOT_IMPLEMENTED);
-    struct outcome_of_query outcome = parse("cas=0", true);
+    struct outcome_of_query outcome = parse("wait=3s", false);
     assert_int_equal(outcome.e, ERR_NOT_IMPLEMENTED);
-    assert_non_null(strstr(outcome.problem.detail, "?cas"));
+    assert_non_null(strstr(outcome.problem.detail, "?wait"));
+}
+
+static void what_is_of_writes_is_refused_on_reads(void **state)
+{
+    (void)state;
+    static const char *const queries[] = {"ttl=30s", "cas=0", "prev=x", "op=incr", "lease=7f"};
+    for (size_t i = 0; i < ARRAY_COUNT(queries); i++) {
+        assert_int_equal(parse(queries[i], true).e, OK);
+        assert_int_equal(parse(queries[i], false).e, ERR_BAD_REQUEST);
+    }
+}
+
+static void a_write_says_what_it_does(void **state)
+{
+    (void)state;
+    struct kv_params params = parse("op=incr&by=-5&cas=42&ttl=1500ms&prev=a%00b", true).params;
+    assert_int_equal(params.op, KV_OP_INCR);
+    assert_true(params.has_by && params.by == -5);
+    assert_true(params.has_cas && params.cas == 42);
+    assert_true(params.has_ttl && params.ttl_ms == 1500);
+    assert_true(params.has_prev && params.prev.size == 3);
+    assert_true(params.is_special);
+    assert_int_equal(parse("lease=7F", true).params.lease, 0x7f);
+    assert_int_equal(parse("touch&ttl=0", true).params.op, KV_OP_TOUCH);
+    assert_true(parse("keepttl", true).params.keeps_ttl);
+    static const char *const bad[] = {"op=max",  "by=x",      "by=9223372036854775808", "cas=-1",
+                                      "ttl=30",  "ttl=-1s",   "ttl=9000000001s",        "lease=0",
+                                      "lease=g", "keepttl=7", "op=incr&touch"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_int_equal(parse(bad[i], true).e, ERR_BAD_REQUEST);
+    }
 }
 
 int main(void)
@@ -112,6 +140,8 @@ int main(void)
         cmocka_unit_test(bad_values_are_refused_with_what_would_do),
         cmocka_unit_test(a_near_miss_is_not_taken_for_somebody_elses),
         cmocka_unit_test(what_comes_later_is_refused_where_it_would_matter),
+        cmocka_unit_test(what_is_of_writes_is_refused_on_reads),
+        cmocka_unit_test(a_write_says_what_it_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,8 +110,8 @@ static void a_state_that_is_older_than_the_systems_space_has_nothing_in_it(void 
     (void)state;
     struct store_region region = some_region();
     struct buf *bytes = encoded(&region);
-    memmove(bytes->data + 81, bytes->data + 81 + 32, bytes->size - 81 - 32);
-    bytes->size -= 32;
+    memmove(bytes->data + 81, bytes->data + 81 + 40, bytes->size - 81 - 40);
+    bytes->size -= 40;
     bytes->data[0] = 1;
     seal(bytes);
     struct store_region decoded;

@@ -395,9 +395,9 @@ static void a_header_that_is_older_than_the_systems_space_is_taken(void **state)
     struct writer payload = {0};
     store_snapshot_put_header(&payload, &region);
     uint8_t *bytes = payload.data + 20;
-    payload.size -= 32;
+    payload.size -= 40;
     size_t size = payload.size - 20;
-    memmove(bytes + 81, bytes + 81 + 32, size - 81);
+    memmove(bytes + 81, bytes + 81 + 40, size - 81);
     bytes[0] = 1;
     store_u32(bytes + size - 4, crc32c(0, bytes, size - 4));
     assert_int_equal(check_payload(STORE_SNAPSHOT_HEADER, &payload), OK);

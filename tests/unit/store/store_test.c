@@ -229,9 +229,9 @@ static void make_older(const struct world *world)
     assert_int_equal(mdb_get(txn, meta, &key, &value), 0);
     assert_true(value.mv_size <= sizeof(state));
     const uint8_t *bytes = value.mv_data;
-    size_t size = value.mv_size - 32;
+    size_t size = value.mv_size - 40;
     memcpy(state, bytes, 81);
-    memcpy(state + 81, bytes + 81 + 32, size - 81);
+    memcpy(state + 81, bytes + 81 + 40, size - 81);
     state[0] = 1;
     store_u32(state + size - 4, crc32c(0, state, size - 4));
     value = (MDB_val){size, state};
