@@ -78,8 +78,9 @@ static bool is_op_key_valid(const struct txn_op *op)
 static bool is_op_valid(const struct txn_op *op)
 {
     bool has_value = op->type == TXN_PUT || op->type == TXN_APPEND || op->type == TXN_LOCK;
-    bool has_time =
-        op->type == TXN_LOCK || op->ttl_ms == 0 || op->lease == 0 || op->type == TXN_LEASE_GRANT;
+    bool is_of_key = op->type != TXN_LOCK && op->type != TXN_LEASE_GRANT &&
+                     op->type != TXN_LEASE_KEEP; /* which is on one of them */
+    bool has_time = !is_of_key || op->ttl_ms == 0 || op->lease == 0;
     return op->flags <= TXN_FLAGS && is_op_key_valid(op) &&
            (op->end.size == 0 || op->type == TXN_DELETE_RANGE) && op->end.size <= KEY_SIZE_MAX &&
            (has_value || (op->value.size == 0 && op->content_type.size == 0)) &&
