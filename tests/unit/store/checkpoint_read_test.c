@@ -10,8 +10,8 @@ static void make(struct world *world, unsigned count)
     world_make(world);
     for (unsigned i = 0; i < count; i++) {
         char key[KEY_TEXT_SIZE];
-        world_put(world, key_of(key, 2 * i), SLICE_LITERAL("a user's"));
-        world_put_system(world, key_of(key, 2 * i + 1), SLICE_LITERAL("the system's"));
+        world_put(world, key_of(key, UINT64_C(2) * i), SLICE_LITERAL("a user's"));
+        world_put_system(world, key_of(key, UINT64_C(2) * i + 1), SLICE_LITERAL("the system's"));
     }
     world_checkpoint(world);
 }
@@ -64,7 +64,7 @@ static void places_move_side_by_side(void **state)
     assert_int_equal(seek(&world, STORE_SPACE_SYSTEM, SLICE_EMPTY, &keys[STORE_SPACE_SYSTEM]), OK);
     for (unsigned i = 0; i < 100; i++) {
         for (enum store_space space = 0; space < STORE_SPACES; space++) {
-            assert_true(slice_equal(keys[space], key_of(text, 2 * i + (unsigned)space)));
+            assert_true(slice_equal(keys[space], key_of(text, UINT64_C(2) * i + space)));
             err e = store_checkpoint_seek_next(checkpoint, space, &keys[space], &bytes);
             assert_int_equal(e, i < 99 ? OK : ERR_NOT_FOUND);
         }

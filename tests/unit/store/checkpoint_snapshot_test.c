@@ -227,6 +227,7 @@ static void the_systems_records_are_read_last_and_replaced_with_any_range(void *
     assert_range(&bench, range_of("", ""), "abcABC");
     assert_range(&bench, range_of("b", "c"), "bABC");
     assert_range(&bench, range_of("x", ""), "ABC");
+    assert_range(&bench, range_of("", "B"), "ABC");
     struct source source = {.keys = "bBD"};
     err e = replace(&bench, &source, range_of("b", "c"), SLICE_LITERAL("state"));
     assert_int_equal(e, OK);

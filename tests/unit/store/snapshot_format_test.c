@@ -257,7 +257,7 @@ struct part {
     const char *keys[2];
 };
 
-/* What the check says of a snapshot of these parts, all of whose figures and checksums are right. */
+/* What the check says of a snapshot of these parts, whose figures and checksums are all right. */
 static err check_parts(const struct part *parts, size_t count)
 {
     struct sample sample = {.region = {.id = 1, .applied = {2, 3}, .revision = 1}};
