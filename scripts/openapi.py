@@ -24,6 +24,13 @@ METHODS = ("get", "head", "put", "post", "delete", "options", "patch", "trace", 
 ERRORS_OF_ALL = (400, 403, 408, 413, 414, 417, 431, 500, 501, 503, 505)
 HEADERS_OF_ALL = ("KV-Revision", "KV-Request-Id", "Date")
 
+# What errors have besides, where it applies, and which of them have more.
+HEADERS_OF_ERRORS = ("Cache-Control", "X-Content-Type-Options", "Content-Security-Policy",
+                     "Server-Timing", "Preference-Applied", "Idempotency-Replayed")
+HEADERS_BY_STATUS = {404: ["KV-Consistency"], 405: ["Allow"], 409: ["Retry-After"],
+                     412: ["ETag", "KV-Consistency"], 423: ["Retry-After"], 429: ["Retry-After"],
+                     501: ["Allow"], 503: ["Retry-After"]}
+
 
 def fail(text):
     raise SystemExit(f"openapi: {text}")
@@ -78,7 +85,14 @@ def ref(kind, name):
 
 
 def expand_parameters(parameters):
-    return [ref("parameters", one) if isinstance(one, str) else one for one in parameters]
+    """Names become references; a list within the list (an alias of one) is a part of it."""
+    expanded = []
+    for one in parameters:
+        if isinstance(one, list):
+            expanded += expand_parameters(one)
+        else:
+            expanded.append(ref("parameters", one) if isinstance(one, str) else one)
+    return expanded
 
 
 def expand_headers(response):
@@ -94,9 +108,7 @@ def problem_content():
 
 
 def error_response(status, group):
-    names = ["Cache-Control", "X-Content-Type-Options", "Content-Security-Policy"]
-    names += {405: ["Allow"], 412: ["ETag"]}.get(status, [])
-    names += ["Retry-After"] if status in (409, 423, 429, 503) else []
+    names = [*HEADERS_OF_ERRORS, *HEADERS_BY_STATUS.get(status, [])]
     response = {"description": "; ".join(f"`{slug}`: {title}" for slug, title in group) + ".",
                 "headers": names, "content": problem_content()}
     expand_headers(response)

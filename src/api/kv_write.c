@@ -87,7 +87,7 @@ static void refuse_by_condition(struct exchange *x, const struct command_result 
         result->failed < intent->check_count ? intent->sources[result->failed] : "the condition";
     err e;
     if (result->existed) {
-        api_kv_add_etag(x, result->mod_revision);
+        problem.etag = result->mod_revision;
         e = api_problem_set(&problem, result->e,
                             "the key is at revision %" PRIu64 ", which is not what %s asks for; "
                             "read it again before the next try",

@@ -42,7 +42,7 @@ void api_root_answer(struct exchange *x)
         {"metrics", "/metrics"},
         {"members", "/admin/members"},
         {"snapshot", "/admin/snapshot"},
-        {"problems", "/problems/"},
+        {"problems", "/problems"},
         {"openapi", "/openapi.json"},
     };
     const struct api_options *options = &x->api->options;

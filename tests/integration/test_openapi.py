@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""The OpenAPI document against a running node: answers of every operation, its parameters, bodies.
+
+That it has the routes that there are is unit/api/route_openapi's to see; that it is a document of
+its kind, check/openapi's; how errors are told, test_errors.py's.
+"""
+
+import http.client
+import json
+import re
+import subprocess
+import sys
+
+import harness
+from contract import Contract
+
+JSON = [("Content-Type", "application/json")]
+
+# (status, method, target, body, fields), in this order. What one has changed, a later one finds.
+ONE_NODE = [
+    (201, "PUT", "/kv/a", b"1", JSON),
+    (200, "PUT", "/kv/a?ttl=1h", b"1", ()),
+    (204, "PUT", "/kv/a", b"1", [("Prefer", "return=minimal")]),
+    (200, "PUT", "/kv/a?keepttl", b"1", [("Prefer", "return=representation, timing")]),
+    (201, "PUT", "/kv/once", b"1", [("Idempotency-Key", "k")]),
+    (201, "PUT", "/kv/once", b"1", [("Idempotency-Key", "k")]),
+    (200, "POST", "/kv/a?cas=4", b"1", [("KV-TTL", "30")]),
+    (200, "POST", "/kv/a?op=incr&by=41", None, ()),
+    (200, "POST", "/kv/a?op=append", b"0", ()),
+    (200, "POST", "/kv/a?touch&ttl=10m", None, ()),
+    (204, "POST", "/kv/a", b"1", [("Prefer", "return=minimal")]),
+    (200, "GET", "/kv/a", None, [("Prefer", "timing")]),
+    (200, "GET", "/kv/a?consistency=stale&timeout=1s", None, ()),
+    (304, "GET", "/kv/a", None, [("If-None-Match", "*")]),
+    (412, "GET", "/kv/a", None, [("If-Match", '"99"')]),
+    (200, "HEAD", "/kv/a", None, ()),
+    (304, "HEAD", "/kv/a", None, [("If-None-Match", "*")]),
+    (204, "OPTIONS", "/kv/a", None, ()),
+    (200, "DELETE", "/kv/a", None, [("Prefer", "return=representation")]),
+    (204, "DELETE", "/kv/a", None, [("Prefer", "return=minimal")]),
+    (200, "DELETE", "/kv/a", None, ()),
+    (404, "HEAD", "/kv/a", None, ()),
+    (200, "GET", "/", None, ()),
+    (200, "GET", "/version", None, ()),
+    (200, "GET", "/health", None, ()),
+    (200, "GET", "/livez", None, ()),
+    (200, "GET", "/readyz?verbose", None, ()),
+    (200, "GET", "/leader", None, ()),
+    (503, "GET", "/follower", None, ()),
+    (200, "GET", "/stats", None, ()),
+    (200, "GET", "/metrics", None, ()),
+    (200, "GET", "/openapi.json", None, ()),
+    (200, "GET", "/problems", None, ()),
+    (200, "GET", "/problems", None, [("Accept", "text/html")]),
+    (200, "GET", "/problems/quota", None, ()),
+    (200, "GET", "/problems/quota", None, [("Accept", "text/html")]),
+    (404, "GET", "/problems/sunshine", None, ()),
+    (200, "GET", "/admin/members", None, ()),
+    (200, "GET", "/admin/snapshot", None, ()),
+    (304, "GET", "/admin/snapshot", None, [("If-None-Match", "*")]),
+    (200, "POST", "/admin/drain", None, ()),
+    (503, "GET", "/readyz", None, ()),
+    (200, "DELETE", "/admin/drain", None, ()),
+    (409, "POST", "/admin/leader", None, ()),
+]
+
+# Members of three; the fourth is nowhere, so it is no more than a name.
+THREE_NODES = [
+    (200, "GET", "/follower", None, ()),
+    (503, "GET", "/leader", None, ()),
+    (200, "GET", "/admin/members", None, ()),
+    (201, "POST", "/admin/members", b'{"addr":"127.0.0.1:9","id":9,"learner":true}', JSON),
+    (409, "POST", "/admin/members/9/promote?timeout=1s", None, ()),
+    (204, "PATCH", "/admin/members/9", b'{"addr":"127.0.0.1:10"}', JSON),
+    (201, "POST", "/admin/members/replace", b'{"old":9,"addr":"127.0.0.1:11","id":11}', JSON),
+    (204, "DELETE", "/admin/members/11", None, ()),
+    (204, "POST", "/12?timeout=20s", b"http://127.0.0.1:12/", ()),
+    (204, "DELETE", "/12", None, ()),
+    (200, "POST", "/admin/leader", None, ()),
+]
+
+# Answers that are in the document, and come in states that other tests make.
+UNSEEN = {
+    "post /admin/members/{id}/promote 204": "test_members.py: a learner has to catch up first",
+    "get /health 503": "test_quorum.py: no quorum",
+}
+
+
+def fetch(node, method, target, body=None, headers=()):
+    """One request by Python's own client, which reads streams, too; a Response."""
+    connection = http.client.HTTPConnection("localhost", node.port, timeout=40)
+    try:
+        connection.request(method, target, body, dict(headers))
+        answer = connection.getresponse()
+        return harness.Response(answer.status, answer.reason, answer.getheaders(), answer.read())
+    finally:
+        connection.close()
+
+
+class Document(harness.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = cls.class_cluster()[0]
+        cls.nodes = cls.class_cluster(3)
+        cls.contract = Contract(cls.node)
+
+    def operations(self):
+        for template, item in self.contract.document["paths"].items():
+            for method in item:
+                if method != "parameters":
+                    yield method, template
+
+    def run_rows(self, node, rows):
+        """Each answer as the row and the document have it: the operations and statuses seen."""
+        seen = set()
+        for status, method, target, body, headers in rows:
+            with self.subTest(f"{status} {method} {target}"):
+                answer = fetch(node, method, target, body, headers)
+                self.assertEqual(answer.status, status, answer)
+                self.contract.check(method, target, answer)
+                template, _ = self.contract.operation(method, target)
+                seen.add(f"{method.lower()} {template} {status}")
+        return seen
+
+    def test_every_success_that_it_tells_of_is_seen(self):
+        seen = self.run_rows(self.node, ONE_NODE)
+        follower = self.nodes.others(self.nodes.leader())[0]
+        seen |= self.run_rows(follower, THREE_NODES)
+        told = set()
+        for method, template in self.operations():
+            responses = self.contract.document["paths"][template][method]["responses"]
+            told |= {f"{method} {template} {status}" for status, response in responses.items()
+                     if "$ref" not in response and method != "head"}
+        self.assertEqual(sorted(told - seen - set(UNSEEN)), [], "told, and never seen")
+        self.assertEqual(sorted(set(UNSEEN) - told), [], "excused for nothing")
+
+    def test_it_is_the_one_of_the_sources_on_every_node(self):
+        script = harness.ROOT / "scripts" / "openapi.py"
+        target = harness.new_directory("openapi") / "openapi.json"
+        subprocess.run([sys.executable, "-B", script, target], check=True)
+        for node in self.nodes:
+            is_same = node.get("/openapi.json").json() == json.loads(target.read_text())
+            self.assertTrue(is_same, "the program was built of other sources")
+
+    def test_parameters_are_those_that_are_taken(self):
+        """A path that refuses unknown ones names those that it knows."""
+        count = 0
+        for method, template in self.operations():
+            if method == "options":
+                continue
+            target = re.sub(r"\{(\w+)\}", "1", template) + "?zzzz=1"
+            answer = fetch(self.node, method.upper(), target)
+            match = re.search(rb'unknown parameter \\"zzzz\\": there are (.*) here', answer.body)
+            if match is None:
+                continue
+            known = set(re.findall(r"\?([\w-]+)", match[1].decode()))
+            count += 1
+            with self.subTest(f"{method} {template}"):
+                self.assertEqual(self.contract.query_parameters(template, method), known)
+        self.assertGreater(count, 5)
+
+    def test_a_body_where_none_is_needed_changes_nothing(self):
+        """Patroni sends GET /version with Content-Length: 2 and "{}"."""
+        for method, template in self.operations():
+            if method != "get" or template == "/admin/snapshot":
+                continue
+            target = re.sub(r"\{(\w+)\}", "1", template)
+            plain = self.node.get(target)
+            with self.node.connect() as connection:
+                for _ in range(2):  # and the connection goes on behind it
+                    answer = connection.request("GET", target, b"{}")
+                    self.assertEqual(answer.status, plain.status, target)
+        for body in (b"{}", b""):
+            self.assertEqual(self.node.request("DELETE", "/kv/none", body).body, b"OK")
+
+    def test_the_root_links_to_it_and_to_what_there_is(self):
+        root = self.node.get("/")
+        self.assertEqual(root.headers["link"], '</openapi.json>; rel="service-desc"')
+        for name, link in root.json()["links"].items():
+            template, operation = self.contract.operation("GET", link.replace("{key}", "k"))
+            self.assertIsNotNone(operation, f"{name}: {link} ({template})")
+
+
+if __name__ == "__main__":
+    harness.main()
