@@ -212,6 +212,9 @@ static bool is_made_of(struct slice text, struct slice letters)
 
 static bool is_near_miss(struct slice name, struct slice known)
 {
+    if (slice_equal_nocase(name, known)) {
+        return true; /* names are of one case, and a TTL that is shouted is still meant */
+    }
     if (name.size < SHORT_NAME_SIZE || known.size < SHORT_NAME_SIZE ||
         api_suggest_distance(name, known) > 1) {
         return false;

@@ -80,6 +80,8 @@ static void a_near_miss_is_not_taken_for_somebody_elses(void **state)
         {"wati=1s", "wait"},
         {"ca%73s=1", "cas"},
         {"max_staleness=1s", "max-staleness"},
+        {"TTL=30s", "ttl"},
+        {"Op=incr", "op"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct outcome_of_query outcome = parse(cases[i][0], false);
