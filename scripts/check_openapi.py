@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The OpenAPI document is one: docs/openapi, put together by openapi.py.
 
-O1  The parts fit together.
+O1  The parts fit together; with those of docs/openapi/later, too, which are of routes to come.
 O2  It is what the OpenAPI Initiative's schema of such documents asks for.
 O3  Each schema in it is one of JSON Schema.
 O4  Each operation has an id of its own, a summary and a known tag; the parameters in its path are
@@ -113,16 +113,17 @@ def run():
     arguments = house.arguments(__doc__).parse_args()
     root = arguments.root.resolve()
     findings = house.Findings("openapi")
+    paths = house.files(root, FOLDER, ".yaml")
     try:
-        document = openapi.load(root)
+        openapi.load(root)
+        document = openapi.load(root, paths)
     except SystemExit as error:
         match = re.search(r"(\w+\.yaml)", str(error))
         findings.subjects = 1
         findings.add(f"{FOLDER}/{match[1] if match else 'openapi.yaml'}", 1, str(error),
                      "the parts have to make one document", "docs/openapi/README.md tells how")
         return findings.finish()
-    parts = {house.name_of(root, path): openapi.read(path)
-             for path in house.files(root, FOLDER, ".yaml")}
+    parts = {house.name_of(root, path): openapi.read(path) for path in paths}
     check_form(findings, parts, document)
     check_schemas(findings, parts, document)
     check_operations(findings, parts, document)

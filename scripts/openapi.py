@@ -40,13 +40,16 @@ def fail(text):
 
 
 def merge(into, part, path, place=""):
-    """Adds what `part` has; the same place in two parts is a mistake, unless both are objects."""
+    """Adds what `part` has; the same place in two parts is a mistake, unless both are objects, or
+    the lists of tags."""
     for name, value in part.items():
         here = f"{place}/{name}"
         if name not in into:
             into[name] = value
         elif isinstance(into[name], dict) and isinstance(value, dict) and here != f"/paths/{name}":
             merge(into[name], value, path, here)
+        elif here == "/tags":
+            into[name] += value
         else:
             fail(f"{path}: {here} is there already, in another part")
 
