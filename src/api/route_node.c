@@ -6,6 +6,7 @@
 #include "api/exchange.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "proto/txn.h"
 
 #define ETCD_VERSION "3.4.0" /* what Patroni takes the path of the etcd API from */
 
@@ -26,6 +27,23 @@ void api_version_answer(struct exchange *x)
     api_document_add_text(document, "etcdserver", ETCD_VERSION);
     api_document_add_text(document, "etcdcluster", ETCD_VERSION);
     api_exchange_respond_json(x, 200, document, false);
+}
+
+/* What a client wants to know before it sends something; docs/limits.md has all of them. */
+static struct json_object *new_limits(const struct api_options *options,
+                                      const struct node_status *status)
+{
+    struct json_object *limits = json_object_new_object();
+    api_document_add_u64(limits, "key_bytes_max", KEY_SIZE_MAX);
+    api_document_add_u64(limits, "value_bytes_max", options->value_bytes_max);
+    api_document_add_u64(limits, "content_type_bytes_max", CONTENT_TYPE_SIZE_MAX);
+    api_document_add_u64(limits, "idempotency_key_bytes_max", TXN_IDEMPOTENCY_KEY_SIZE_MAX);
+    api_document_add_u64(limits, "lock_name_bytes_max", TXN_LOCK_NAME_SIZE_MAX);
+    api_document_add_u64(limits, "ttl_ms_max", TXN_TTL_MS_MAX);
+    api_document_add_u64(limits, "timeout_ms_max", PARAMS_TIMEOUT_MS_MAX);
+    api_document_add_u64(limits, "timeout_ms", options->request_timeout_ms);
+    api_document_add_u64(limits, "quota_bytes", status->quota_bytes);
+    return limits;
 }
 
 void api_root_answer(struct exchange *x)
@@ -53,11 +71,7 @@ void api_root_answer(struct exchange *x)
     api_document_add_text(document, "version", options->version);
     api_document_add_id(document, "cluster_id", status.cluster_id);
     api_document_add_u64(document, "node_id", status.id);
-    struct json_object *limits = json_object_new_object();
-    api_document_add_u64(limits, "key_bytes_max", KEY_SIZE_MAX);
-    api_document_add_u64(limits, "value_bytes_max", options->value_bytes_max);
-    api_document_add_u64(limits, "timeout_ms_max", PARAMS_TIMEOUT_MS_MAX);
-    api_document_add(document, "limits", limits);
+    api_document_add(document, "limits", new_limits(options, &status));
     struct json_object *link_object = json_object_new_object();
     for (size_t i = 0; i < ARRAY_COUNT(links); i++) {
         api_document_add_text(link_object, links[i][0], links[i][1]);

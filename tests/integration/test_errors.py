@@ -221,7 +221,8 @@ class OneNode(Errors):
 
     def test_accept_is_weighed(self):
         for accept, kind in (
-                ("*/*", "application/problem+json"), ("application/json", "application/problem+json"),
+                ("*/*", "application/problem+json"),
+                ("application/json", "application/problem+json"),
                 ("text/plain;q=0.2, application/json;q=0.1", "text/plain; charset=utf-8"),
                 ("text/html;q=0.1, text/*", "text/plain; charset=utf-8"),
                 ("image/png", "application/problem+json")):

@@ -173,6 +173,19 @@ class Document(harness.TestCase):
         for body in (b"{}", b""):
             self.assertEqual(self.node.request("DELETE", "/kv/none", body).body, b"OK")
 
+    def test_the_page_of_limits_has_each_flag_with_its_default(self):
+        _, text, _ = harness.run("serve", "--help")
+        flags = dict(re.findall(r"^  --([\w-]+) \S+  \(default ([^,)]*)", text, re.MULTILINE))
+        page = (harness.ROOT / "docs" / "limits.md").read_text()
+        told = {flag: bound for bound, flag in
+                re.findall(r"^\|[^|]+\| ([^|]+?) \| `--([\w-]+)`", page, re.MULTILINE)}
+        for flag in sorted(told):
+            self.assertIn(flag, flags, "no such flag")
+            self.assertEqual(told[flag].split(" ")[0], flags[flag], flag)
+        bounding = {flag for flag in flags if re.match("max-|quota|history|idempotency|log-keep",
+                                                       flag)}
+        self.assertEqual(sorted(bounding - set(told)), [], "not in docs/limits.md")
+
     def test_the_root_links_to_it_and_to_what_there_is(self):
         root = self.node.get("/")
         self.assertEqual(root.headers["link"], '</openapi.json>; rel="service-desc"')

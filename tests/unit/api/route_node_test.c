@@ -22,6 +22,7 @@ static void the_root_names_limits_and_links(void **state)
     struct json_object *limits = json_object_object_get(document, "limits");
     assert_int_equal(json_u64(limits, "key_bytes_max"), 480);
     assert_int_equal(json_u64(limits, "value_bytes_max"), VALUE_BYTES_MAX);
+    assert_int_equal(json_u64(limits, "timeout_ms"), 5000);
     assert_string_equal(json_text(json_object_object_get(document, "links"), "stats"), "/stats");
     (void)json_object_put(document);
 }
