@@ -52,6 +52,12 @@ _Noreturn void store_checkpoint_die(const struct checkpoint *checkpoint, const c
 /* Renews the reader, and what is open in it. */
 void store_checkpoint_reader_renew(struct checkpoint *checkpoint);
 
+/*
+ * The loop's reader has met a damaged page: such a transaction answers nothing more, so there is a
+ * new one for the other keys. Returns ERR_CORRUPT.
+ */
+MUST_USE err store_checkpoint_read_failed(struct checkpoint *checkpoint);
+
 /* The key in `meta`, written into `key`, which has CHECKPOINT_REGION_KEY_SIZE bytes. */
 struct slice store_checkpoint_region_key(region_id region, uint8_t *key);
 

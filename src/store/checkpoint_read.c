@@ -4,8 +4,7 @@
 #include "base/assert.h"
 #include "store/checkpoint_int.h"
 
-/* A transaction that has met a damaged page answers nothing more: a new one for the other keys. */
-static err read_failed(struct checkpoint *checkpoint)
+err store_checkpoint_read_failed(struct checkpoint *checkpoint)
 {
     store_checkpoint_reader_renew(checkpoint);
     return ERR_CORRUPT;
@@ -30,7 +29,7 @@ err store_checkpoint_get(struct checkpoint *checkpoint, enum store_space space, 
         return ERR_NOT_FOUND;
     }
     if (status != 0) {
-        return read_failed(checkpoint);
+        return store_checkpoint_read_failed(checkpoint);
     }
     *out_bytes = slice_of(value);
     return OK;
@@ -47,7 +46,7 @@ static err move_place(struct checkpoint *checkpoint, enum store_space space, MDB
         return ERR_NOT_FOUND;
     }
     if (status != 0) {
-        return read_failed(checkpoint);
+        return store_checkpoint_read_failed(checkpoint);
     }
     *key = slice_of(mdb_key);
     *out_bytes = slice_of(value);
@@ -64,7 +63,7 @@ err store_checkpoint_seek(struct checkpoint *checkpoint, enum store_space space,
     if (*place == NULL &&
         mdb_cursor_open(checkpoint->reader, checkpoint->spaces[space], place) != 0) {
         *place = NULL;
-        return read_failed(checkpoint);
+        return store_checkpoint_read_failed(checkpoint);
     }
     *out_key = from;
     return move_place(checkpoint, space, from.size > 0 ? MDB_SET_RANGE : MDB_FIRST, out_key,
@@ -87,7 +86,7 @@ err store_checkpoint_each(struct checkpoint *checkpoint, enum store_space space,
     MDB_cursor *cursor;
     int status = mdb_cursor_open(checkpoint->reader, checkpoint->spaces[space], &cursor);
     if (status != 0) {
-        return read_failed(checkpoint);
+        return store_checkpoint_read_failed(checkpoint);
     }
     MDB_val key = val_of(from);
     MDB_val value;
@@ -98,7 +97,7 @@ err store_checkpoint_each(struct checkpoint *checkpoint, enum store_space space,
         op = MDB_NEXT;
     }
     mdb_cursor_close(cursor);
-    return status == 0 || status == MDB_NOTFOUND ? OK : read_failed(checkpoint);
+    return status == 0 || status == MDB_NOTFOUND ? OK : store_checkpoint_read_failed(checkpoint);
 }
 
 struct slice store_checkpoint_region_key(region_id region, uint8_t *key)
@@ -130,7 +129,7 @@ err store_checkpoint_each_region(struct checkpoint *checkpoint,
     MDB_cursor *cursor;
     int status = mdb_cursor_open(checkpoint->reader, checkpoint->meta, &cursor);
     if (status != 0) {
-        return read_failed(checkpoint);
+        return store_checkpoint_read_failed(checkpoint);
     }
     MDB_val key = val_of(SLICE_LITERAL(CHECKPOINT_REGION_PREFIX));
     MDB_val value;
@@ -144,7 +143,7 @@ err store_checkpoint_each_region(struct checkpoint *checkpoint,
     }
     mdb_cursor_close(cursor);
     if (e == OK && status != MDB_NOTFOUND) {
-        e = read_failed(checkpoint);
+        e = store_checkpoint_read_failed(checkpoint);
     }
     return e;
 }

@@ -456,6 +456,36 @@ const struct store_tail_entry *store_tail_next(struct store_tail_cursor *cursor)
     return leaf != NULL ? leaf->entries[cursor->index++] : NULL;
 }
 
+/* Leaves point forward only: the entry before the first one of a leaf is found from the fork. */
+const struct store_tail_entry *store_tail_before(const struct store_tail *tail, struct slice to)
+{
+    ASSERT(!tail->is_draining);
+    bool is_equal;
+    const struct node *node = tail->root;
+    const struct node *left = NULL; /* the subtree right before the path, as low as there is one */
+    uint32_t left_height = 0;
+    for (uint32_t height = tail->height; height > 0; height--) {
+        uint32_t index = to.size > 0 ? child_index(node, to) : node->count;
+        if (index > 0) {
+            left = node->children[index - 1];
+            left_height = height - 1;
+        }
+        node = node->children[index];
+    }
+    uint32_t count = to.size > 0 ? lower_bound(node, to, &is_equal) : node->count;
+    if (count == 0 && left == NULL) {
+        return NULL;
+    }
+    if (count == 0) {
+        for (; left_height > 0; left_height--) {
+            left = left->children[left->count];
+        }
+        node = left;
+        count = left->count;
+    }
+    return node->entries[count - 1];
+}
+
 uint64_t store_tail_bytes(const struct store_tail *tail)
 {
     return tail->arena_bytes + tail->held_bytes;

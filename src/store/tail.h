@@ -62,6 +62,8 @@ struct store_tail_cursor {
 struct store_tail_cursor store_tail_seek(const struct store_tail *tail, struct slice from);
 /* The next entry in byte order, or NULL at the end. Borrowed. */
 const struct store_tail_entry *store_tail_next(struct store_tail_cursor *cursor);
+/* The last entry before `to`; SLICE_EMPTY: the last of all. NULL: there is none. Borrowed. */
+const struct store_tail_entry *store_tail_before(const struct store_tail *tail, struct slice to);
 
 /* Bytes kept from the heap (T3). */
 uint64_t store_tail_bytes(const struct store_tail *tail);

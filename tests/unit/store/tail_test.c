@@ -152,6 +152,22 @@ static uint32_t number_in_order(int order, uint32_t i, uint32_t count)
     }
 }
 
+/* The keys of all numbers below `count`, from the last to the first; between them as well. */
+static void assert_goes_back(const struct store_tail *tail, uint32_t count)
+{
+    const struct store_tail_entry *entry = store_tail_before(tail, SLICE_EMPTY);
+    for (uint32_t i = count; i > 0; i--) {
+        char text[KEY_TEXT_SIZE + 1];
+        struct slice key = key_of(text, i - 1);
+        assert_true(slice_equal(entry_key(entry), key));
+        text[key.size] = '\0';
+        struct slice behind = {key.data, key.size + 1};
+        assert_ptr_equal(store_tail_before(tail, behind), entry);
+        entry = store_tail_before(tail, entry_key(entry));
+    }
+    assert_null(entry);
+}
+
 static void keys_come_out_in_order_however_they_went_in(void **state)
 {
     (void)state;
@@ -173,6 +189,7 @@ static void keys_come_out_in_order_however_they_went_in(void **state)
             assert_ptr_equal(store_tail_get(tail, key), entry);
         }
         assert_null(store_tail_next(&cursor));
+        assert_goes_back(tail, count);
         assert_int_equal(store_tail_count(tail), count);
         assert_int_equal(owner->ref_count, count + 1);
         store_tail_free(tail);
@@ -247,6 +264,8 @@ static void an_empty_tail_has_nothing(void **state)
     struct store_tail_cursor some = store_tail_seek(tail, SLICE_LITERAL("k"));
     assert_null(store_tail_next(&all));
     assert_null(store_tail_next(&some));
+    assert_null(store_tail_before(tail, SLICE_EMPTY));
+    assert_null(store_tail_before(tail, SLICE_LITERAL("k")));
     assert_null(store_tail_get(tail, SLICE_LITERAL("k")));
     store_tail_prefetch(tail, &SLICE_LITERAL("k"), 1);
     assert_int_equal(store_tail_count(tail), 0);
