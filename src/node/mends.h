@@ -65,6 +65,8 @@ void mends_close(struct mends *mends, err e);
 
 /* The scrub has found the record of `key` damaged. False: there is no room, tell again. */
 bool mends_found(struct replica *replica, struct slice key, uint64_t revision);
+/* A scan has met it: has it mended, and says what to answer: ERR_MENDING, ERR_CORRUPT (M1). */
+MUST_USE err mends_met(struct replica *replica, struct slice key);
 /* `read`, in no list, has met its record damaged. False: nobody can mend it, answer ERR_CORRUPT. */
 bool mends_wait(struct replica *replica, struct node_read *read);
 /* `read`, in no list, has found no record. False: there is none. */

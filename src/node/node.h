@@ -205,7 +205,12 @@ enum read_consistency {
 
 struct node_read {
     /* In: */
-    struct slice key;                  /* borrowed until `done` */
+    struct slice key; /* borrowed until `done`; of a scan the first one, may be empty */
+    /*
+     * `done` gets OK without a record, at the moment at which the state may be read, and reads it
+     * itself (node/scan.h). Nothing of it is there any more when it returns.
+     */
+    bool is_scan;
     enum read_consistency consistency; /* BOUNDED: what it became stands here afterwards */
     uint64_t staleness_ms_max;         /* BOUNDED */
     uint64_t revision_min;             /* waits until this revision is applied here; 0: does not */

@@ -27,7 +27,8 @@ void reads_init(struct reads *reads, uint64_t first_sequence)
 
 static void add(struct reads *reads, struct list *list, struct node_read *read)
 {
-    ASSERT(read->done != NULL && read->key.size > 0);
+    ASSERT(read->done != NULL);
+    ASSERT(read->is_scan || read->key.size > 0);
     list_init(&read->link);
     list_push_back(list, &read->link);
     read->index = 0;
@@ -167,6 +168,10 @@ void reads_confirm(struct reads *reads, uint64_t sequence, uint64_t index, uint6
 uint64_t reads_answer(struct node_read *read, struct store *store)
 {
     struct store_record record;
+    if (read->is_scan) {
+        read->done(read, OK, NULL);
+        return READS_SCAN_COST;
+    }
     err e = store_get(store, read->key, &record);
     if (e == ERR_CORRUPT && read->replica != NULL && mends_wait(read->replica, read)) {
         return 0;
@@ -185,7 +190,8 @@ static void look_ahead(const struct reads *reads, uint64_t applied, const struct
     struct slice keys[STORE_PREFETCH_MAX];
     uint32_t count = 0;
     LIST_FOREACH (link, &reads->confirmed) {
-        if (count == STORE_PREFETCH_MAX || of_link(link)->index > applied) {
+        if (count == STORE_PREFETCH_MAX || of_link(link)->index > applied ||
+            of_link(link)->is_scan) {
             break;
         }
         keys[count] = of_link(link)->key;

@@ -22,6 +22,9 @@
 
 #define READ_BATCHES_MAX 2u
 
+/* What a scan counts in a turn's budget of bytes: whoever makes one bounds it by about as much. */
+#define READS_SCAN_COST (2u << 20)
+
 struct read_batch {
     uint64_t sequence; /* 0: free */
     uint64_t asked_ms;

@@ -70,7 +70,7 @@ static void cursor_move(struct store_scan *scan, enum checkpoint_move move, stru
     }
 }
 
-/* All sources to the near end of the range. */
+/* All sources to the near end of the range, which counts no more from then on. */
 static void seek(struct store_scan *scan)
 {
     scan->current = 0;
@@ -82,6 +82,7 @@ static void seek(struct store_scan *scan)
         cursor_move(scan, is_reverse ? CHECKPOINT_MOVE_BEFORE : CHECKPOINT_MOVE_AT,
                     is_reverse ? scan->range.end : scan->range.begin);
     }
+    *(scan->is_reverse ? &scan->range.end : &scan->range.begin) = SLICE_EMPTY;
 }
 
 /* Those that stand at the key which was told last go on. */

@@ -52,7 +52,7 @@ struct store_scan {
 
 /*
  * Fills `scan`, which stands before the first key of the range, or if it is reverse behind the last
- * one. Borrows the range's bounds until it is closed. Caller closes, in the same turn.
+ * one. Borrows the bound at the far end until it is closed. Caller closes, in the same turn.
  */
 void store_scan_open(struct store_scan *scan, struct store *store, struct store_range range,
                      bool is_reverse);
@@ -61,8 +61,8 @@ void store_scan_close(struct store_scan *scan);
 /* To the next key. ERR_NOT_FOUND: that was all. ERR_CORRUPT: a page cannot be; final. */
 MUST_USE err store_scan_next(struct store_scan *scan);
 /*
- * Leaves out what lies between here and `key`, borrowed until the scan is closed: the next one is
- * the first at or after it; if the scan is reverse, the first before it. `key` is in the range.
+ * Leaves out what lies between here and `key`: the next one is the first at or after it, or if the
+ * scan is reverse the first before it. Never back.
  */
 void store_scan_skip(struct store_scan *scan, struct slice key);
 

@@ -56,6 +56,14 @@ static void on_done(struct node_read *read, err e, struct store_record *record)
     }
 }
 
+static void on_scan_done(struct node_read *read, err e, struct store_record *record)
+{
+    struct probe *probe = CONTAINER_OF(read, struct probe, read);
+    probe->e = e;
+    probe->answers++;
+    assert_null(record);
+}
+
 static void probe_add(struct reads *reads, struct probe *probe, struct slice key)
 {
     *probe = (struct probe){.answers = 0};
@@ -95,6 +103,36 @@ static void a_read_is_served_once_its_index_is_applied(void **state)
     assert_int_equal(found.answers, 1);
     assert_int_equal(found.e, OK);
     assert_int_equal(missing.e, ERR_NOT_FOUND);
+    assert_int_equal(reads.count, 0);
+}
+
+/* It stands among others, whose keys are looked for together. */
+static void a_scan_is_told_when_it_may_read_and_given_no_record(void **state)
+{
+    (void)state;
+    struct reads reads;
+    struct probe probes[5];
+    struct probe scan = {.answers = 0};
+    struct read_budget budget = {UINT32_MAX, READS_SCAN_COST};
+    reads_init(&reads, 1);
+    for (size_t i = 0; i < 2; i++) {
+        probe_add(&reads, &probes[i], SLICE_LITERAL("a"));
+    }
+    scan.read = (struct node_read){.is_scan = true, .deadline_ms = 100, .done = on_scan_done};
+    reads_add(&reads, &scan.read);
+    for (size_t i = 2; i < ARRAY_COUNT(probes); i++) {
+        probe_add(&reads, &probes[i], SLICE_LITERAL("a"));
+    }
+    reads_confirm(&reads, reads_ask(&reads, 1), 10, 0);
+    serve(&reads, 9);
+    assert_int_equal(scan.answers, 0);
+    assert_false(reads_serve(&reads, (struct read_point){10, 0}, NULL,
+                             &budget)); /* it counts as a large record does */
+    assert_int_equal(scan.answers, 1);
+    assert_int_equal(scan.e, OK);
+    assert_int_equal(probes[2].answers, 0);
+    serve(&reads, 10);
+    assert_int_equal(probes[4].answers, 1);
     assert_int_equal(reads.count, 0);
 }
 
@@ -332,6 +370,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_is_served_once_its_index_is_applied),
+        cmocka_unit_test(a_scan_is_told_when_it_may_read_and_given_no_record),
         cmocka_unit_test(a_read_that_came_after_the_question_waits_for_the_next),
         cmocka_unit_test(a_lost_question_is_asked_again_and_whichever_answer_comes_will_do),
         cmocka_unit_test(a_question_that_nobody_waits_for_is_forgotten),

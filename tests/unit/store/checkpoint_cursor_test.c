@@ -90,7 +90,8 @@ static void it_has_the_bytes_that_a_look_up_finds(void **state)
     assert_int_equal(store_checkpoint_cursor_move(cursor, CHECKPOINT_MOVE_AT, SLICE_EMPTY, &key),
                      OK);
     assert_int_equal(store_checkpoint_cursor_bytes(cursor, &bytes), OK);
-    assert_int_equal(store_checkpoint_get(world.store->checkpoint, STORE_SPACE_USER, key, &expected), OK);
+    assert_int_equal(
+        store_checkpoint_get(world.store->checkpoint, STORE_SPACE_USER, key, &expected), OK);
     assert_ptr_equal(bytes.data, expected.data);
     assert_int_equal(bytes.size, expected.size);
     store_checkpoint_cursor_close(cursor);
