@@ -60,6 +60,10 @@ static inline bool api_method_is_unsafe(enum http_method method)
 MUST_USE err api_kv_prepare(struct exchange *x, struct problem *problem);
 void api_kv_answer(struct exchange *x);
 
+/* /kv and /kv/ */
+MUST_USE err api_list_prepare(struct exchange *x, struct problem *problem);
+void api_list_answer(struct exchange *x);
+
 /* /admin/drain */
 void api_drain_answer(struct exchange *x);
 

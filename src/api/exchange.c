@@ -184,7 +184,8 @@ static void add_problem_fields(struct exchange *x, const struct problem *problem
 {
     api_exchange_field_text(x, "Content-Type", api_problem_form_type(form));
     api_exchange_field_text(x, "Cache-Control", "no-store");
-    if (x->route->id == ROUTE_KV || form == PROBLEM_FORM_HTML) {
+    if (x->route->id == ROUTE_KV || x->route->id == ROUTE_KV_COLLECTION ||
+        form == PROBLEM_FORM_HTML) {
         api_exchange_field_text(x, "X-Content-Type-Options", "nosniff");
         api_exchange_field_text(x, "Content-Security-Policy", "sandbox");
     }

@@ -34,6 +34,7 @@ struct probe_query {
 
 struct admin_call;
 struct kv_intent;
+struct list_params;
 
 struct exchange {
     struct api *api;
@@ -50,6 +51,7 @@ struct exchange {
         struct node_read read;
         struct admin_call *admin; /* route_admin.c */
         struct node_drain drain;
+        struct list_params *list; /* route_list.c */
     } op;
     bool has_revision; /* `revision` is this answer's; else the node's at the time of the answer */
     uint64_t revision;

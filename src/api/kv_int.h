@@ -8,6 +8,14 @@
 void api_kv_read(struct exchange *x);
 void api_kv_write(struct exchange *x);
 
+/* What to tell a person whose read got `e`. */
+const char *api_kv_explain_read(const struct exchange *x, err e);
+/*
+ * A client that takes no answers must not fill the memory with them. False: one with `size` bytes
+ * of content has no room, and x is answered.
+ */
+bool api_kv_is_reply_admitted(struct exchange *x, uint64_t size);
+
 /* What to tell a person whose request got ERR_DIVERGED. */
 extern const char api_kv_explain_divergence[];
 

@@ -4,7 +4,7 @@
 #include "api/timing.h"
 #include "base/assert.h"
 
-static const char *explain_read(const struct exchange *x, err e)
+const char *api_kv_explain_read(const struct exchange *x, err e)
 {
     switch ((int)e) {
     case ERR_NOT_FOUND:
@@ -39,8 +39,7 @@ static struct slice content_type_to_send(const struct store_record *record)
     return is_fit ? record->content_type : SLICE_LITERAL("application/octet-stream");
 }
 
-/* A client that takes no answers must not fill the memory with them. */
-static bool is_reply_admitted(struct exchange *x, uint64_t size)
+bool api_kv_is_reply_admitted(struct exchange *x, uint64_t size)
 {
     err e = http_admit_reply(x->request, size);
     if (e == ERR_TOO_MANY_REQUESTS) {
@@ -71,7 +70,7 @@ static void respond_record(struct exchange *x, const struct store_record *record
     bool is_unchanged =
         if_none_match.data != NULL && api_etag_list_has(if_none_match, etag, ETAG_WEAK);
     bool has_content = !is_unchanged && x->method != HTTP_METHOD_HEAD;
-    if (has_content && !is_reply_admitted(x, record->value.size)) {
+    if (has_content && !api_kv_is_reply_admitted(x, record->value.size)) {
         return;
     }
     const struct kv_record_fields fields = {record->create_revision, record->mod_revision,
@@ -96,7 +95,7 @@ static void read_done(struct node_read *read, err e, struct store_record *record
                                 x->params.consistency == READ_STALE ? "stale" : "linearizable");
     }
     if (e != OK) {
-        api_exchange_refuse(x, e, explain_read(x, e));
+        api_exchange_refuse(x, e, api_kv_explain_read(x, e));
         return;
     }
     struct buf *owner = record->owner;

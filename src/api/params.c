@@ -11,7 +11,7 @@
 
 #define SHORT_NAME_SIZE 3u /* such names are misspelled only with their own letters */
 #define ECHO_SIZE_MAX 48u  /* of what a client sent, in a detail */
-#define PARAMS_NAMES_SIZE 64u
+#define PARAMS_NAMES_SIZE 192u
 
 enum reach {
     REACH_HERE = 0,       /* it works */
@@ -66,20 +66,26 @@ static struct slice cut(struct slice text)
     return (struct slice){text.data, text.size < ECHO_SIZE_MAX ? text.size : ECHO_SIZE_MAX};
 }
 
-static err take_consistency(struct slice value, struct kv_params *params, struct problem *problem)
+err api_params_take_consistency(struct slice value, enum read_consistency *out_consistency,
+                                struct problem *problem)
 {
     if (slice_equal(value, SLICE_LITERAL("linearizable"))) {
-        params->consistency = READ_LINEARIZABLE;
+        *out_consistency = READ_LINEARIZABLE;
         return OK;
     }
     if (slice_equal(value, SLICE_LITERAL("stale"))) {
-        params->consistency = READ_STALE;
+        *out_consistency = READ_STALE;
         return OK;
     }
     return api_problem_set(problem, ERR_BAD_REQUEST,
                            "consistency is \"linearizable\" (the default) or \"stale\", not "
                            "\"%.*s\"",
                            SLICE_ARGS(cut(value)));
+}
+
+static err take_consistency(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    return api_params_take_consistency(value, &params->consistency, problem);
 }
 
 err api_params_take_timeout(struct slice value, uint64_t *out_ms, struct problem *problem)

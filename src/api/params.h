@@ -70,6 +70,10 @@ struct param_own {
 MUST_USE err api_params_parse_own(struct slice text, uint8_t *memory, const struct param_own *rows,
                                   size_t row_count, void *ctx, struct problem *problem);
 
+/* The value of ?consistency. ERR_BAD_REQUEST, set in `problem`. */
+MUST_USE err api_params_take_consistency(struct slice value, enum read_consistency *out_consistency,
+                                         struct problem *problem);
+
 /* The value of ?timeout. ERR_BAD_REQUEST, set in `problem`. */
 MUST_USE err api_params_take_timeout(struct slice value, uint64_t *out_ms, struct problem *problem);
 

@@ -221,13 +221,27 @@ class Connection:
         fields = [tuple(line.split(": ", 1)) for line in lines[1:]]
         return int(match.group(1)), match.group(2), fields
 
+    def take_chunks(self):
+        chunks = []
+        while True:
+            while b"\r\n" not in self.held:
+                self.more()
+            size, self.held = self.held.split(b"\r\n", 1)
+            chunks.append(self.take(int(size, 16) + 2)[:-2])
+            if not chunks[-1]:
+                return b"".join(chunks)
+
     def receive(self, method="GET"):
         """The next answer that is not 100 Continue."""
         status = 100
         while status == 100:
             status, reason, fields = self.take_head()
         response = Response(status, reason, fields, b"")
-        if method != "HEAD" and status not in (204, 304):
+        if method == "HEAD" or status in (204, 304):
+            return response
+        if response.headers.get("transfer-encoding") == "chunked":
+            response.body = self.take_chunks()
+        else:
             response.body = self.take(int(response.headers["content-length"]))
         return response
 

@@ -190,12 +190,12 @@ class OneKey(harness.TestCase):
         for key, response in self.node.read_many([bytes([byte]) for byte in range(256)]):
             self.assertEqual((response.status, response.body), (200, b"=" + key))
 
-    def test_no_key_is_the_collection_which_is_not_there_yet(self):
+    def test_no_key_is_the_collection(self):
         for path in ("/kv", "/kv/"):
-            self.assert_problem(self.node.get(path), 501, "not-implemented")
+            self.assertIn("keys", self.node.get(path).json())
             response = self.node.put(path, b"x")
             self.assert_problem(response, 405, "method-not-allowed")
-            self.assertEqual(response.headers["allow"], "GET, HEAD, OPTIONS")
+            self.assertEqual(response.headers["allow"], "GET, HEAD, DELETE, OPTIONS")
 
     # ---- verbs ----
 

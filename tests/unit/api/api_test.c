@@ -21,7 +21,7 @@ static void a_wrong_method_is_told_the_right_ones(void **state)
     request(f, "POST /stats", "", "x");
     assert_problem(f, 405, "method-not-allowed", "");
     assert_field(f, "Allow", "GET, HEAD, OPTIONS");
-    request(f, "DELETE /kv", "", NULL);
+    request(f, "PATCH /kv", "", NULL);
     assert_problem(f, 405, "method-not-allowed", "");
     request(f, "PUT /kv/", "", "x");
     assert_problem(f, 405, "method-not-allowed", "");
@@ -44,20 +44,20 @@ static void options_tells_the_methods_without_a_body(void **state)
     assert_int_equal(f->status, 204);
 }
 
-static void the_collection_is_not_there_yet_and_says_so(void **state)
+static void no_key_is_the_collection_with_and_without_a_slash(void **state)
 {
     struct fixture *f = *state;
     request(f, "GET /kv", "", NULL);
-    assert_problem(f, 501, "not-implemented", "listing keys");
+    assert_member(f, "keys", "[ ]");
     request(f, "GET /kv/?prefix=a", "", NULL);
-    assert_problem(f, 501, "not-implemented", "listing keys");
+    assert_member(f, "keys", "[ ]");
 }
 
 static void head_works_wherever_get_does(void **state)
 {
     struct fixture *f = *state;
-    const char *const paths[] = {"/",        "/stats",   "/leader", "/livez",  "/readyz",
-                                 "/version", "/metrics", "/health", "/kv/none"};
+    const char *const paths[] = {"/",        "/stats",   "/leader", "/livez",   "/readyz",
+                                 "/version", "/metrics", "/health", "/kv/none", "/kv"};
     for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
         char start[32];
         (void)snprintf(start, sizeof(start), "GET %s", paths[i]);
@@ -165,7 +165,7 @@ int main(void)
         TEST(what_is_not_there_is_not_found),
         TEST(a_wrong_method_is_told_the_right_ones),
         TEST(options_tells_the_methods_without_a_body),
-        TEST(the_collection_is_not_there_yet_and_says_so),
+        TEST(no_key_is_the_collection_with_and_without_a_slash),
         TEST(head_works_wherever_get_does),
         TEST(a_body_where_none_is_needed_is_dropped),
         TEST(a_page_of_another_site_may_not_write),

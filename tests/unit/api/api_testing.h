@@ -26,10 +26,11 @@
 #include "base/mem.h"
 #include "env/uv.h"
 #include "node/history.h"
+#include "node/scan.h"
 #include "wal/wal.h"
 
 #define PATIENCE_MS 20000u
-#define FAKE_RECORDS_MAX 16u
+#define FAKE_RECORDS_MAX 64u
 #define VALUE_BYTES_MAX 100000u
 
 /* ---- the node ---- */
@@ -60,6 +61,12 @@ struct node {
     uint64_t deadline_ms;              /* of the last request */
     struct wal_stats wal;
     struct store_stats store;
+    uint64_t oldest;                          /* revision that can be read; the state is the same */
+    err scan_e;                               /* what reading a record in a scan gives */
+    uint64_t scans;                           /* opened so far */
+    uint64_t same_since;                      /* nothing was changed since; 0: since now */
+    uint64_t moves_at;                        /* the scan at which it moves on by a revision */
+    uint8_t scan_bound[STORE_BOUND_SIZE_MAX]; /* of a scan that has skipped */
     struct store_region backup_state;
     struct node_backup *backup; /* that is open */
     unsigned backup_pieces;     /* left of it; each has BACKUP_PIECE_BYTES */
@@ -164,6 +171,10 @@ void node_read(struct node *node, struct node_read *read)
     node->deadline_ms = read->deadline_ms;
     assert_int_not_equal(read->received_ns, 0);
     read->index_us = read->consistency == READ_LINEARIZABLE ? node->index_us : 0;
+    if (read->is_scan) {
+        read->done(read, node->e, NULL);
+        return;
+    }
     const struct fake_record *found = fake_find(node, read->key);
     if (node->e != OK || found == NULL) {
         read->done(read, node->e != OK ? node->e : ERR_NOT_FOUND, NULL);
@@ -174,6 +185,115 @@ void node_read(struct node *node, struct node_read *read)
     record.value = buf_slice(found->value);
     record.content_type = buf_slice(found->content_type);
     read->done(read, OK, &record);
+}
+
+/* ---- its scans: whatever the revision, what is there now ---- */
+
+static struct node *fake_of_scan(const struct node_scan *scan)
+{
+    return (struct node *)(void *)scan->replica;
+}
+
+uint64_t node_scan_oldest(const struct node *node)
+{
+    return node->oldest;
+}
+
+uint64_t node_scan_keys(const struct node *node)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < FAKE_RECORDS_MAX; i++) {
+        count += node->records[i].key != NULL;
+    }
+    return count;
+}
+
+void node_scan_skip(struct node_scan *scan, struct slice key)
+{
+    struct node *node = fake_of_scan(scan);
+    memcpy(node->scan_bound, key.data, key.size);
+    struct slice bound = {node->scan_bound, key.size};
+    *(scan->present.is_reverse ? &scan->present.range.end : &scan->present.range.begin) = bound;
+}
+
+err node_scan_open(struct node *node, const struct node_scan_options *options,
+                   struct node_scan *out_scan)
+{
+    node->scans++;
+    if (node->scans == node->moves_at) {
+        node->revision++;
+        node->oldest = node->revision;
+    }
+    if (options->revision > node->revision) {
+        return ERR_BAD_REQUEST;
+    }
+    if (options->revision < node->oldest) {
+        return ERR_GONE;
+    }
+    *out_scan = (struct node_scan){.replica = (struct replica *)(void *)node};
+    out_scan->present.range = options->range;
+    out_scan->present.is_reverse = options->is_reverse;
+    struct slice near = options->is_reverse ? options->range.end : options->range.begin;
+    if (near.size > 0) { /* it is not borrowed, but for the opening */
+        node_scan_skip(out_scan, near);
+    }
+    return OK;
+}
+
+void node_scan_close(struct node_scan *scan)
+{
+    scan->replica = NULL;
+}
+
+/* Whether the scan has still to come to `key`. */
+static bool fake_is_ahead(const struct node_scan *scan, struct slice key)
+{
+    const struct store_range *range = &scan->present.range;
+    bool is_within = (range->begin.size == 0 || slice_compare(key, range->begin) >= 0) &&
+                     (range->end.size == 0 || slice_compare(key, range->end) < 0);
+    int order = scan->key.size > 0 ? slice_compare(key, scan->key) : 0;
+    return is_within && (scan->key.size == 0 || (scan->present.is_reverse ? order < 0 : order > 0));
+}
+
+err node_scan_next(struct node_scan *scan)
+{
+    const struct node *node = fake_of_scan(scan);
+    struct slice next = SLICE_EMPTY;
+    for (size_t i = 0; i < FAKE_RECORDS_MAX; i++) {
+        struct slice key = buf_slice(node->records[i].key);
+        if (key.size == 0 || !fake_is_ahead(scan, key)) {
+            continue;
+        }
+        int order = next.size > 0 ? slice_compare(key, next) : 0;
+        if (next.size == 0 || (scan->present.is_reverse ? order > 0 : order < 0)) {
+            next = key;
+        }
+    }
+    if (next.size == 0) {
+        return ERR_NOT_FOUND;
+    }
+    scan->key = next;
+    return OK;
+}
+
+bool node_scan_is_same(const struct node *node, struct store_range range, uint64_t revision)
+{
+    (void)range;
+    return revision == node->revision ||
+           (node->same_since != 0 && revision >= node->same_since && revision < node->revision);
+}
+
+err node_scan_record(struct node_scan *scan, bool wants_value, struct store_record *out_record)
+{
+    struct node *node = fake_of_scan(scan);
+    const struct fake_record *found = fake_find(node, scan->key);
+    assert_non_null(found);
+    (void)wants_value;
+    *out_record = found->record;
+    out_record->owner = found->value;
+    out_record->value = buf_slice(found->value);
+    out_record->content_type = buf_slice(found->content_type);
+    return node->scan_e;
 }
 
 void node_backup_open(struct node *node, struct node_backup *backup)
@@ -496,7 +616,7 @@ static inline void request(struct fixture *fixture, const char *start, const cha
 /* The value of the answer's header field `name`, in static storage, or NULL. */
 static inline const char *field_of(const struct fixture *fixture, const char *name)
 {
-    static char value[512];
+    static char value[2048];
     char pattern[64];
     (void)snprintf(pattern, sizeof(pattern), "\r\n%s: ", name);
     const char *found = strcasestr(fixture->head, pattern);

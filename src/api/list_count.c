@@ -1,0 +1,100 @@
+/* How many keys a list has: KV-Count, and what a DELETE would do. */
+#include <inttypes.h>
+
+#include "api/list_int.h"
+#include "base/assert.h"
+
+/* A state that moves on faster than its past is kept is counted in larger pieces, up to one. */
+#define PIECE_FACTOR 8u
+
+static void respond(struct key_list *list)
+{
+    struct exchange *x = list->x;
+    struct writer document = {0};
+    const char *type = "application/json";
+    if (list->params.is_dry_run) {
+        writer_format(&document,
+                      "{\"dry_run\":true,\"would_delete\":%" PRIu64 ",\"revision\":%" PRIu64 "}\n",
+                      list->count, list->revision);
+    } else if (list->params.format == LIST_TEXT) {
+        type = "text/plain";
+        writer_format(&document, "%" PRIu64 "\n", list->count);
+    } else {
+        writer_format(&document, "{\"revision\":%" PRIu64 ",\"count\":%" PRIu64 "}\n",
+                      list->revision, list->count);
+    }
+    api_exchange_field_u64(x, "KV-Count", list->count);
+    api_list_add_fields(list, type);
+    api_exchange_respond(x, 200, NULL, writer_slice(&document));
+    writer_deinit(&document);
+    api_list_free(list);
+}
+
+/* Nothing says which keys: the state has their number. */
+static bool is_whole(const struct key_list *list)
+{
+    const struct list_walk *walk = &list->walk;
+    return !walk->begin.is_set && !walk->end.is_set && walk->match.size == 0 &&
+           walk->delimiter.size == 0 && list->revision == node_revision(list->node);
+}
+
+static void begin_again(struct key_list *list)
+{
+    api_list_walk_init(&list->walk, &list->params);
+    list->revision = node_revision(list->node);
+    list->count = 0;
+    list->piece_max *= PIECE_FACTOR;
+}
+
+/* One piece. ERR_OVERLOADED: there is more. */
+static err count_piece(struct key_list *list)
+{
+    struct node_scan scan;
+    struct list_item item;
+    uint64_t budget = list->piece_max;
+    err e = api_list_open_scan(list, &scan);
+    if (e != OK) {
+        return e;
+    }
+    while ((e = api_list_walk_next(&list->walk, &scan, &budget, &item)) == OK) {
+        list->count++;
+    }
+    node_scan_close(&scan);
+    return e;
+}
+
+static void go_on(struct key_list *list)
+{
+    err e = count_piece(list);
+    if (e == ERR_GONE && list->params.at == 0 && list->params.cursor.size == 0) {
+        begin_again(list);
+        e = count_piece(list);
+    }
+    if (e == ERR_NOT_FOUND) {
+        respond(list);
+    } else if (e == ERR_OVERLOADED &&
+               env_now_ms(list->x->api->options.env) >= list->read.deadline_ms) {
+        api_list_refuse(list, e, SLICE_EMPTY);
+    } else if (e == ERR_OVERLOADED) {
+        env_timer_start(&list->timer, 0, 0);
+    } else {
+        api_list_refuse(list, e, SLICE_EMPTY);
+    }
+}
+
+static void due(struct env_timer *timer)
+{
+    go_on(CONTAINER_OF(timer, struct key_list, timer));
+}
+
+void api_list_count(struct key_list *list)
+{
+    if (is_whole(list)) {
+        list->count = node_scan_keys(list->node);
+        respond(list);
+        return;
+    }
+    list->piece_max = LIST_PIECE_KEYS;
+    env_timer_init(list->x->api->options.env, &list->timer, due);
+    go_on(list);
+}

@@ -1,0 +1,52 @@
+/*
+ * What the files of /kv share: route_list.c (what is asked, pages), list_count.c, list_stream.c.
+ *
+ * L1  A list is read at one revision, in pieces of one turn each: nothing that is applied between
+ *     two pieces shows. Where that cannot be it says so, or ends in a way that shows.
+ * L2  A piece is bounded, in keys and in bytes, and so is what one list holds.
+ */
+#ifndef API_LIST_INT_H
+#define API_LIST_INT_H
+
+#include "api/kv_int.h"
+#include "api/list_walk.h"
+
+#define LIST_PIECE_KEYS 8192u /* looked at in one turn: a few ms at most */
+
+struct key_list {
+    struct exchange *x; /* until it is answered */
+    struct node *node;
+    struct node_read read;
+    struct list_params params;
+    uint8_t *texts; /* of `params` */
+    struct list_walk walk;
+    uint64_t revision;  /* L1; 0: that of the moment when it may be read */
+    uint64_t count;     /* of items so far */
+    uint64_t piece_max; /* list_count.c: keys of one piece */
+    struct writer out;
+    struct http_stream *stream; /* list_stream.c */
+    struct env_timer timer;     /* until the next piece; all zero: there is one only */
+};
+
+/* Frees all of it. */
+void api_list_free(struct key_list *list);
+
+/* The scan that goes on where the list is. As node_scan_open. */
+MUST_USE err api_list_open_scan(struct key_list *list, struct node_scan *out_scan);
+/* Appends `item` in the list's format, where it needs no comma. Errors of node_scan_record. */
+MUST_USE err api_list_put(struct key_list *list, struct node_scan *scan,
+                          const struct list_item *item);
+
+/* ---- ends: `list` is gone afterwards ---- */
+
+/* Answers with the problem that `e` is. `key` (empty: none) is the one whose record is damaged. */
+void api_list_refuse(struct key_list *list, err e, struct slice key);
+/* Counts what is left of it, over as many turns as that takes, and answers. */
+void api_list_count(struct key_list *list);
+/* Answers with all that is left of it, however long, in pieces. */
+void api_list_stream(struct key_list *list);
+
+/* What every answer about keys says of itself: revision, ETag, consistency, content type. */
+void api_list_add_fields(struct key_list *list, const char *content_type);
+
+#endif
