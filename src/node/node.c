@@ -647,7 +647,7 @@ void node_read(struct node *node, struct node_read *read)
     ASSERT(replica != NULL && read->done != NULL);
     read->replica = replica;
     if (read->consistency == READ_BOUNDED) {
-        bool is_fresh = replica_is_fresh(replica, read->staleness_ms_max);
+        bool is_fresh = freshness_is_within(replica, read->staleness_ms_max);
         read->consistency = is_fresh ? READ_STALE : READ_LINEARIZABLE;
     }
     bool is_stale = read->consistency == READ_STALE;

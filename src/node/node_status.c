@@ -176,7 +176,7 @@ void node_standing(const struct node *node, struct node_standing *out_standing)
     *out_standing = (struct node_standing){
         .leader = replica->leader,
         .term = replica->term,
-        .staleness_ms = replica_staleness_ms(replica),
+        .staleness_ms = freshness_staleness_ms(replica),
     };
 }
 

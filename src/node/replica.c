@@ -127,29 +127,6 @@ bool replica_has_listened(const struct replica *replica)
            now_ms >= replica->listens_from_ms + replica->node->options.election_timeout_ms;
 }
 
-uint64_t replica_staleness_ms(const struct replica *replica)
-{
-    if (replica->leader_heard_ms == 0 || !replica_has_listened(replica)) {
-        return replica->role == RAFT_LEADER ? 0 : NODE_STALENESS_UNKNOWN;
-    }
-    uint64_t age_ms = env_now_ms(replica->node->env) - replica->leader_heard_ms;
-    bool leads = replica->role == RAFT_LEADER;
-    return leads && age_ms <= 2ull * replica->node->options.heartbeat_ms ? 0 : age_ms;
-}
-
-bool replica_is_fresh(const struct replica *replica, uint64_t staleness_ms_max)
-{
-    if (replica_has_backlog(replica)) {
-        return false;
-    }
-    if (replica->role != RAFT_LEADER) {
-        return replica->leader != 0 && replica_staleness_ms(replica) <= staleness_ms_max;
-    }
-    return contact_has_quorum(&replica->contact, &replica->membership.conf,
-                              replica->node->identity.node, env_now_ms(replica->node->env),
-                              staleness_ms_max);
-}
-
 bool replica_reaches_quorum(const struct replica *replica)
 {
     if (replica->role == RAFT_LEADER) {
@@ -188,9 +165,7 @@ void replica_tick(struct replica *replica)
     }
     replica->ticked_ms = now_ms;
     replica->ticks++;
-    if (replica->role == RAFT_LEADER && replica_has_quorum(replica)) {
-        replica->leader_heard_ms = now_ms;
-    }
+    freshness_tick(replica, now_ms);
     if (replica->raft != NULL) {
         stall_tick(replica);
         condition_tick(replica, now_ms);
@@ -221,9 +196,7 @@ void replica_step(struct replica *replica, const struct message *message)
     if (message->type != MSG_TRANSFER_LEADER) { /* that one names the target */
         uint64_t now_ms = env_now_ms(replica->node->env);
         contact_heard(&replica->contact, message->from, now_ms);
-        if (message->from == replica->leader && message->term >= replica->term) {
-            replica->leader_heard_ms = now_ms;
-        }
+        freshness_heard(replica, message, now_ms);
     }
     err e = raft_step(replica->raft, message);
     if (e == ERR_MALFORMED) {

@@ -18,6 +18,7 @@
 #include "node/contact.h"
 #include "node/divergence.h"
 #include "node/expiry.h"
+#include "node/freshness.h"
 #include "node/gather.h"
 #include "node/history.h"
 #include "node/install.h"
@@ -50,9 +51,9 @@ struct replica {
     uint64_t applied;
     uint64_t last_ticket; /* of what the core gave to persist */
     uint64_t ticks;
-    uint64_t ticked_ms;           /* the last one */
-    uint64_t listens_from_ms;     /* since it leads, or was held up (replica_has_listened) */
-    uint64_t leader_heard_ms;     /* a leader's core, or a quorum of its own; 0: never */
+    uint64_t ticked_ms;       /* the last one */
+    uint64_t listens_from_ms; /* since it leads, or was held up (replica_has_listened) */
+    struct freshness freshness;
     struct membership membership; /* as applied */
     struct members members;
     struct changes changes;
@@ -167,15 +168,6 @@ bool replica_stays(const struct replica *replica);
  * election timeout, and was not held up meanwhile: who is not in contact is away.
  */
 bool replica_has_listened(const struct replica *replica);
-/*
- * Milliseconds since it heard from a leader, or, leading, from a quorum, where the last two
- * heartbeats count as 0. NODE_STALENESS_UNKNOWN: never, or it was held up, and what has come since
- * may have been on its way for as long. Cheap.
- */
-uint64_t replica_staleness_ms(const struct replica *replica);
-/* Whether it has heard so lately from its leader, or, leading, from a quorum, and has applied all
- * that it knows to be committed. */
-bool replica_is_fresh(const struct replica *replica, uint64_t staleness_ms_max);
 /* It has a quorum, or reaches the leader, who may. */
 bool replica_reaches_quorum(const struct replica *replica);
 

@@ -87,67 +87,6 @@ static struct reading reading_of(const struct cluster *cluster, const char *key)
                                      .done = read_done}};
 }
 
-static void a_node_knows_how_long_ago_it_heard_from_its_leader(void **state)
-{
-    (void)state;
-    struct cluster cluster;
-    struct node_standing standing;
-    char address[ADDRESS_SIZE_MAX + 1];
-    cluster_init(&cluster, 3);
-    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
-    assert_int_equal(put(&cluster, 0, "key", "value").e, OK);
-    uint32_t leader = leader_of(&cluster);
-    uint32_t follower = (leader + 1) % 3;
-    node_standing(cluster.nodes[leader], &standing);
-    assert_int_equal(standing.leader, leader + 1);
-    assert_int_equal(standing.staleness_ms, 0);
-    assert_true(node_leader_address(cluster.nodes[leader], address));
-    assert_string_equal(address, cluster.clients[leader]);
-    node_standing(cluster.nodes[follower], &standing);
-    assert_int_equal(standing.leader, leader + 1);
-    assert_in_range(standing.staleness_ms, 0, PATIENCE_MS);
-    assert_false(node_leader_address(cluster.nodes[follower], address));
-    assert_string_equal(address, cluster.clients[leader]);
-    cluster_deinit(&cluster);
-}
-
-static void a_bounded_read_is_local_only_while_the_leader_is_heard(void **state)
-{
-    (void)state;
-    struct cluster cluster;
-    cluster_init(&cluster, 3);
-    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
-    assert_int_equal(put(&cluster, 0, "key", "value").e, OK);
-    uint32_t leader = leader_of(&cluster);
-    uint32_t follower = (leader + 1) % 3;
-    assert_value(&cluster, follower, "key", "value"); /* it has applied that */
-    for (uint32_t i = 0; i < 2; i++) {
-        struct reading reading = reading_of(&cluster, "key");
-        reading.read.consistency = READ_BOUNDED;
-        reading.read.staleness_ms_max = PATIENCE_MS;
-        node_read(cluster.nodes[i == 0 ? leader : follower], &reading.read);
-        assert_int_equal(reading.answers, 1); /* within the call */
-        assert_int_equal(reading.e, OK);
-        assert_int_equal(reading.read.consistency, READ_STALE);
-    }
-    stop_node(&cluster, leader);
-    stop_node(&cluster, (leader + 2) % 3);
-    struct node_standing standing;
-    do {
-        env_uv_run_once(cluster.env, true);
-        node_standing(cluster.nodes[follower], &standing);
-    } while (standing.staleness_ms < 2 || standing.leader != 0);
-    struct reading late = reading_of(&cluster, "key");
-    late.read.consistency = READ_BOUNDED;
-    late.read.staleness_ms_max = 1;
-    late.read.deadline_ms = env_now_ms(cluster.env) + 50;
-    node_read(cluster.nodes[follower], &late.read);
-    assert_int_equal(late.read.consistency, READ_LINEARIZABLE);
-    assert_true(turn_until(&cluster, is_read, &late));
-    assert_int_equal(late.e, ERR_NO_LEADER);
-    cluster_deinit(&cluster);
-}
-
 static void a_read_on_a_follower_waits_for_the_revision_that_it_names(void **state)
 {
     (void)state;
@@ -538,8 +477,6 @@ int main(void)
         cmocka_unit_test(a_node_alone_writes_reads_and_remembers),
         cmocka_unit_test(a_restart_has_the_changes_since_the_checkpoint),
         cmocka_unit_test(every_node_takes_writes_and_reads_what_any_other_wrote),
-        cmocka_unit_test(a_node_knows_how_long_ago_it_heard_from_its_leader),
-        cmocka_unit_test(a_bounded_read_is_local_only_while_the_leader_is_heard),
         cmocka_unit_test(a_read_on_a_follower_waits_for_the_revision_that_it_names),
         cmocka_unit_test(a_new_leader_is_found_and_the_old_one_catches_up),
         cmocka_unit_test(without_a_quorum_nothing_is_promised_and_it_comes_back_by_itself),
