@@ -113,10 +113,28 @@ struct slice http_path(const struct http_request *request);
 /* What follows '?', as sent; empty if none. */
 struct slice http_query(const struct http_request *request);
 /*
- * The value of the first such field, surrounding white space removed; data is NULL if there is
- * none. The case of `name` does not matter.
+ * The bit of a field's name in a set of 64: of its length and its last letter, whatever its case.
+ * That tells the names that we look for from those that nearly every request has.
  */
-struct slice http_header_find(const struct http_request *request, struct slice name);
+#define HTTP_NAME_BIT_OF(size, last) (UINT64_C(1) << ((size) + ((size_t)(last) | 0x20) * 4) % 64)
+#define HTTP_NAME_BIT(literal) HTTP_NAME_BIT_OF(sizeof(literal) - 1, (literal)[sizeof(literal) - 2])
+/*
+ * Whether any field's name has one of the bits of `names`: one look in place of several, for fields
+ * that are seldom there.
+ */
+bool http_may_have(const struct http_request *request, uint64_t names);
+/* As http_header_find, for who knows the name's bit. */
+struct slice http_header_find_bit(const struct http_request *request, struct slice name,
+                                  uint64_t bit);
+/*
+ * The value of the first such field, surrounding white space removed; data is NULL if there is
+ * none. The case of `name`, which is not empty, does not matter.
+ */
+static inline struct slice http_header_find(const struct http_request *request, struct slice name)
+{
+    return http_header_find_bit(request, name,
+                                HTTP_NAME_BIT_OF(name.size, name.data[name.size - 1]));
+}
 /* The same for a NUL-terminated name. */
 static inline struct slice http_header(const struct http_request *request, const char *name)
 {
@@ -161,7 +179,7 @@ void http_limit_body(struct http_request *request, uint64_t bytes);
 struct http_field {
     struct slice name;
     struct slice value; /* must be free of CR, LF and NUL: asserted */
-    struct slice lines; /* in place of both: a literal of whole fields, each with its CR LF */
+    struct slice lines; /* in place of both: whole fields, each with its CR LF; of ours alone */
 };
 
 #define HTTP_HEAD_LENGTH_NONE UINT64_MAX /* GET would have had none */

@@ -84,7 +84,7 @@ struct http_request {
     uint32_t field_count;
     struct http_span path;
     struct http_span query;
-    uint64_t name_sizes; /* bit SIZE % 64: a field's name is so long. Most look-ups end here */
+    uint64_t names; /* HTTP_NAME_BIT of each field's. Most look-ups end here */
     void *user;
     struct buf *body; /* its size is the memory, not the content, until the request is complete */
     size_t body_size;

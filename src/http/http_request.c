@@ -13,9 +13,9 @@ _Static_assert(sizeof(struct http_request) < 3072, "what waits is counted in tho
 
 /* ---- life ---- */
 
-static uint64_t size_bit(size_t size)
+static uint64_t name_bit(struct slice name)
 {
-    return UINT64_C(1) << size % 64;
+    return name.size > 0 ? HTTP_NAME_BIT_OF(name.size, name.data[name.size - 1]) : 1;
 }
 
 static void adopt_head(struct http_request *request, const struct http_head *head,
@@ -28,7 +28,8 @@ static void adopt_head(struct http_request *request, const struct http_head *hea
     struct http_head_field *fields = http_arena_alloc(&request->arena, fields_size);
     memcpy(fields, head->fields, fields_size);
     for (uint32_t i = 0; i < head->field_count; i++) {
-        request->name_sizes |= size_bit(fields[i].name.size);
+        const struct http_span *name = &fields[i].name;
+        request->names |= name_bit((struct slice){copy + name->offset, name->size});
     }
     request->bytes = copy;
     request->fields = fields;
@@ -254,10 +255,15 @@ static struct slice find_field(const struct http_request *request, struct slice 
     return SLICE_EMPTY;
 }
 
-struct slice http_header_find(const struct http_request *request, struct slice name)
+struct slice http_header_find_bit(const struct http_request *request, struct slice name,
+                                  uint64_t bit)
 {
-    bool may_be_there = (request->name_sizes & size_bit(name.size)) != 0;
-    return may_be_there ? find_field(request, name) : SLICE_EMPTY;
+    return (request->names & bit) != 0 ? find_field(request, name) : SLICE_EMPTY;
+}
+
+bool http_may_have(const struct http_request *request, uint64_t names)
+{
+    return (request->names & names) != 0;
 }
 
 bool http_is_http_1_0(const struct http_request *request)
