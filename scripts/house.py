@@ -53,8 +53,8 @@ SYSTEM_HEADERS = {
     # Sockets on the environment's loop.
     "http": ["arpa/inet.h", "fcntl.h", "llhttp.h", "netdb.h", "netinet/*", "sys/*", "unistd.h",
              "uv.h"],
-    # Telling an address from a name in Host: inet_pton.
-    "api": ["arpa/inet.h", "json-c/*"],
+    # Telling an address from a name in Host: inet_pton. Content codings, and digests.
+    "api": ["arpa/inet.h", "json-c/*", "openssl/evp.h", "zlib.h"],
     # Start-up, signals, the command line.
     "main": ["*"],
 }
@@ -68,7 +68,7 @@ LIBRARIES = {
     "env": ["dep::uv"],
     "store": ["dep::lmdb"],
     "http": ["dep::uv", "dep::llhttp"],
-    "api": ["dep::jsonc"],
+    "api": ["dep::jsonc", "dep::zlib", "dep::crypto"],
     "main": ["dep::uv", "dep::inih", "dep::jsonc", "dep::curl", "dep::llhttp"],
 }
 

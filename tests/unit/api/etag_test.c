@@ -14,7 +14,7 @@ static void a_tag_is_the_revision_in_quotes(void **state)
     char text[ETAG_SIZE_MAX];
     assert_int_equal(api_etag_write(text, 42), 4);
     assert_memory_equal(text, "\"42\"", 4);
-    assert_int_equal(api_etag_write(text, UINT64_MAX), ETAG_SIZE_MAX);
+    assert_int_equal(api_etag_write(text, UINT64_MAX), 22);
 }
 
 static void a_list_is_searched_as_its_field_compares(void **state)
@@ -47,11 +47,51 @@ static void a_list_is_searched_as_its_field_compares(void **state)
     }
 }
 
+static void the_compressed_form_has_a_tag_of_its_own(void **state)
+{
+    (void)state;
+    char text[ETAG_SIZE_MAX];
+    size_t size = api_etag_write_gzip(text, 42);
+    assert_int_equal(size, 9);
+    assert_memory_equal(text, "\"42-gzip\"", 9);
+    assert_int_equal(api_etag_write_gzip(text, UINT64_MAX), ETAG_SIZE_MAX);
+    const struct slice list = SLICE_INIT("\"7\", \"42-gzip\"");
+    assert_true(api_etag_list_has(list, SLICE_LITERAL("\"42\""), ETAG_STRONG));
+    assert_true(api_etag_list_has(list, SLICE_LITERAL("\"7\""), ETAG_STRONG));
+    assert_false(api_etag_list_has(SLICE_LITERAL("\"42-br\", \"-gzip\", -gzip\""),
+                                   SLICE_LITERAL("\"42\""), ETAG_WEAK));
+}
+
+static void a_list_gives_the_revisions_in_it(void **state)
+{
+    (void)state;
+    const char *const text =
+        "\"1\", W/\"2\", \"3-gzip\", \"x\", \"04\", 5, \"\", \"6-br\", \"0\", \"\" , "
+        "\"18446744073709551616\", \"8\"";
+    const uint64_t strong[] = {1, 3, 0, 8};
+    const uint64_t weak[] = {1, 2, 3, 0, 8};
+    struct slice list = slice_from_text(text);
+    uint64_t revision = 99;
+    for (size_t i = 0; i < sizeof(strong) / sizeof(strong[0]); i++) {
+        assert_true(api_etag_list_next(&list, ETAG_STRONG, &revision));
+        assert_int_equal(revision, strong[i]);
+    }
+    assert_false(api_etag_list_next(&list, ETAG_STRONG, &revision));
+    list = slice_from_text(text);
+    for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++) {
+        assert_true(api_etag_list_next(&list, ETAG_WEAK, &revision));
+        assert_int_equal(revision, weak[i]);
+    }
+    assert_false(api_etag_list_next(&list, ETAG_WEAK, &revision));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tag_is_the_revision_in_quotes),
         cmocka_unit_test(a_list_is_searched_as_its_field_compares),
+        cmocka_unit_test(the_compressed_form_has_a_tag_of_its_own),
+        cmocka_unit_test(a_list_gives_the_revisions_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
