@@ -110,6 +110,12 @@ unsigned api_accept_quality(struct slice field, const char *offer)
     return opinion_of(field, slice_from_text(offer)).quality;
 }
 
+bool api_accept_refuses(struct slice field, const char *offer)
+{
+    struct opinion opinion = opinion_of(field, slice_from_text(offer));
+    return opinion.precision != PRECISION_NONE && opinion.quality == 0;
+}
+
 size_t api_accept_choose(struct slice field, const char *const *offers, size_t count)
 {
     ASSERT(count > 0);

@@ -22,6 +22,9 @@
  */
 unsigned api_accept_quality(struct slice field, const char *offer);
 
+/* Whether `field` says that `offer` will not do: what covers it most narrowly has a q of 0. */
+bool api_accept_refuses(struct slice field, const char *offer);
+
 /*
  * The index of the best of `offers`, which stand in the server's own order: the first one if the
  * field is empty. Of equals the one that is named more narrowly, then the earlier one. `count`:

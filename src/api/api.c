@@ -11,6 +11,7 @@
 #include "api/exchange.h"
 #include "api/guard.h"
 #include "base/assert.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 #define BODY_OTHER_BYTES_MAX 65536u /* of a body that is no value */
@@ -246,7 +247,8 @@ static void ready(void *ctx, struct http_request *request)
 {
     struct exchange *x = http_user(request);
     ASSERT(x != NULL);
-    ASSERT(x->api == ctx);
+    const struct api *api = x->api;
+    ASSERT(api == ctx);
     if (x->method != HTTP_METHOD_OPTIONS) {
         ASSERT(x->route->answer != NULL);
         x->route->answer(x);
@@ -255,6 +257,12 @@ static void ready(void *ctx, struct http_request *request)
     char allow[ALLOW_SIZE];
     api_route_allow(x->route, allow);
     api_exchange_field_text(x, "Allow", allow);
+    if (x->route->id == ROUTE_KV) { /* what a request to a key may be */
+        api_exchange_field_u64(x, "KV-Max-Value-Bytes", api->options.value_bytes_max);
+        api_exchange_field_u64(x, "KV-Max-Key-Bytes", KEY_SIZE_MAX);
+        api_exchange_field_text(x, "Accept-Encoding", "gzip, deflate");
+        api_exchange_field_text(x, "Accept-Ranges", "bytes");
+    }
     api_exchange_respond(x, 204, NULL, SLICE_EMPTY);
 }
 

@@ -6,6 +6,7 @@
 #include "api/guard.h"
 #include "api/meter.h"
 #include "api/problem.h"
+#include "api/standing.h"
 #include "base/prng.h"
 
 struct exchange;
@@ -35,6 +36,7 @@ struct api {
     struct prng request_ids;
     uint64_t started_ms;
     struct guard_memory guard_memory;
+    struct standing standings[STANDING_KINDS];
     struct meter meter;
     const struct http_stats *http_stats; /* NULL: not told */
 };

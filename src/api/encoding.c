@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include "api/accept.h"
 #include "api/text.h"
 #include "base/assert.h"
 
@@ -11,17 +12,13 @@
 
 /* ---- names ---- */
 
-static bool is_gzip(struct slice name)
-{
-    return api_text_equals_nocase(name, "gzip") || api_text_equals_nocase(name, "x-gzip");
-}
-
 enum encoding api_encoding_of(struct slice content_encoding)
 {
     if (content_encoding.size == 0 || api_text_equals_nocase(content_encoding, "identity")) {
         return ENCODING_IDENTITY;
     }
-    if (is_gzip(content_encoding)) {
+    if (api_text_equals_nocase(content_encoding, "gzip") ||
+        api_text_equals_nocase(content_encoding, "x-gzip")) {
         return ENCODING_GZIP;
     }
     return api_text_equals_nocase(content_encoding, "deflate") ? ENCODING_DEFLATE
@@ -59,67 +56,18 @@ bool api_encoding_is_compressible(struct slice content_type)
 
 /* ---- Accept-Encoding ---- */
 
-#define Q_ONE 1000u /* q-values in thousandths */
-
-/* "0.5", "1", "0.125"; what is none counts as 0: it was not meant to be wanted more. */
-static unsigned q_of(struct slice text)
-{
-    if (text.size == 0 || (text.data[0] != '0' && text.data[0] != '1')) {
-        return 0;
-    }
-    unsigned value = text.data[0] == '1' ? Q_ONE : 0;
-    unsigned unit = Q_ONE / 10;
-    for (size_t i = 2; i < text.size && i < 5; i++, unit /= 10) {
-        bool is_digit = text.data[i] >= '0' && text.data[i] <= '9';
-        value += is_digit ? (unsigned)(text.data[i] - '0') * unit : 0;
-    }
-    return value < Q_ONE ? value : Q_ONE;
-}
-
-/* Takes "gzip;q=0.5" apart: the name, and its weight. */
-static struct slice take_coding(struct slice *list, unsigned *out_q)
-{
-    struct slice parameters = api_text_split(list, ',');
-    struct slice name = api_text_trim(api_text_split(&parameters, ';'));
-    *out_q = Q_ONE;
-    while (parameters.size > 0) {
-        struct slice value = api_text_trim(api_text_split(&parameters, ';'));
-        struct slice parameter = api_text_trim(api_text_split(&value, '='));
-        if (api_text_equals_nocase(parameter, "q")) {
-            *out_q = q_of(api_text_trim(value));
-        }
-    }
-    return name;
-}
-
 enum encoding_choice api_encoding_choose(struct slice accept_encoding)
 {
-    const unsigned unsaid = Q_ONE + 1;
-    unsigned gzip = unsaid;
-    unsigned identity = unsaid;
-    unsigned others = unsaid;
-    while (accept_encoding.size > 0) {
-        unsigned q;
-        struct slice name = take_coding(&accept_encoding, &q);
-        if (is_gzip(name)) {
-            gzip = q;
-        } else if (api_text_equals_nocase(name, "identity")) {
-            identity = q;
-        } else if (api_text_equals_nocase(name, "*")) {
-            others = q;
-        }
-    }
-    unsigned star = others != unsaid ? others : 0;
-    gzip = gzip != unsaid ? gzip : star;
-    bool is_refused = identity == 0 || (identity == unsaid && others == 0);
+    unsigned gzip = api_accept_quality(accept_encoding, "gzip");
     if (gzip == 0) {
         return ENCODING_CHOICE_PLAIN;
     }
-    if (is_refused) {
+    if (api_accept_refuses(accept_encoding, "identity")) {
         return ENCODING_CHOICE_FORCED;
     }
     /* What is not weighed is what every client takes, and is wanted least. */
-    return identity == unsaid || gzip >= identity ? ENCODING_CHOICE_GZIP : ENCODING_CHOICE_PLAIN;
+    return gzip >= api_accept_quality(accept_encoding, "identity") ? ENCODING_CHOICE_GZIP
+                                                                   : ENCODING_CHOICE_PLAIN;
 }
 
 /* ---- bytes ---- */

@@ -1,7 +1,6 @@
 /*
  * Content codings (RFC 9110, section 8.4), with zlib: gzip on the way out, gzip and deflate on the
- * way in. Values are stored as they are; a coding is of one message. The names that are looked for
- * in lists have their q-values honoured.
+ * way in. Values are stored as they are; a coding is of one message.
  */
 #ifndef API_ENCODING_H
 #define API_ENCODING_H

@@ -1,7 +1,6 @@
 #include "api/etag.h"
 
 #include "api/text.h"
-#include "api/units.h"
 #include "base/assert.h"
 #include "base/decimal.h"
 
@@ -57,22 +56,6 @@ bool api_etag_list_has(struct slice list, struct slice etag, enum etag_compariso
     ASSERT(stem.size > 0);
     while (list.size > 0) {
         if (slice_equal(stem_of(take(&list, comparison)), stem)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool api_etag_list_next(struct slice *list, enum etag_comparison comparison, uint64_t *out_revision)
-{
-    while (list->size > 0) {
-        struct slice stem = stem_of(take(list, comparison));
-        if (stem.size < 2 || stem.data[0] != '"') {
-            continue;
-        }
-        struct slice digits = {stem.data + 1, stem.size - 1};
-        bool is_canonical = digits.size == 1 || digits.data[0] != '0';
-        if (is_canonical && api_units_parse_u64(digits, out_revision) == OK) {
             return true;
         }
     }

@@ -21,12 +21,5 @@ size_t api_etag_write(char *target, uint64_t revision);
 size_t api_etag_write_gzip(char *target, uint64_t revision);
 /* Whether `list`, the value of If-Match or If-None-Match, is "*" or has `etag` in it. */
 bool api_etag_list_has(struct slice list, struct slice etag, enum etag_comparison comparison);
-/*
- * Takes tags off `list`, the value of If-Match or If-None-Match, up to the next that is a
- * revision's, and fills *out_revision. Those of others, and weak ones where STRONG is asked for,
- * are passed over. False: there was none any more.
- */
-bool api_etag_list_next(struct slice *list, enum etag_comparison comparison,
-                        uint64_t *out_revision);
 
 #endif

@@ -38,6 +38,10 @@ struct exchange *api_exchange_new(struct api *api, struct http_request *request)
     x->request = request;
     x->route = api_route_none();
     x->method = http_method(request);
+    struct slice prefer = http_header(request, "prefer");
+    if (UNLIKELY(prefer.size > 0)) {
+        api_prefer_parse(prefer, &x->prefer);
+    }
     x->request_id = http_header(request, "x-request-id");
     if (!is_sane_id(x->request_id)) {
         char *text = api_exchange_text(x, TEXT_HEX64_SIZE);
@@ -188,6 +192,9 @@ static void add_problem_fields(struct exchange *x, const struct problem *problem
         form == PROBLEM_FORM_HTML) {
         api_exchange_field_text(x, "X-Content-Type-Options", "nosniff");
         api_exchange_field_text(x, "Content-Security-Policy", "sandbox");
+    }
+    if (x->route->id == ROUTE_KV) {
+        api_exchange_add_lines(x, api_standing_lines(x->api, x->given, false));
     }
     if (allow != NULL) {
         api_exchange_field_text(x, "Allow", allow);

@@ -12,7 +12,9 @@
 
 #include "api/api_int.h"
 #include "api/params.h"
+#include "api/prefer.h"
 #include "api/problem.h"
+#include "api/standing.h"
 #include "api/text.h"
 
 #define EXCHANGE_FIELDS_MAX 16u
@@ -45,6 +47,8 @@ struct exchange {
     struct slice key;         /* kv routes; else empty */
     struct kv_params params;  /* kv routes */
     struct kv_intent *intent; /* of a write that is more than a plain one, else NULL */
+    struct prefer prefer;     /* what the client would like */
+    enum standing_kind given; /* kv routes: how consistent the answer is */
     struct probe_query probe; /* /readyz */
     union {
         struct node_write write;
@@ -70,7 +74,7 @@ struct exchange *api_exchange_new(struct api *api, struct http_request *request)
 void api_exchange_add(struct exchange *x, struct slice name, struct slice value);
 /* The same for a number in decimal. */
 void api_exchange_add_u64(struct exchange *x, struct slice name, uint64_t value);
-/* Adds those of a literal, each a whole line with its CR LF. */
+/* Adds lines of our own, each a whole field with its CR LF, that live until the answer. */
 void api_exchange_add_lines(struct exchange *x, struct slice lines);
 /* Room for `size` bytes of a field's value. */
 char *api_exchange_text(struct exchange *x, size_t size);

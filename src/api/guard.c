@@ -85,6 +85,13 @@ err api_guard_check(const struct guard *guard, struct problem *problem)
                                "a browser sent this write for a page of another site "
                                "(Sec-Fetch-Site: cross-site); only pages of this server may write");
     }
+    if (guard->origin.size == 0 && api_text_equals_nocase(guard->fetch_site, "same-site")) {
+        return api_problem_set(
+            problem, ERR_FORBIDDEN,
+            "a browser sent this write for a page of another port or host of this "
+            "site (Sec-Fetch-Site: same-site), and does not say which (Origin); "
+            "only pages of this server may write");
+    }
     if (guard->origin.size > 0 && !is_own_origin(guard->origin, guard->authority)) {
         return api_problem_set(problem, ERR_FORBIDDEN,
                                "a browser sent this write for a page of \"%.*s\", and this server "

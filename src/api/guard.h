@@ -3,7 +3,8 @@
  * send to localhost, so what only a browser sends is looked at:
  *
  * G1  An unsafe method from another site (Sec-Fetch-Site: cross-site, or an Origin that is not this
- *     server) is refused.
+ *     server, "null" included) is refused; so is one of the same site that has no Origin: another
+ *     port of localhost is the same site.
  * G2  A server on loopback answers only to names of loopback: a page whose own name was made to
  *     point at 127.0.0.1 (DNS rebinding) would pass G1.
  *

@@ -6,6 +6,8 @@
 
 /* Reads, or writes, x->key: answers it, now or later. */
 void api_kv_read(struct exchange *x);
+/* Answers a read of x->key with its record, in the form that was asked for: kv_value.c. */
+void api_kv_respond_record(struct exchange *x, const struct store_record *record);
 void api_kv_write(struct exchange *x);
 
 /* What to tell a person whose read got `e`. */

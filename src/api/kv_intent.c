@@ -107,20 +107,6 @@ static err parse_ttl(struct exchange *x, struct kv_intent *intent, struct proble
     return OK;
 }
 
-static enum kv_return parse_return(struct slice prefer)
-{
-    while (prefer.size > 0) {
-        struct slice item = api_text_trim(api_text_split(&prefer, ','));
-        if (api_text_equals_nocase(item, "return=minimal")) {
-            return KV_RETURN_MINIMAL;
-        }
-        if (api_text_equals_nocase(item, "return=representation")) {
-            return KV_RETURN_REPRESENTATION;
-        }
-    }
-    return KV_RETURN_OK;
-}
-
 /* What excludes what. */
 static err check_combination(const struct exchange *x, struct problem *problem)
 {
@@ -190,14 +176,15 @@ err api_kv_intent_parse(struct exchange *x, struct problem *problem)
     struct kv_intent intent = {
         .if_match = http_header_find(request, SLICE_LITERAL("If-Match")),
         .if_none_match = http_header_find(request, SLICE_LITERAL("If-None-Match")),
-        .wanted = parse_return(http_header_find(request, SLICE_LITERAL("Prefer"))),
+        .wanted = x->prefer.result,
     };
     struct slice fence = http_header_find(request, SLICE_LITERAL("KV-Fence"));
     struct slice key = http_header_find(request, SLICE_LITERAL("Idempotency-Key"));
     err e = parse_ttl(x, &intent, problem);
     bool is_plain = !x->params.is_special && !x->params.has_ttl && !x->params.has_by &&
                     intent.if_match.data == NULL && intent.if_none_match.data == NULL &&
-                    fence.data == NULL && key.data == NULL && intent.wanted == KV_RETURN_OK;
+                    fence.data == NULL && key.data == NULL &&
+                    intent.wanted == PREFER_RETURN_DEFAULT;
     if (e != OK || is_plain) {
         return e;
     }
@@ -338,7 +325,7 @@ struct buf *api_kv_intent_encode(struct exchange *x, struct slice value, struct 
     bool keeps = params->keeps_ttl || ((op.type == TXN_ADD || op.type == TXN_APPEND) &&
                                        !params->has_ttl && params->lease == 0);
     op.flags |= keeps ? TXN_KEEP_TTL : 0;
-    if (intent->wanted == KV_RETURN_REPRESENTATION) {
+    if (intent->wanted == PREFER_RETURN_REPRESENTATION) {
         op.flags |= op.type == TXN_DELETE ? TXN_RETURN_OLD : TXN_RETURN_NEW;
     }
     txn_add_op(&builder, &op, false);

@@ -11,12 +11,6 @@
 #define INTENT_TAGS_MAX 16u /* in one If-Match or If-None-Match */
 #define INTENT_CHECKS_MAX (2u * INTENT_TAGS_MAX + 6u)
 
-enum kv_return {
-    KV_RETURN_OK, /* "OK", or what the operation has to say */
-    KV_RETURN_MINIMAL,
-    KV_RETURN_REPRESENTATION,
-};
-
 /* In the request's memory; slices borrow from the request. */
 struct kv_intent {
     struct slice if_match; /* data NULL: not given, as the next ones */
@@ -25,8 +19,8 @@ struct kv_intent {
     uint64_t fence_token;
     struct slice idempotency_key;
     struct hash128 fingerprint;
-    enum kv_return wanted;
-    uint64_t ttl_ms; /* of the query or a header field */
+    enum prefer_return wanted; /* DEFAULT: "OK", or what the operation has to say */
+    uint64_t ttl_ms;           /* of the query or a header field */
     size_t check_count;
     const char *sources[INTENT_CHECKS_MAX]; /* what asked for each check */
 };

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/kv_body.h"
 #include "api/kv_int.h"
 #include "api/kv_intent.h"
 #include "api/timing.h"
@@ -119,13 +120,15 @@ static void respond_content(struct exchange *x, int status, const struct txn_res
 {
     const struct kv_intent *intent = x->intent;
     char text[DECIMAL_SIZE_MAX + 1];
-    if (intent->wanted == KV_RETURN_MINIMAL) {
-        api_exchange_field(x, "Preference-Applied", SLICE_LITERAL("return=minimal"));
+    if (intent->wanted == PREFER_RETURN_MINIMAL) {
+        api_exchange_field(x, "Preference-Applied",
+                           slice_from_text(api_prefer_return_text(intent->wanted)));
         api_exchange_respond(x, 204, NULL, SLICE_EMPTY);
         return;
     }
-    if (intent->wanted == KV_RETURN_REPRESENTATION) {
-        api_exchange_field(x, "Preference-Applied", SLICE_LITERAL("return=representation"));
+    if (intent->wanted == PREFER_RETURN_REPRESENTATION) {
+        api_exchange_field(x, "Preference-Applied",
+                           slice_from_text(api_prefer_return_text(intent->wanted)));
         struct slice type = op->content_type;
         bool has_type = type.size > 0 && api_kv_is_field_text(type);
         if (has_type) { /* it lies in the result, the answer's head may be written later */
@@ -206,11 +209,10 @@ static struct slice content_type_to_store(const struct http_request *request)
                                                                                 : type;
 }
 
-/* The command for what was asked; the body is in it, and is what counts from now on. */
-static struct buf *encode(struct exchange *x)
+/* The command for what was asked, with `value`, which is what counts from now on. */
+static struct buf *encode(struct exchange *x, struct slice value)
 {
     bool is_delete = x->method == HTTP_METHOD_DELETE;
-    struct slice value = is_delete ? SLICE_EMPTY : buf_slice(http_body(x->request));
     struct slice content_type = is_delete ? SLICE_EMPTY : content_type_to_store(x->request);
     if (x->intent != NULL) {
         return api_kv_intent_encode(x, value, content_type);
@@ -227,7 +229,12 @@ static struct buf *encode(struct exchange *x)
 void api_kv_write(struct exchange *x)
 {
     const struct api_options *options = &x->api->options;
-    x->op.write.command = encode(x);
+    struct kv_body body = {.value = SLICE_EMPTY, .decoded = {0}};
+    if (x->method != HTTP_METHOD_DELETE && !api_kv_body_take(x, &body)) {
+        return;
+    }
+    x->op.write.command = encode(x, body.value);
+    api_kv_body_deinit(&body);
     http_body_release(x->request);
     x->op.write.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
     x->op.write.received_ns = http_started_ns(x->request);

@@ -8,6 +8,7 @@
 #include "api/ttl.h"
 #include "api/units.h"
 #include "base/assert.h"
+#include "base/limits.h"
 
 #define SHORT_NAME_SIZE 3u /* such names are misspelled only with their own letters */
 #define ECHO_SIZE_MAX 48u  /* of what a client sent, in a detail */
@@ -38,6 +39,10 @@ static err take_op(struct slice value, struct kv_params *params, struct problem 
 static err take_prev(struct slice value, struct kv_params *params, struct problem *problem);
 static err take_touch(struct slice value, struct kv_params *params, struct problem *problem);
 static err take_ttl(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_staleness(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_revision(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_redirect(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_meta(struct slice value, struct kv_params *params, struct problem *problem);
 
 static const struct param kv_params[] = {
     {"consistency", REACH_HERE, take_consistency},
@@ -48,11 +53,12 @@ static const struct param kv_params[] = {
     {"index", REACH_LATER_READ, NULL},
     {"keepttl", REACH_WRITE, take_keepttl},
     {"lease", REACH_WRITE, take_lease},
-    {"max-staleness", REACH_LATER_READ, NULL},
-    {"min-revision", REACH_LATER_READ, NULL},
+    {"max-staleness", REACH_HERE, take_staleness},
+    {"meta", REACH_HERE, take_meta},
+    {"min-revision", REACH_HERE, take_revision},
     {"op", REACH_WRITE, take_op},
     {"prev", REACH_WRITE, take_prev},
-    {"redirect", REACH_LATER, NULL},
+    {"redirect", REACH_HERE, take_redirect},
     {"touch", REACH_WRITE, take_touch},
     {"ttl", REACH_WRITE, take_ttl},
     {"wait", REACH_LATER_READ, NULL},
@@ -204,6 +210,44 @@ static err take_ttl(struct slice value, struct kv_params *params, struct problem
     return api_ttl_parse(value, "ttl", &params->ttl_ms, problem);
 }
 
+/* ---- how fresh an answer has to be, and of what ---- */
+
+static err take_staleness(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    if (api_units_parse_duration(value, &params->staleness_ms_max) != OK ||
+        params->staleness_ms_max > PARAMS_STALENESS_MS_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "max-staleness is a duration with its unit from 0s to 24h, such as "
+                               "500ms or 2s, not \"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    params->consistency = READ_BOUNDED;
+    return OK;
+}
+
+static err take_revision(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    if (api_units_parse_u64(value, &params->revision_min) != OK ||
+        params->revision_min > REVISION_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "min-revision is a revision, as KV-Revision says it, not \"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    return OK;
+}
+
+static err take_redirect(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    params->is_redirect = true;
+    return take_mark(value, "redirect", problem);
+}
+
+static err take_meta(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    params->is_meta = true;
+    return take_mark(value, "meta", problem);
+}
+
 /* ---- names ---- */
 
 static bool is_made_of(struct slice text, struct slice letters)
@@ -277,6 +321,23 @@ static err take(const struct http_parameter *parameter, bool is_write, uint32_t 
     return param->take == NULL ? OK : param->take(parameter->value, params, problem);
 }
 
+/* Of two that each say how old an answer may be, one was not meant. */
+static err check_together(uint32_t seen, struct problem *problem)
+{
+    uint32_t both = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(kv_params); i++) {
+        if (kv_params[i].take == take_consistency || kv_params[i].take == take_staleness) {
+            both |= UINT32_C(1) << i;
+        }
+    }
+    if ((seen & both) != both) {
+        return OK;
+    }
+    return api_problem_set(problem, ERR_BAD_REQUEST,
+                           "consistency and max-staleness both say how old an answer may be: give "
+                           "one of them");
+}
+
 static err finish(const struct http_query *query, struct problem *problem)
 {
     problem->parameter = SLICE_EMPTY;
@@ -301,7 +362,8 @@ err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_param
             return problem->e;
         }
     }
-    return finish(query, problem);
+    err e = finish(query, problem);
+    return e == OK ? check_together(seen, problem) : e;
 }
 
 const char *api_params_kv_name(size_t i, bool *out_works)

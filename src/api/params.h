@@ -13,6 +13,7 @@
 
 #define PARAMS_TIMEOUT_MS_MIN 1u
 #define PARAMS_TIMEOUT_MS_MAX 60000u
+#define PARAMS_STALENESS_MS_MAX 86400000u
 
 /* What a write does to its key. */
 enum kv_op {
@@ -37,7 +38,11 @@ struct kv_params {
     bool has_cas;
     bool has_ttl;
     bool keeps_ttl;
-    bool is_special; /* one of those that make a write more than a plain one was given */
+    bool is_special;           /* one of those that make a write more than a plain one was given */
+    uint64_t staleness_ms_max; /* BOUNDED */
+    uint64_t revision_min;     /* 0: none */
+    bool is_redirect;          /* who does not lead names the leader instead of asking it */
+    bool is_meta;              /* what is known of the value, in place of it */
 };
 
 /*

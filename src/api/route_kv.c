@@ -7,6 +7,7 @@
 
 #include "api/etag.h"
 #include "api/key.h"
+#include "api/kv_body.h"
 #include "api/kv_int.h"
 #include "api/kv_intent.h"
 #include "base/assert.h"
@@ -14,23 +15,6 @@
 #include "http/http_date.h"
 
 /* ---- before the body ---- */
-
-static err check_write_fields(const struct http_request *request, struct problem *problem)
-{
-    struct slice encoding = http_header(request, "content-encoding");
-    if (encoding.size > 0 && !api_text_equals_nocase(encoding, "identity")) {
-        return api_problem_set(problem, ERR_UNSUPPORTED_ENCODING,
-                               "encoded bodies are not taken yet; send the value as it is, without "
-                               "Content-Encoding");
-    }
-    if (http_header(request, "content-range").data != NULL) {
-        return api_problem_set(
-            problem, ERR_BAD_REQUEST,
-            "a part of a value cannot be written (Content-Range); send the whole "
-            "value");
-    }
-    return OK;
-}
 
 bool api_kv_is_field_text(struct slice text)
 {
@@ -59,6 +43,47 @@ static err check_content_type(const struct http_request *request, struct problem
     return OK;
 }
 
+/* Whether this node may answer the request by itself, whoever leads. */
+static bool is_local(const struct exchange *x, bool is_write)
+{
+    struct node_standing standing;
+    node_standing(x->api->node, &standing);
+    return !is_write && (x->params.consistency == READ_STALE ||
+                         (x->params.consistency == READ_BOUNDED &&
+                          standing.staleness_ms <= x->params.staleness_ms_max));
+}
+
+/* ?redirect: the request's own target at the leader, before the body is read. */
+static err redirect(struct exchange *x, bool is_write, struct problem *problem)
+{
+    char address[ADDRESS_SIZE_MAX + 1];
+    if (is_local(x, is_write) || node_leader_address(x->api->node, address)) {
+        return OK;
+    }
+    if (address[0] == '\0') {
+        return api_problem_set(
+            problem, ERR_NO_LEADER,
+            "no leader is known here to redirect to; without ?redirect this node "
+            "waits for one");
+    }
+    struct slice path = http_path(x->request);
+    struct slice query = http_query(x->request);
+    struct writer location = {0};
+    writer_format(&location, "http://%s", address);
+    writer_bytes(&location, path);
+    writer_u8(&location, '?');
+    writer_bytes(&location, query);
+    struct slice text = writer_slice(&location);
+    uint8_t *copy = http_alloc(x->request, text.size);
+    memcpy(copy, text.data, text.size);
+    api_exchange_field(x, "Location", (struct slice){copy, text.size});
+    writer_deinit(&location);
+    return api_problem_set(problem, ERR_REDIRECT,
+                           "the leader is at %s: send the same request there (Location); without "
+                           "?redirect this node passes it on",
+                           address);
+}
+
 err api_kv_prepare(struct exchange *x, struct problem *problem)
 {
     bool is_write = api_method_is_unsafe(x->method);
@@ -76,13 +101,16 @@ err api_kv_prepare(struct exchange *x, struct problem *problem)
         e = api_params_parse_kv(&walk, is_write, &x->params, problem);
     }
     if (e == OK && is_write) {
-        e = check_write_fields(x->request, problem);
-    }
-    if (e == OK && is_write) {
         e = check_content_type(x->request, problem);
+    }
+    if (e == OK && is_write && x->method != HTTP_METHOD_DELETE) {
+        e = api_kv_body_prepare(x, problem);
     }
     if (e == OK && is_write) {
         e = api_kv_intent_parse(x, problem);
+    }
+    if (e == OK && x->params.is_redirect) {
+        e = redirect(x, is_write, problem);
     }
     return e;
 }
@@ -112,10 +140,7 @@ void api_kv_add_record_fields(struct exchange *x, const struct kv_record_fields 
 
 void api_kv_add_common_fields(struct exchange *x)
 {
-    api_exchange_add_lines(x, SLICE_LITERAL("X-Content-Type-Options: nosniff\r\n"
-                                            "Content-Security-Policy: sandbox\r\n"
-                                            "Cache-Control: no-cache\r\n"
-                                            "Vary: Accept, Accept-Encoding\r\n"));
+    api_exchange_add_lines(x, api_standing_lines(x->api, x->given, true));
 }
 
 void api_kv_answer(struct exchange *x)

@@ -7,19 +7,6 @@
 
 #define ROW_SIZE_MAX 40u
 
-static bool is_wanted(const struct exchange *x)
-{
-    struct slice rest = http_header(x->request, "prefer");
-    while (rest.size > 0) {
-        struct slice preference = api_text_split(&rest, ',');
-        struct slice name = api_text_trim(api_text_split(&preference, ';'));
-        if (api_text_equals_nocase(name, "timing")) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Appends a row; returns the size so far. */
 static size_t put(char *text, size_t size, const char *name, uint64_t us)
 {
@@ -34,7 +21,7 @@ static size_t put(char *text, size_t size, const char *name, uint64_t us)
 void api_timing_add(struct exchange *x, const struct timing_row *rows, size_t row_count)
 {
     ASSERT(row_count <= TIMING_ROWS_MAX);
-    if (LIKELY(!is_wanted(x))) {
+    if (LIKELY(!x->prefer.timing)) {
         return;
     }
     uint64_t now_ns = env_now_ns(x->api->options.env);

@@ -278,8 +278,7 @@ static void take_over_entry(struct txn_run *run, enum store_space space,
     if (record != NULL) {
         store_count_in(region, space, key, record);
     }
-    bool is_change =
-        record == NULL || (run->is_revision && record->mod_revision == run->revision);
+    bool is_change = record == NULL || (run->is_revision && record->mod_revision == run->revision);
     if (space == STORE_SPACE_SYSTEM) {
         apply_note_due(store, key, record != NULL);
         if (store->options.system_changed != NULL) {

@@ -28,7 +28,8 @@ GOLDEN = harness.HERE / "golden" / "session.txt"
 VALUE_MAX = 8 << 20
 
 # What no two runs have in common. Revisions are told from the session's begin.
-VOLATILE = re.compile(r"^(Date|Last-Modified|KV-Request-Id): .*$", re.MULTILINE)
+VOLATILE = re.compile(
+    r"^(Date|Last-Modified|KV-Request-Id|KV-Leader|KV-Term|KV-Staleness-Ms): .*$", re.MULTILINE)
 REVISION = re.compile(r'^((?:KV-Revision|KV-Create-Revision): |ETag: ")(\d+)', re.MULTILINE)
 LENGTH = re.compile(r"^(Content-Length: )\d+", re.MULTILINE)
 BODY_VOLATILE = re.compile(r'"request_id":"[^"]*"')

@@ -34,6 +34,7 @@ struct node {
 void __wrap_node_write(struct node *node, struct slice key, struct node_write *write);
 void __wrap_node_read(struct node *node, struct node_read *read);
 uint64_t __wrap_node_revision(const struct node *node);
+void __wrap_node_standing(const struct node *node, struct node_standing *out_standing);
 uint64_t __wrap_env_now_ns(struct env *env);
 uint64_t __wrap_env_now_ms(struct env *env);
 uint64_t __wrap_env_wall_ms(struct env *env);
@@ -69,6 +70,12 @@ uint64_t __wrap_node_revision(const struct node *node)
 {
     (void)node;
     return REVISION;
+}
+
+void __wrap_node_standing(const struct node *node, struct node_standing *out_standing)
+{
+    (void)node;
+    *out_standing = (struct node_standing){.leader = 1, .term = 7};
 }
 
 uint64_t __wrap_env_now_ns(struct env *env)

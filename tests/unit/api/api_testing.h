@@ -56,6 +56,10 @@ struct node {
     struct admin_figures figures;      /* what a list is answered with */
     const char *why_not_ready;         /* NULL: it is ready */
     enum read_consistency consistency; /* of the last read */
+    enum read_consistency given;       /* what the next bounded reads become */
+    uint64_t staleness_ms_max;         /* of the last read */
+    uint64_t revision_min;             /* likewise */
+    uint64_t staleness_ms;             /* what this node says of itself */
     struct write_times times;          /* of the next writes */
     uint32_t index_us;                 /* of the next linearizable reads */
     uint64_t deadline_ms;              /* of the last request */
@@ -168,8 +172,13 @@ void node_write(struct node *node, struct slice key, struct node_write *write)
 void node_read(struct node *node, struct node_read *read)
 {
     node->consistency = read->consistency;
+    node->staleness_ms_max = read->staleness_ms_max;
+    node->revision_min = read->revision_min;
     node->deadline_ms = read->deadline_ms;
     assert_int_not_equal(read->received_ns, 0);
+    if (read->consistency == READ_BOUNDED) {
+        read->consistency = node->given;
+    }
     read->index_us = read->consistency == READ_LINEARIZABLE ? node->index_us : 0;
     if (read->is_scan) {
         read->done(read, node->e, NULL);
@@ -388,6 +397,21 @@ void node_status(const struct node *node, struct node_status *out_status)
 uint64_t node_revision(const struct node *node)
 {
     return node->revision;
+}
+
+void node_standing(const struct node *node, struct node_standing *out_standing)
+{
+    *out_standing = (struct node_standing){
+        .leader = node->status.leader,
+        .term = node->status.term,
+        .staleness_ms = node->staleness_ms,
+    };
+}
+
+bool node_leader_address(const struct node *node, char out_address[ADDRESS_SIZE_MAX + 1])
+{
+    memcpy(out_address, node->status.leader_client_address, ADDRESS_SIZE_MAX + 1);
+    return node->status.role == NODE_LEADER;
 }
 
 bool node_is_leader(const struct node *node)

@@ -62,36 +62,12 @@ static void the_compressed_form_has_a_tag_of_its_own(void **state)
                                    SLICE_LITERAL("\"42\""), ETAG_WEAK));
 }
 
-static void a_list_gives_the_revisions_in_it(void **state)
-{
-    (void)state;
-    const char *const text =
-        "\"1\", W/\"2\", \"3-gzip\", \"x\", \"04\", 5, \"\", \"6-br\", \"0\", \"\" , "
-        "\"18446744073709551616\", \"8\"";
-    const uint64_t strong[] = {1, 3, 0, 8};
-    const uint64_t weak[] = {1, 2, 3, 0, 8};
-    struct slice list = slice_from_text(text);
-    uint64_t revision = 99;
-    for (size_t i = 0; i < sizeof(strong) / sizeof(strong[0]); i++) {
-        assert_true(api_etag_list_next(&list, ETAG_STRONG, &revision));
-        assert_int_equal(revision, strong[i]);
-    }
-    assert_false(api_etag_list_next(&list, ETAG_STRONG, &revision));
-    list = slice_from_text(text);
-    for (size_t i = 0; i < sizeof(weak) / sizeof(weak[0]); i++) {
-        assert_true(api_etag_list_next(&list, ETAG_WEAK, &revision));
-        assert_int_equal(revision, weak[i]);
-    }
-    assert_false(api_etag_list_next(&list, ETAG_WEAK, &revision));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tag_is_the_revision_in_quotes),
         cmocka_unit_test(a_list_is_searched_as_its_field_compares),
         cmocka_unit_test(the_compressed_form_has_a_tag_of_its_own),
-        cmocka_unit_test(a_list_gives_the_revisions_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

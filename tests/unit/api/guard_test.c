@@ -123,6 +123,29 @@ static void an_unsafe_method_needs_the_own_origin(void **state)
     assert_int_equal(check(&unnamed), ERR_FORBIDDEN);
 }
 
+static void another_port_of_this_site_is_another_page(void **state)
+{
+    (void)state;
+    struct guard_memory memory = {.size = 0};
+    struct guard guard = {.memory = &memory,
+                          .is_loopback = true,
+                          .is_unsafe = true,
+                          .authority = SLICE_LITERAL("localhost:3000"),
+                          .fetch_site = SLICE_LITERAL("same-site")};
+    assert_int_equal(check(&guard), ERR_FORBIDDEN);
+    guard.origin = SLICE_LITERAL("http://localhost:8080");
+    assert_int_equal(check(&guard), ERR_FORBIDDEN);
+    guard.origin = SLICE_LITERAL("null"); /* a file, a sandboxed frame, a value of ours */
+    assert_int_equal(check(&guard), ERR_FORBIDDEN);
+    guard.fetch_site = SLICE_LITERAL("same-origin");
+    guard.origin = SLICE_LITERAL("http://localhost:3000");
+    assert_int_equal(check(&guard), OK);
+    guard.is_unsafe = false;
+    guard.fetch_site = SLICE_LITERAL("same-site");
+    guard.origin = SLICE_EMPTY;
+    assert_int_equal(check(&guard), OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +153,7 @@ int main(void)
         cmocka_unit_test(the_host_is_checked_on_loopback_only),
         cmocka_unit_test(what_is_remembered_lets_no_other_name_pass),
         cmocka_unit_test(an_unsafe_method_needs_the_own_origin),
+        cmocka_unit_test(another_port_of_this_site_is_another_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,16 @@ static void a_failed_read_never_claims_that_something_may_have_happened(void **s
     assert_member(f, "outcome", NULL);
 }
 
+static void a_revision_that_does_not_come_is_504_with_words(void **state)
+{
+    struct fixture *f = *state;
+    f->node.e = ERR_BEHIND;
+    request(f, "GET /kv/a?min-revision=9", "", NULL);
+    assert_problem(f, 504, "behind", "?min-revision");
+    assert_member(f, "outcome", "not-applied");
+    assert_null(field_of(f, "KV-Consistency"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
@@ -74,6 +84,7 @@ int main(void)
         TEST(values_of_every_size_come_back_as_they_were),
         TEST(a_conditional_read_answers_304_or_412),
         TEST(a_failed_read_never_claims_that_something_may_have_happened),
+        TEST(a_revision_that_does_not_come_is_504_with_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

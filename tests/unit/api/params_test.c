@@ -134,6 +134,34 @@ static void a_write_says_what_it_does(void **state)
     }
 }
 
+static void how_fresh_a_read_has_to_be_is_taken(void **state)
+{
+    (void)state;
+    struct outcome_of_query outcome = parse("max-staleness=2s&min-revision=42&redirect", false);
+    assert_int_equal(outcome.e, OK);
+    assert_int_equal(outcome.params.consistency, READ_BOUNDED);
+    assert_int_equal(outcome.params.staleness_ms_max, 2000);
+    assert_int_equal(outcome.params.revision_min, 42);
+    assert_true(outcome.params.is_redirect);
+    assert_false(outcome.params.is_meta);
+    assert_true(parse("meta=true", false).params.is_meta);
+    const char *const bad[] = {"max-staleness=2",
+                               "max-staleness=",
+                               "max-staleness=25h",
+                               "min-revision=",
+                               "min-revision=-1",
+                               "min-revision=1s",
+                               "redirect=maybe",
+                               "meta=2",
+                               "min-revision=9007199254740993",
+                               "consistency=stale&max-staleness=1s"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        outcome = parse(bad[i], false);
+        assert_int_equal(outcome.e, ERR_BAD_REQUEST);
+        assert_int_not_equal(outcome.problem.detail[0], '\0');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +172,7 @@ int main(void)
         cmocka_unit_test(what_comes_later_is_refused_where_it_would_matter),
         cmocka_unit_test(what_is_of_writes_is_refused_on_reads),
         cmocka_unit_test(a_write_says_what_it_does),
+        cmocka_unit_test(how_fresh_a_read_has_to_be_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

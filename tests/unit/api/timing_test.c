@@ -19,7 +19,7 @@ static void a_write_says_what_its_time_went_into(void **state)
     assert_int_equal(f->status, 201);
     assert_timing(f, "queue;dur=0.001, fsync;dur=20.300, replicate;dur=1.000, total;dur=");
     f->node.times.apply_us = UINT32_MAX;
-    request(f, "DELETE /kv/a", "Prefer: return=minimal, Timing;x=1\r\n", NULL);
+    request(f, "DELETE /kv/a", "Prefer: respond-async, Timing;x=1\r\n", NULL);
     assert_timing(f, "queue;dur=0.001, fsync;dur=20.300, replicate;dur=1.000, "
                      "apply;dur=4294967.295, total;dur=");
 }
