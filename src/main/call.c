@@ -57,7 +57,7 @@ enum exit_status main_call(struct call *call, const struct call_rules *rules, in
     const struct flag_group groups[] = {{own == NULL ? no_flags : own, call->settings},
                                         {main_client_flags, &call->client_settings},
                                         {NULL, NULL}};
-    int own_count = rules->takes_program ? split_program(call, count, arguments) : count;
+    int own_count = call->form->takes_program ? split_program(call, count, arguments) : count;
     enum exit_status status = EXIT_USAGE;
     if (main_flags_parse(groups, own_count, arguments, rules->words_max, &call->words, &note) ==
         OK) {
@@ -120,13 +120,17 @@ bool main_call_wants_json(const struct call *call)
     return call->client_settings.output == CLIENT_OUTPUT_JSON;
 }
 
-void main_call_print_answer(const struct call *call)
+void main_call_print_text(struct slice text)
 {
-    struct slice body = main_client_answer(call->client).body;
-    (void)fwrite(body.data, 1, body.size, stdout);
-    if (body.size == 0 || body.data[body.size - 1] != '\n') {
+    (void)fwrite(text.data, 1, text.size, stdout);
+    if (text.size == 0 || text.data[text.size - 1] != '\n') {
         (void)putchar('\n');
     }
+}
+
+void main_call_print_answer(const struct call *call)
+{
+    main_call_print_text(main_client_answer(call->client).body);
 }
 
 void main_call_print_change(const struct call *call)

@@ -29,7 +29,6 @@ struct call {
 struct call_rules {
     size_t words_min;
     size_t words_max;
-    bool takes_program;
     enum exit_status (*run)(struct call *call);
 };
 
@@ -55,8 +54,9 @@ enum exit_status main_call_draft_key(struct call *call, const char *key);
 /* Sets the note to how the command is called. EXIT_USAGE. */
 enum exit_status main_call_usage(const struct call *call);
 bool main_call_wants_json(const struct call *call);
-/* The last answer's body on standard output, and a line's end where it has none. */
-void main_call_print_answer(const struct call *call);
+/* On standard output, and a line's end where it has none. */
+void main_call_print_text(struct slice text);
+void main_call_print_answer(const struct call *call); /* likewise, the last answer's body */
 /* What came of a change to the key in the first word: the answer, or with -o json that as "result"
  * among what is known of the key. */
 void main_call_print_change(const struct call *call);

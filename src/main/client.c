@@ -504,6 +504,11 @@ bool main_client_wait(struct client *client, uint64_t ms)
     return !client->is_stopped;
 }
 
+void main_client_turn(struct client *client)
+{
+    client->first = (client->first + 1) % client->endpoints.count;
+}
+
 struct client_answer main_client_answer(const struct client *client)
 {
     const char *content_type = NULL;

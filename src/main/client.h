@@ -113,6 +113,8 @@ bool main_client_wait(struct client *client, uint64_t ms);
  */
 enum exit_status main_client_ask(struct client *client, const struct client_request *request,
                                  struct err_note *note);
+/* The next request goes first to the endpoint behind that which answered the last one. */
+void main_client_turn(struct client *client);
 struct client_answer main_client_answer(const struct client *client);
 /* The last answer's header, or NULL. Borrowed until the next request. */
 const char *main_client_header(const struct client *client, const char *name);

@@ -58,6 +58,10 @@ extern const struct command_form main_form_put;
 enum exit_status main_cmd_del(struct env *env, int count, char *const *arguments);
 extern const struct command_form main_form_del;
 
+/* Lists keys. */
+enum exit_status main_cmd_ls(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_ls;
+
 /* Adds to a key's number. */
 enum exit_status main_cmd_incr(struct env *env, int count, char *const *arguments);
 extern const struct command_form main_form_incr;
@@ -73,6 +77,22 @@ extern const struct command_form main_form_touch;
 /* Operations of several keys at once, under conditions. */
 enum exit_status main_cmd_txn(struct env *env, int count, char *const *arguments);
 extern const struct command_form main_form_txn;
+
+/* Prints the changes of keys, or runs a program for each. */
+enum exit_status main_cmd_watch(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_watch;
+
+/* Runs a program under a lock. */
+enum exit_status main_cmd_lock(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_lock;
+
+/* Runs a program on the one that is elected. */
+enum exit_status main_cmd_elect(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_elect;
+
+/* Makes and keeps leases. */
+enum exit_status main_cmd_lease(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_lease;
 
 /* Asks any node about the members, or to change them. */
 enum exit_status main_cmd_cluster(struct env *env, int count, char *const *arguments);

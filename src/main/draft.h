@@ -1,6 +1,5 @@
 /*
- * A request to the interface (docs/api.md) while it is written: path and query, percent-encoded, and
- * header fields.
+ * A request (docs/api.md) while it is written: path and query, percent-encoded, and header fields.
  */
 #ifndef MAIN_DRAFT_H
 #define MAIN_DRAFT_H

@@ -151,10 +151,13 @@ static err take_flag(struct parser *parser, struct err_note *note)
     return set_value(&found, value, note);
 }
 
-/* -1 is a number: no flag is called by a digit. */
-static bool is_flag(const char *argument)
+/* -1 is a number, unless a flag has that letter. */
+static bool is_flag(const struct parser *parser, const char *argument)
 {
-    return argument[0] == '-' && argument[1] != '\0' && (argument[1] < '0' || argument[1] > '9');
+    struct found found;
+    bool is_number = argument[1] >= '0' && argument[1] <= '9';
+    return argument[0] == '-' && argument[1] != '\0' &&
+           (!is_number || find(parser->groups, slice_from_text(argument + 1), true, &found));
 }
 
 err main_flags_parse(const struct flag_group *groups, int count, char *const *arguments,
@@ -169,7 +172,7 @@ err main_flags_parse(const struct flag_group *groups, int count, char *const *ar
         if (!are_words_left && strcmp(argument, "--") == 0) {
             are_words_left = true;
             parser.index++;
-        } else if (!are_words_left && is_flag(argument)) {
+        } else if (!are_words_left && is_flag(&parser, argument)) {
             err e = take_flag(&parser, note);
             if (e != OK) {
                 return e;

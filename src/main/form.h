@@ -14,6 +14,7 @@ struct command_form {
     uint64_t timeout_ms;      /* its --timeout unless it is given; 0: it has no flags of clients */
     const char *const *verbs; /* what its first word may be, NULL-terminated; NULL: anything */
     bool takes_files;         /* its words may be files */
+    bool takes_program;       /* behind "--" */
     bool has_settings;        /* its flags are a node's settings (options.h) */
 };
 

@@ -4,9 +4,6 @@
 
 #define FINE FAKE_ANSWER("200 OK", "text/plain", "fine")
 
-static const struct command_form form = {
-    .synopsis = "KEY VALUE", .text = "", .timeout_ms = CLIENT_DATA_TIMEOUT_MS};
-
 /* Sends the second word to the key in the first. */
 static enum exit_status send_it(struct call *call)
 {
@@ -21,8 +18,11 @@ static enum exit_status send_it(struct call *call)
 static enum exit_status run(const char *const *words, bool takes_program, char *const **out_program)
 {
     struct env *env = env_uv_open();
-    const struct call_rules rules = {
-        .words_min = 2, .words_max = 2, .takes_program = takes_program, .run = send_it};
+    const struct call_rules rules = {.words_min = 2, .words_max = 2, .run = send_it};
+    const struct command_form form = {.synopsis = "KEY VALUE",
+                                      .text = "",
+                                      .timeout_ms = CLIENT_DATA_TIMEOUT_MS,
+                                      .takes_program = takes_program};
     struct call call = {.name = "test", .form = &form, .env = env};
     char *arguments[8];
     int count = 0;
