@@ -139,4 +139,12 @@ extern const struct command_form main_form_log;
 enum exit_status main_cmd_store(struct env *env, int count, char *const *arguments);
 extern const struct command_form main_form_store;
 
+/* Prints a script for a shell (completion.h). */
+enum exit_status main_cmd_completion(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_completion;
+
+/* Prints the manual page (manual.h). */
+enum exit_status main_cmd_man(struct env *env, int count, char *const *arguments);
+extern const struct command_form main_form_man;
+
 #endif
