@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "main/meta.h"
+#include "main/value.h"
 
 /* ---- the command line ---- */
 
@@ -122,7 +123,7 @@ bool main_call_wants_json(const struct call *call)
 
 void main_call_print_text(struct slice text)
 {
-    (void)fwrite(text.data, 1, text.size, stdout);
+    main_value_write(text, stdout);
     if (text.size == 0 || text.data[text.size - 1] != '\n') {
         (void)putchar('\n');
     }

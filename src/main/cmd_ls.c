@@ -106,7 +106,7 @@ static void print_item(void *ctx, const struct listing_item *item)
         return;
     }
     if (settings->has_zeros) {
-        (void)fwrite(item->name.data, 1, item->name.size, stdout);
+        main_value_write(item->name, stdout);
         (void)putchar('\0');
         return;
     }
@@ -116,7 +116,7 @@ static void print_item(void *ctx, const struct listing_item *item)
     writer_reset(&ls->line);
     main_value_escape(item->name, &ls->line);
     writer_u8(&ls->line, '\n');
-    (void)fwrite(ls->line.data, 1, ls->line.size, stdout);
+    main_value_write(writer_slice(&ls->line), stdout);
 }
 
 /* ---- pages ---- */

@@ -128,7 +128,7 @@ static void print_line(struct watch *watch, const char *name, struct json_object
         main_value_escape(writer_slice(&watch->value), line);
     }
     writer_u8(line, '\n');
-    (void)fwrite(line->data, 1, line->size, stdout);
+    main_value_write(writer_slice(line), stdout);
 }
 
 /* "NAME=bytes" with its NUL, unless that cannot be: NULL then. */

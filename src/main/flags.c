@@ -155,9 +155,11 @@ static err take_flag(struct parser *parser, struct err_note *note)
 static bool is_flag(const struct parser *parser, const char *argument)
 {
     struct found found;
+    if (argument[0] != '-' || argument[1] == '\0') {
+        return false;
+    }
     bool is_number = argument[1] >= '0' && argument[1] <= '9';
-    return argument[0] == '-' && argument[1] != '\0' &&
-           (!is_number || find(parser->groups, slice_from_text(argument + 1), true, &found));
+    return !is_number || find(parser->groups, slice_from_text(argument + 1), true, &found);
 }
 
 err main_flags_parse(const struct flag_group *groups, int count, char *const *arguments,

@@ -62,9 +62,16 @@ err main_value_read(const char *word, struct writer *out, const char **out_file,
 
 /* ---- out ---- */
 
+void main_value_write(struct slice value, FILE *out)
+{
+    if (value.size > 0) { /* its data may be NULL, which fwrite does not take */
+        (void)fwrite(value.data, 1, value.size, out);
+    }
+}
+
 void main_value_print(struct slice value, FILE *out)
 {
-    (void)fwrite(value.data, 1, value.size, out);
+    main_value_write(value, out);
     if (isatty(fileno(out)) != 0) {
         (void)fputc('\n', out);
     }

@@ -20,7 +20,9 @@ MUST_USE err main_value_read(const char *word, struct writer *out, const char **
 /* Appends all of a file; "-": of standard input. Errors as above. */
 MUST_USE err main_value_read_file(const char *path, struct writer *out, struct err_note *note);
 
-/* The bytes and nothing else, but for a line's end on a terminal. */
+/* Writes the bytes and nothing else. */
+void main_value_write(struct slice value, FILE *out);
+/* Likewise, but for a line's end on a terminal. */
 void main_value_print(struct slice value, FILE *out);
 /*
  * Appends text as one line that a terminal shows and nothing else: UTF-8 as it is, but for
