@@ -37,6 +37,15 @@ static void batch_failed(void *ctx, node_id peer, region_id region)
     }
 }
 
+/* After the log and the peers have what is theirs: they work meanwhile. */
+static void tell_watches(struct node *node)
+{
+    struct replica *replica = node->replica;
+    err e = node->drain.is_over ? ERR_DRAINING : OK;
+    watches_end(replica->watches, divergence_is_trusted(replica) ? e : ERR_DIVERGED);
+    watches_turn(replica->watches);
+}
+
 /* What came in during this turn is one batch: one append, one frame a peer
  * (docs/ARCHITECTURE.md). */
 static void on_turn(struct env_turn *turn)
@@ -46,6 +55,7 @@ static void on_turn(struct env_turn *turn)
     wal_flush(node->wal);
     outbox_flush(&node->outbox, node->net, batch_failed, node);
     store_turn(node->store);
+    tell_watches(node);
     drain_check(node);
     finish_check(node);
     backups_turn(node);
@@ -747,6 +757,11 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
 struct history *node_history(const struct node *node)
 {
     return node->replica->history;
+}
+
+struct watches *node_watches(const struct node *node)
+{
+    return node->replica->watches;
 }
 
 const struct wal_stats *node_wal_stats(const struct node *node)

@@ -470,6 +470,9 @@ bool node_is_ready(const struct node *node, const char **out_why_not);
 struct history;
 /* The last changes of the first region; borrowed until the node is closed. */
 struct history *node_history(const struct node *node);
+struct watches;
+/* Who watches them: likewise. All are closed before the node is. */
+struct watches *node_watches(const struct node *node);
 
 struct wal_stats;
 /* What log and store count, and the store's file; borrowed until the node is closed. */

@@ -75,6 +75,11 @@ static double read_used(void *ctx)
     return state == NULL ? 0 : (double)store_region_used(state);
 }
 
+static double read_watchers(void *ctx)
+{
+    return (double)watches_count(node_watches(ctx));
+}
+
 static double read_history_bytes(void *ctx)
 {
     return (double)history_bytes(node_history(ctx));
@@ -309,6 +314,7 @@ static const struct {
     {METRIC("used_bytes"), "What the records count in the quota.", false, read_used},
     {METRIC("quota_bytes"), "The quota; 0: none.", false, read_quota},
     {METRIC("quota_reached"), "1 if writes that grow are refused.", false, read_quota_reached},
+    {METRIC("watchers"), "Watches that are open.", false, read_watchers},
     {METRIC("history_bytes"), "Memory of the last changes, at most.", false, read_history_bytes},
     {METRIC("history_revisions"), "Revisions that can be watched from, or read.", false,
      read_history_revisions},
@@ -423,6 +429,8 @@ void node_register_metrics(struct node *node)
                         &replica->proposed);
     metrics_add_counter(metrics, METRIC("entries_applied_total"), "Entries applied.", NULL,
                         &replica->applied_entries);
+    metrics_add_counter(metrics, METRIC("watch_events_total"), "Events sent to watches.", NULL,
+                        watches_told(replica->watches));
     metrics_add_counter(metrics, METRIC("quota_refused_total"), "Writes refused by the quota.",
                         NULL, &replica->quota.refused);
     metrics_add_counter(metrics, METRIC("disk_full_refused_total"),

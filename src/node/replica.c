@@ -53,6 +53,7 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     suspicion_init(replica);
     expiry_init(&replica->expiry, replica);
     replica->history = make_history(node, region);
+    replica->watches = watches_new(node->env, replica->history);
     replica->gather_writes = GATHER_WRITES;
     env_timer_init(node->env, &replica->gather_writes_end, on_gather_end);
     replica->gather_reads = GATHER_READS;
@@ -92,6 +93,7 @@ void replica_free(struct replica *replica, err refusal)
     persists_deinit(&replica->persists);
     raft_free(replica->raft);
     raft_entries_deinit(&replica->backlog);
+    watches_free(replica->watches);
     history_free(replica->history);
     mem_free(replica);
 }

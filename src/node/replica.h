@@ -33,6 +33,7 @@
 #include "node/space.h"
 #include "node/stall.h"
 #include "node/suspicion.h"
+#include "node/watches.h"
 #include "node/writes.h"
 #include "wal/wal.h"
 
@@ -70,6 +71,7 @@ struct replica {
     struct divergence divergence;
     struct mends mends;
     struct history *history; /* what was applied lately */
+    struct watches *watches; /* who is told of it */
     struct persists persists;
     struct writes writes;
     struct gather gather_writes;

@@ -27,6 +27,7 @@
 #include "env/uv.h"
 #include "node/history.h"
 #include "node/scan.h"
+#include "node/watches.h"
 #include "wal/wal.h"
 
 #define PATIENCE_MS 20000u
@@ -77,7 +78,9 @@ struct node {
     unsigned backups_closed;
     uint64_t backup_delay_ms; /* after each piece */
     uint64_t backup_due_ms;
-    struct history *history; /* of nothing, unless a test tells it something */
+    struct history *history; /* of what was written */
+    struct watches *watches;
+    struct env_turn turn; /* in which they are told */
 };
 
 #define BACKUP_PIECE_BYTES 100000u
