@@ -32,6 +32,15 @@ uint64_t expiry_elapsed_ms(const struct expiry *expiry)
     return expiry->is_known ? expiry->base_ms + (now_ms - expiry->since_ms) : 0;
 }
 
+uint64_t expiry_guess_ms(const struct expiry *expiry)
+{
+    uint64_t now_ms = env_now_ms(expiry->replica->node->env);
+    if (expiry->is_known) {
+        return expiry_elapsed_ms(expiry);
+    }
+    return expiry->seen_ms == 0 ? 0 : expiry->seen_ms + (now_ms - expiry->seen_at_ms);
+}
+
 /* Wakes the loop at `at_ms`; 0: not at all. */
 static void wake_at(struct expiry *expiry, uint64_t at_ms, uint64_t now_ms)
 {
@@ -56,6 +65,10 @@ static void take_time(struct expiry *expiry, const struct store_region *state)
         expiry->since_ms = env_now_ms(replica->node->env);
     }
     expiry->is_known = leads;
+    if (state->elapsed_ms != expiry->seen_ms || expiry->seen_at_ms == 0) {
+        expiry->seen_ms = state->elapsed_ms;
+        expiry->seen_at_ms = env_now_ms(replica->node->env);
+    }
 }
 
 static void done(struct node_write *write, const struct command_result *result)

@@ -17,11 +17,13 @@ struct replica;
 
 struct expiry {
     struct replica *replica;
-    bool is_known;     /* this node leads, and has its time (E1) */
-    uint64_t base_ms;  /* the state's elapsed time, */
-    uint64_t since_ms; /* and env_now_ms then */
-    uint64_t again_ms; /* after a command that was refused: not before */
-    bool is_proposed;  /* E2 */
+    bool is_known;       /* this node leads, and has its time (E1) */
+    uint64_t base_ms;    /* the state's elapsed time, */
+    uint64_t since_ms;   /* and env_now_ms then */
+    uint64_t again_ms;   /* after a command that was refused: not before */
+    uint64_t seen_ms;    /* what the state's elapsed time was when it was looked at last, */
+    uint64_t seen_at_ms; /* and env_now_ms when it had become so */
+    bool is_proposed;    /* E2 */
     struct node_write write;
     struct env_timer due; /* runs to when something is */
     uint64_t due_at_ms;   /* env_now_ms then; 0: it does not run */
@@ -35,6 +37,10 @@ void expiry_deinit(struct expiry *expiry);
 
 /* The time to stamp a command with; 0: it is not known. */
 uint64_t expiry_elapsed_ms(const struct expiry *expiry);
+
+/* What time it is, for people: of a node that does not lead, the state's and what has passed since
+ * that moved. */
+uint64_t expiry_guess_ms(const struct expiry *expiry);
 
 /* After applying: takes the time, asks for what is due, or waits for it. Cheap. */
 void expiry_turn(struct expiry *expiry);

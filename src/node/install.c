@@ -114,6 +114,7 @@ static void finish(struct replica *replica)
     members_adopt(replica, &state->membership, install->pos.index);
     writes_passed(&replica->writes, install->pos.index);
     changes_passed(replica, install->pos.index);
+    notices_note_all(&node->notices);
     env_turn_wake(node->env);
 }
 

@@ -52,6 +52,7 @@ static void on_turn(struct env_turn *turn)
 {
     struct node *node = CONTAINER_OF(turn, struct node, turn);
     replica_turn(node->replica);
+    notices_turn(&node->notices);
     wal_flush(node->wal);
     outbox_flush(&node->outbox, node->net, batch_failed, node);
     store_turn(node->store);
@@ -116,6 +117,13 @@ static void on_distrusted(void *ctx, const char *why)
     if (node->replica != NULL) {
         divergence_condemn(node->replica, why);
     }
+}
+
+static void on_system_changed(void *ctx, region_id region, struct slice key)
+{
+    struct node *node = ctx;
+    (void)region;
+    notices_note(&node->notices, key);
 }
 
 /* ---- opening ---- */
@@ -204,6 +212,7 @@ static err open_store(struct node *node, struct err_note *note)
         .distrusted = on_distrusted,
         .changed = on_changed,
         .revised = on_revised,
+        .system_changed = on_system_changed,
         .ctx = node,
     };
     err e = store_open(&node->store, &options, note);
@@ -504,6 +513,7 @@ err node_open(struct node **out_node, const struct node_options *options, struct
     node->log = options->log;
     fill_defaults(&node->options);
     drain_init(&node->drain);
+    notices_init(&node->notices);
     snapshots_init(&node->snapshots, node->env, env_random(node->env));
     node->pace.bytes_per_second = options->snapshot_rate_bytes;
     startup_begin(node);

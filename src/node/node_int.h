@@ -9,6 +9,7 @@
 #include "node/identity.h"
 #include "node/log_mend.h"
 #include "node/node.h"
+#include "node/notices.h"
 #include "node/outbox.h"
 #include "node/pace.h"
 #include "node/replica.h"
@@ -41,6 +42,7 @@ struct node {
     bool is_store_from_log;   /* it was damaged, and the log alone made it anew (repair.h) */
     struct finish finish;
     struct startup startup;
+    struct notices notices;
     uint32_t forwarded_count; /* writes that peers gave and that are not answered yet */
 };
 
