@@ -166,6 +166,11 @@ uint64_t http_request_number(const struct http_request *request);
 uint64_t http_started_ns(const struct http_request *request);
 /* False once the connection is gone: the answer will not be seen. */
 bool http_is_connected(const struct http_request *request);
+/*
+ * True once the connection is gone, or the client has closed its side of it: it may read on, but
+ * hardly anybody does. For what waits long and would be of no use to nobody.
+ */
+bool http_is_abandoned(const struct http_request *request);
 /* `size` uninitialised bytes that live until the request is answered. */
 void *http_alloc(struct http_request *request, size_t size);
 /* A place for the handler's own pointer. */
@@ -223,6 +228,8 @@ struct http_stream *http_respond_stream(struct http_request *request,
  * all the same is queued up to 16 MiB; then the connection is cut.
  */
 bool http_stream_write(struct http_stream *stream, struct buf *piece);
+/* As http_is_abandoned. */
+bool http_stream_is_abandoned(struct http_stream *stream);
 /* Ends the body; the handle is gone. `ok` false: the connection is cut, so that it shows. */
 void http_stream_end(struct http_stream *stream, bool ok);
 

@@ -343,10 +343,11 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     /*
      * UV_PRIORITIZED is only asked for in order to hear of hang-ups while nothing else is wanted.
      */
-    if (status < 0 || (events & (UV_READABLE | UV_WRITABLE)) == 0) {
+    if (status < 0 || (events & (UV_READABLE | UV_WRITABLE | UV_DISCONNECT)) == 0) {
         http_conn_cut(conn);
         return;
     }
+    conn->has_hung_up = conn->has_hung_up || (events & UV_DISCONNECT) != 0;
     if ((events & UV_WRITABLE) != 0) {
         conn->is_blocked = false;
         http_conn_schedule(conn);
@@ -566,6 +567,7 @@ static void poll_for(struct http_conn *conn)
     bool is_reading = conn->phase == HTTP_CONN_OPEN && !conn->is_paused && !conn->has_eof;
     int events = is_reading || conn->phase == HTTP_CONN_LINGER ? UV_READABLE : 0;
     events |= conn->is_blocked ? UV_WRITABLE : 0;
+    events |= conn->phase == HTTP_CONN_LAST && !http_conn_has_left(conn) ? UV_DISCONNECT : 0;
     events = events != 0 ? events : UV_PRIORITIZED;
     if (events != conn->polled) {
         int status = uv_poll_start(&conn->poll, events, on_poll);

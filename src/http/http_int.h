@@ -161,6 +161,7 @@ struct http_conn {
     bool is_skipping;    /* the message being read was answered already: its body is dropped */
     bool keep_alive;     /* what the message being read says */
     bool has_eof;        /* the client has shut its side */
+    bool has_hung_up;    /* the same, where nothing more is read that could tell */
     bool is_blocked;     /* the kernel takes no more: waiting for writability */
     bool is_poll_closed; /* libuv has given the handle back */
     int polled;          /* what uv_poll is started with */
@@ -206,6 +207,11 @@ void http_conn_check_time(struct http_conn *conn, uint64_t now_ms);
 void http_conn_release(struct http_conn *conn);
 /* True as long as something can be sent. */
 bool http_conn_is_writable(const struct http_conn *conn);
+/* The client has shut its side. */
+static inline bool http_conn_has_left(const struct http_conn *conn)
+{
+    return conn->has_eof || conn->has_hung_up;
+}
 
 /* Queues `part`, caller's storage that lives until it is sent, behind the request's others. */
 void http_output_push(struct http_request *request, struct http_part *part, struct slice bytes);

@@ -318,6 +318,11 @@ bool http_is_connected(const struct http_request *request)
     return http_conn_is_writable(request->conn);
 }
 
+bool http_is_abandoned(const struct http_request *request)
+{
+    return !http_conn_is_writable(request->conn) || http_conn_has_left(request->conn);
+}
+
 void *http_alloc(struct http_request *request, size_t size)
 {
     ASSERT(request->state == HTTP_REQUEST_READING || request->state == HTTP_REQUEST_AT_WORK);

@@ -95,6 +95,11 @@ bool http_stream_write(struct http_stream *stream, struct buf *piece)
     return !stream->is_blocked;
 }
 
+bool http_stream_is_abandoned(struct http_stream *stream)
+{
+    return http_is_abandoned(request_of(stream));
+}
+
 void http_stream_end(struct http_stream *stream, bool ok)
 {
     struct http_request *request = request_of(stream);
