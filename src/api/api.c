@@ -10,6 +10,7 @@
 
 #include "api/exchange.h"
 #include "api/guard.h"
+#include "api/system_call.h"
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -95,6 +96,29 @@ static const struct route routes[] = {
      .methods = METHODS_READ,
      .prepare = api_admin_bare_prepare,
      .answer = api_snapshot_answer},
+    {.id = ROUTE_LEASES,
+     .path = SLICE_INIT("/leases"),
+     .methods = METHODS_READ | METHOD(POST),
+     .prepare = api_leases_prepare,
+     .answer = api_leases_answer},
+    {.id = ROUTE_LEASES,
+     .path = SLICE_INIT("/leases/"),
+     .is_prefix = true,
+     .methods = METHODS_READ | METHOD(POST) | METHOD(DELETE),
+     .prepare = api_leases_prepare,
+     .answer = api_leases_answer},
+    {.id = ROUTE_LOCKS,
+     .path = SLICE_INIT("/locks/"),
+     .is_prefix = true,
+     .methods = METHODS_READ | METHODS_WRITE | METHOD(LOCK) | METHOD(UNLOCK),
+     .prepare = api_locks_prepare,
+     .answer = api_locks_answer},
+    {.id = ROUTE_ELECTIONS,
+     .path = SLICE_INIT("/elections/"),
+     .is_prefix = true,
+     .methods = METHODS_READ | METHODS_WRITE,
+     .prepare = api_elections_prepare,
+     .answer = api_elections_answer},
     {.id = ROUTE_PROBLEMS,
      .path = SLICE_INIT("/problems/"),
      .is_prefix = true,
@@ -312,6 +336,8 @@ struct api *api_new(const struct api_options *options)
     api->started_ms = env_now_ms(options->env);
     prng_init(&api->request_ids, env_random(options->env));
     api_meter_init(&api->meter, options->metrics);
+    api_lingers_init(api);
+    list_init(&api->paused_calls);
     return api;
 }
 
@@ -329,9 +355,16 @@ void api_show_http_stats(struct api *api, const struct http_stats *stats)
     api_meter_add_http(api->options.metrics, stats);
 }
 
+void api_end(struct api *api)
+{
+    api_lingers_end(api);
+    api_system_calls_end(api);
+}
+
 void api_free(struct api *api)
 {
     if (api != NULL) {
+        api_lingers_deinit(api);
         api_meter_deinit(&api->meter);
         mem_free(api);
     }

@@ -26,6 +26,11 @@ struct api_options {
 struct api *api_new(const struct api_options *options);
 /* From now on requests can be served: by `node`, which is borrowed. Before the loop turns first. */
 void api_serve(struct api *api, struct node *node);
+/*
+ * The HTTP server is closed and the node is about to be: answers what waits and asks nothing of the
+ * node, and asks it nothing more.
+ */
+void api_end(struct api *api);
 void api_free(struct api *api); /* NULL: no-op */
 
 /*

@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/guard.h"
+#include "api/linger.h"
 #include "api/meter.h"
 #include "api/problem.h"
 #include "api/standing.h"
@@ -39,6 +40,9 @@ struct api {
     struct standing standings[STANDING_KINDS];
     struct meter meter;
     const struct http_stats *http_stats; /* NULL: not told */
+    struct lingers lingers;
+    struct list paused_calls; /* system_call.h */
+    bool is_ending;           /* nothing more is asked of the node */
 };
 
 /* "GET, HEAD, OPTIONS": static storage would need one per route, so into caller's. */
@@ -90,6 +94,18 @@ void api_problem_list_answer(struct exchange *x);
 
 /* /openapi.json */
 void api_openapi_answer(struct exchange *x);
+
+/* /leases, and what is below it: route_leases.c. */
+MUST_USE err api_leases_prepare(struct exchange *x, struct problem *problem);
+void api_leases_answer(struct exchange *x);
+
+/* /locks/NAME: route_locks.c. */
+MUST_USE err api_locks_prepare(struct exchange *x, struct problem *problem);
+void api_locks_answer(struct exchange *x);
+
+/* /elections/NAME, and …/watch: route_elections.c. */
+MUST_USE err api_elections_prepare(struct exchange *x, struct problem *problem);
+void api_elections_answer(struct exchange *x);
 
 /* Who the members are, and changing that: route_admin.c. */
 MUST_USE err api_members_prepare(struct exchange *x, struct problem *problem);

@@ -85,7 +85,7 @@ void api_exchange_add_u64(struct exchange *x, struct slice name, uint64_t value)
 /* One line, with the key's hash and never the key (docs/STYLE.md, logs). */
 static void log_request(const struct exchange *x, int status, size_t size, uint64_t duration_us)
 {
-    bool is_slow = duration_us > SLOW_REQUEST_US;
+    bool is_slow = duration_us > SLOW_REQUEST_US && !x->is_patient;
     const struct api_options *options = &x->api->options;
     if (LIKELY(!is_slow && !options->access_log)) {
         return;

@@ -18,7 +18,7 @@
 #include "api/text.h"
 
 #define EXCHANGE_FIELDS_MAX 16u
-#define EXCHANGE_TEXT_SIZE 160u /* of the numbers and dates among the header fields */
+#define EXCHANGE_TEXT_SIZE 256u /* of the numbers and dates among the header fields */
 
 /* What /readyz looks at. */
 enum check {
@@ -37,6 +37,8 @@ struct probe_query {
 struct admin_call;
 struct kv_intent;
 struct list_params;
+struct lease_call;
+struct lock_call;
 
 struct exchange {
     struct api *api;
@@ -46,6 +48,7 @@ struct exchange {
     struct slice request_id;
     struct slice key;         /* kv routes; else empty */
     struct kv_params params;  /* kv routes */
+    bool is_patient;          /* it asked to wait: however long it takes, it is not slow */
     struct kv_intent *intent; /* of a write that is more than a plain one, else NULL */
     struct prefer prefer;     /* what the client would like */
     enum standing_kind given; /* kv routes: how consistent the answer is */
@@ -56,6 +59,8 @@ struct exchange {
         struct admin_call *admin; /* route_admin.c */
         struct node_drain drain;
         struct list_params *list; /* route_list.c */
+        struct lease_call *lease;
+        struct lock_call *lock;
     } op;
     bool has_revision; /* `revision` is this answer's; else the node's at the time of the answer */
     uint64_t revision;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/etag.h"
-#include "api/key.h"
+#include "api/fence.h"
 #include "api/text.h"
 #include "api/ttl.h"
 #include "api/units.h"
@@ -38,36 +38,6 @@ static err check_tags(struct slice list, const char *name, struct problem *probl
                                name, count, INTENT_TAGS_MAX);
     }
     return OK;
-}
-
-/* "NAME:TOKEN", the name percent-encoded. */
-static err parse_fence(struct exchange *x, struct slice text, struct kv_intent *intent,
-                       struct problem *problem)
-{
-    size_t colon = text.size;
-    while (colon > 0 && text.data[colon - 1] != ':') {
-        colon--;
-    }
-    struct slice token = {text.data + colon, text.size - colon};
-    struct slice raw = {text.data, colon > 0 ? colon - 1 : 0};
-    struct slice name;
-    uint8_t *memory = http_alloc(x->request, raw.size + 2);
-    if (raw.size == 0 || api_units_parse_u64(token, &intent->fence_token) != OK) {
-        return api_problem_set(problem, ERR_BAD_REQUEST,
-                               "KV-Fence is NAME:TOKEN, as the answer that gave the lock has it");
-    }
-    err e = api_key_decode(raw, memory + 1, &name, problem);
-    if (e == OK && name.size > TXN_LOCK_NAME_SIZE_MAX) {
-        problem->limit = TXN_LOCK_NAME_SIZE_MAX;
-        e = api_problem_set(problem, ERR_BAD_REQUEST, "a lock's name is at most %u bytes",
-                            TXN_LOCK_NAME_SIZE_MAX);
-    }
-    if (e == OK) {
-        memmove(memory + 1, name.data, name.size);
-        memory[0] = TXN_LOCK_PLAIN;
-        intent->fence_name = (struct slice){memory, name.size + 1};
-    }
-    return e;
 }
 
 static err parse_key(struct slice key, struct kv_intent *intent, struct problem *problem)
@@ -165,7 +135,12 @@ static err parse_conditions(struct exchange *x, struct kv_intent *intent, struct
         e = check_tags(intent->if_none_match, "If-None-Match", problem);
     }
     if (e == OK && fence.data != NULL) {
-        e = parse_fence(x, fence, intent, problem);
+        struct fence lock;
+        e = api_fence_parse(x, fence, &lock, problem);
+        if (e == OK) {
+            intent->fence_name = lock.name;
+            intent->fence_token = lock.token;
+        }
     }
     return e;
 }

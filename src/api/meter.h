@@ -25,6 +25,9 @@ enum route_id {
     ROUTE_MEMBER,       /* /4: as in etcd's raftexample */
     ROUTE_DRAIN,        /* /admin/drain */
     ROUTE_SNAPSHOT,     /* /admin/snapshot */
+    ROUTE_LEASES,       /* /leases, and what is below it */
+    ROUTE_LOCKS,        /* /locks/NAME */
+    ROUTE_ELECTIONS,    /* /elections/NAME, and its watch */
     ROUTE_PROBLEMS,     /* /problems/, and what is below it */
     ROUTE_OPENAPI,      /* /openapi.json */
     ROUTE_SERVER,       /* "*": OPTIONS of the server as a whole */

@@ -334,6 +334,9 @@ void main_server_close(struct server *server)
     if (server->http != NULL) {
         http_server_close(server->http);
     }
+    if (server->node != NULL) {
+        api_end(server->api);
+    }
     node_close(server->node);
     api_free(server->api);
     metrics_free(server->metrics);

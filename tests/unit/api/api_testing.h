@@ -23,9 +23,11 @@
 #include <cmocka.h>
 
 #include "api/api.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "env/uv.h"
 #include "node/history.h"
+#include "node/notices.h"
 #include "node/scan.h"
 #include "node/watches.h"
 #include "wal/wal.h"
@@ -81,9 +83,49 @@ struct node {
     struct history *history; /* of what was written */
     struct watches *watches;
     struct env_turn turn; /* in which they are told */
+    struct store *state; /* of leases and locks, or NULL: state_testing.h */
+    uint64_t elapsed_ms; /* its time */
+    uint64_t index;      /* its last entry's */
+    struct list notices; /* who wants to hear of its changes */
 };
 
 #define BACKUP_PIECE_BYTES 100000u
+
+/* Of leases and locks: state_testing.h has a store for them. */
+#ifdef STATE_TESTING_H
+static void state_write(struct node *node, struct node_write *write);
+#else
+static inline void state_write(struct node *node, struct node_write *write)
+{
+    (void)node;
+    (void)write;
+    fail();
+}
+#endif
+
+void node_notice_start(struct node *node, struct node_notice *notice, struct slice key)
+{
+    notice->hash = hash64(key, 0);
+    if (node->notices.next == NULL) {
+        list_init(&node->notices);
+    }
+    list_push_back(&node->notices, &notice->link);
+}
+
+void node_notice_stop(struct node *node, struct node_notice *notice)
+{
+    (void)node;
+    if (notice->link.next != NULL) {
+        list_remove(&notice->link);
+        notice->link = (struct list){NULL, NULL};
+    }
+}
+
+err node_state_look(struct node *node, struct node_state *out_state)
+{
+    *out_state = (struct node_state){node->state, node->elapsed_ms};
+    return node->state != NULL ? OK : ERR_DIVERGED;
+}
 
 static struct fake_record *fake_find(struct node *node, struct slice key)
 {
@@ -167,6 +209,10 @@ void node_write(struct node *node, struct slice key, struct node_write *write)
     node->deadline_ms = write->deadline_ms;
     if (node->holds) {
         node->held = write;
+        return;
+    }
+    if (node->state != NULL && command_type_of(write->command) == COMMAND_TXN) {
+        state_write(node, write);
         return;
     }
     fake_answer(node, write);

@@ -1,0 +1,169 @@
+/*
+ * A lease that is kept as long as a connection is open: a stream of events, which begins with its
+ * id. It is renewed through the log every third of its time; each renewal is told.
+ *
+ * H1  When the client has gone nothing is renewed any more: what is on the lease lives on for one
+ *     TTL at most, from the last renewal.
+ * H2  The stream ends with an event that says why: the lease is gone, or the node drains (then the
+ *     lease goes on for its time, and may be kept elsewhere: /leases/ID/keepalive).
+ */
+#include <string.h>
+
+#include "api/event_stream.h"
+#include "api/lease_int.h"
+#include "base/assert.h"
+#include "base/mem.h"
+#include "node/notices.h"
+#include "store/system_read.h"
+
+#define RENEW_SHARE 3u
+
+struct hold {
+    struct api *api;
+    uint64_t id;
+    uint64_t ttl_ms;
+    struct http_stream *stream; /* NULL: it has ended */
+    bool is_seen;               /* this node has applied what granted it */
+    bool is_calling;            /* then it is freed when that is done */
+    struct system_call call;
+    struct env_timer renew;
+    struct lingerer linger;
+    struct node_notice notice;
+};
+
+/* Of no use any more: the stream is not there. */
+static void let_go(struct hold *hold)
+{
+    hold->stream = NULL;
+    env_timer_deinit(&hold->renew);
+    api_linger_stop(hold->api, &hold->linger);
+    node_notice_stop(hold->api->node, &hold->notice);
+    if (!hold->is_calling) {
+        mem_free(hold);
+    }
+}
+
+static void tell(struct hold *hold, const char *event)
+{
+    struct writer data = {0};
+    writer_format(&data, "{\"id\":");
+    api_lease_write_id(&data, hold->id);
+    writer_format(&data, ",\"ttl\":");
+    api_system_write_seconds(&data, hold->ttl_ms);
+    writer_u8(&data, '}');
+    (void)api_event_stream_write(hold->stream, event, writer_slice(&data)); /* a few bytes */
+    writer_deinit(&data);
+}
+
+static void end(struct hold *hold, const char *event)
+{
+    tell(hold, event);
+    http_stream_end(hold->stream, true);
+    let_go(hold);
+}
+
+static void renewed(struct system_call *call, const struct command_result *result,
+                    const struct txn_result *op)
+{
+    struct hold *hold = CONTAINER_OF(call, struct hold, call);
+    (void)op;
+    hold->is_calling = false;
+    if (hold->stream == NULL) {
+        mem_free(hold);
+    } else if (result->e == ERR_LEASE_NOT_FOUND) {
+        end(hold, "expired");
+    } else if (result->e == OK) {
+        tell(hold, "keepalive");
+    } /* else it is tried again at the next third */
+}
+
+static void renew(struct env_timer *timer)
+{
+    struct hold *hold = CONTAINER_OF(timer, struct hold, renew);
+    const struct txn_op op = {.type = TXN_LEASE_KEEP, .lease = hold->id};
+    if (http_stream_is_abandoned(hold->stream)) { /* H1 */
+        http_stream_end(hold->stream, false);
+        let_go(hold);
+        return;
+    }
+    if (hold->is_calling) {
+        return;
+    }
+    uint64_t third_ms = hold->ttl_ms / RENEW_SHARE;
+    hold->is_calling = true;
+    hold->call = (struct system_call){
+        .api = hold->api,
+        .deadline_ms = env_now_ms(hold->api->options.env) + third_ms,
+        .is_repeatable = true,
+        .done = renewed,
+    };
+    api_system_call(&hold->call, &op);
+}
+
+/* The lease was granted, or renewed by somebody, or has gone. */
+static void changed(struct node_notice *notice)
+{
+    struct hold *hold = CONTAINER_OF(notice, struct hold, notice);
+    struct node_state state;
+    struct system_lease lease;
+    if (node_state_look(hold->api->node, &state) != OK) {
+        return;
+    }
+    err e = store_lease_get(state.store, hold->id, &lease);
+    hold->is_seen = hold->is_seen || e == OK;
+    if (e == ERR_NOT_FOUND && hold->is_seen) {
+        end(hold, "expired");
+    }
+}
+
+static void visit(struct lingerer *linger, enum linger_reason reason)
+{
+    struct hold *hold = CONTAINER_OF(linger, struct hold, linger);
+    if (http_stream_is_abandoned(hold->stream)) { /* H1 */
+        http_stream_end(hold->stream, false);
+        let_go(hold);
+    } else if (reason != LINGER_TICK) {
+        end(hold, "draining");
+    }
+}
+
+static void writable(void *ctx, struct http_stream *stream)
+{
+    (void)ctx;
+    (void)stream;
+}
+
+static void closed(void *ctx, struct http_stream *stream)
+{
+    struct hold *hold = ctx;
+    ASSERT(hold->stream == stream);
+    let_go(hold);
+}
+
+void api_lease_hold(struct exchange *x, uint64_t id, uint64_t ttl_ms)
+{
+    static const struct http_stream_handler handler = {writable, closed};
+    struct api *api = x->api;
+    struct system_key key;
+    struct hold *hold = mem_calloc(1, sizeof(*hold));
+    *hold = (struct hold){.api = api, .id = id, .ttl_ms = ttl_ms};
+    hold->linger.visit = visit;
+    hold->notice.changed = changed;
+    env_timer_init(api->options.env, &hold->renew, renew);
+    if (api_linger_start(api, &hold->linger) != OK) {
+        let_go(hold);
+        api_exchange_refuse(x, ERR_OVERLOADED,
+                            "as many streams and waiting requests are open as may be; the lease "
+                            "goes by itself when its time is over");
+        return;
+    }
+    node_notice_start(api->node, &hold->notice, system_key_lease(&key, id));
+    hold->stream = api_event_stream_begin(x, &handler, hold);
+    if (hold->stream == NULL) {
+        let_go(hold);
+        return;
+    }
+    env_timer_start(&hold->renew, ttl_ms / RENEW_SHARE, ttl_ms / RENEW_SHARE);
+    tell(hold, "lease");
+    changed(&hold->notice);
+}

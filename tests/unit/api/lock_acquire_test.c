@@ -1,0 +1,235 @@
+#include "state_testing.h"
+
+static const char take[] = "POST /locks/a?ttl=10s";
+
+static void who_comes_first_has_it_and_others_are_told_who(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "host-1");
+    assert_int_equal(f->status, 200);
+    assert_field(f, "KV-Fence", "a:1");
+    assert_member(f, "token", "1");
+    assert_member(f, "ttl", "10.0");
+    request(f, take, "", "host-2");
+    assert_problem(f, 423, "locked", "with the token 1, for 10.0 s unless it is renewed");
+    assert_member(f, "holder", "host-1");
+    assert_field(f, "Retry-After", "1");
+    state_pass(f, 9999);
+    request(f, take, "", "host-2");
+    assert_int_equal(f->status, 423);
+    state_pass(f, 1);
+    request(f, take, "", "host-2");
+    assert_int_equal(f->status, 200);
+    assert_field(f, "KV-Fence", "a:3");
+}
+
+static void who_waits_gets_it_in_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct peer peers[20];
+    request(f, take, "", "first");
+    for (unsigned i = 0; i < ARRAY_COUNT(peers); i++) {
+        peers[i] = peer_open(f, "POST /locks/a?ttl=1s&wait=60s", "", "x");
+        until_writes(f, 2 + i);
+    }
+    for (unsigned i = 0; i < ARRAY_COUNT(peers); i++) {
+        state_pass(f, i == 0 ? 10000 : 1000);
+        peer_until(f, &peers[i], "HTTP/1.1 200 OK\r\n");
+        for (unsigned later = i + 1; later < ARRAY_COUNT(peers); later++) {
+            assert_int_equal(peers[later].in.size, 0);
+        }
+    }
+    for (unsigned i = 0; i < ARRAY_COUNT(peers); i++) {
+        peer_close(&peers[i]);
+    }
+}
+
+static void who_has_waited_long_enough_is_told_of_the_holder(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    request(f, "POST /locks/a?ttl=10s&wait=100ms", "", "second");
+    assert_problem(f, 423, "locked", "with the token 1");
+    assert_member(f, "holder", "first");
+    assert_int_equal(state_writes, 3); /* to take, to queue, to leave */
+    request(f, "GET /locks/a", "", NULL);
+    assert_member(f, "waiting", "0");
+}
+
+static void a_semaphore_has_as_many_holders_as_all_agree_on(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 3; i++) {
+        request(f, "POST /locks/s?ttl=10s&limit=3", "", "x");
+        assert_int_equal(f->status, 200);
+    }
+    request(f, "POST /locks/s?ttl=10s&limit=3", "", "x");
+    assert_problem(f, 423, "locked", "");
+    request(f, "POST /locks/s?ttl=10s&limit=4", "", "x");
+    assert_problem(f, 409, "conflict", "another limit");
+}
+
+/* W2 */
+static void a_client_that_has_gone_gives_its_place_back(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer peer = peer_open(f, "POST /locks/a?ttl=10s&wait=60s", "", "second");
+    until_writes(f, 2);
+    peer_close(&peer);
+    until_writes(f, 3);
+    request(f, "GET /locks/a", "", NULL);
+    assert_member(f, "waiting", "0");
+    struct peer last = peer_open(f, "POST /locks/a?ttl=10s&wait=60s", "Connection: close\r\n", "x");
+    until_writes(f, 4);
+    peer_close(&last); /* nothing more is read of such a connection */
+    until_writes(f, 5);
+    request(f, "GET /locks/a", "", NULL);
+    assert_member(f, "waiting", "0");
+}
+
+static void a_lock_that_comes_too_late_for_its_client_is_given_back(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer peer = peer_open(f, "POST /locks/a?ttl=60s&wait=60s", "", "second");
+    until_writes(f, 2);
+    peer_close(&peer);
+    env_uv_run_once(f->env, false);
+    state_pass(f, 10000); /* it is its turn, and nobody has looked yet */
+    env_uv_run_once(f->env, false);
+    uint64_t end_ms = env_now_ms(f->env) + PATIENCE_MS;
+    do {
+        request(f, "GET /locks/a", "", NULL);
+        assert_true(env_now_ms(f->env) < end_ms);
+    } while (f->status != 404);
+}
+
+/* W1: by the time its place is given back it holds the lock. */
+static void who_holds_it_when_it_leaves_has_it(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "POST /locks/a?ttl=100ms", "", "first");
+    struct peer peer = peer_open(f, "POST /locks/a?ttl=60s&wait=300ms", "", "second");
+    until_writes(f, 2);
+    while (!list_is_empty(&f->node.notices)) { /* this node does not see that */
+        list_remove(f->node.notices.next);
+    }
+    state_pass(f, 150);
+    peer_until(f, &peer, "HTTP/1.1 200 OK\r\n");
+    peer_until(f, &peer, "KV-Fence: a:3\r\n");
+    assert_int_equal(state_writes, 3);
+    peer_close(&peer);
+}
+
+static void the_queue_is_joined_once_however_often_that_is_tried(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    state_error = ERR_OUTCOME_UNKNOWN;
+    state_applies_unknown = true;
+    struct peer peer = peer_open(f, "POST /locks/a?ttl=10s&wait=60s", "", "second");
+    until_writes(f, 4);
+    state_error = OK;
+    until_writes(f, 5);
+    request(f, "GET /locks/a", "", NULL);
+    assert_member(f, "waiting", "1");
+    state_pass(f, 10000);
+    peer_until(f, &peer, "HTTP/1.1 200 OK\r\n");
+    peer_close(&peer);
+}
+
+static void who_cannot_leave_is_told_that_nobody_knows(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer peer = peer_open(f, "POST /locks/a?ttl=10s&wait=200ms", "", "second");
+    until_writes(f, 2);
+    state_error = ERR_DRAINING;
+    peer_until(f, &peer, "HTTP/1.1 504 ");
+    peer_until(f, &peer, "outcome-unknown");
+    peer_close(&peer);
+}
+
+static void a_node_that_drains_sends_who_waits_away(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer peer = peer_open(f, "POST /locks/a?ttl=10s&wait=60s", "", "second");
+    until_writes(f, 2);
+    f->node.status.is_draining = true;
+    peer_until(f, &peer, "HTTP/1.1 503 ");
+    peer_until(f, &peer, "not-applied");
+    f->node.status.is_draining = false;
+    request(f, "GET /locks/a", "", NULL);
+    assert_member(f, "waiting", "0");
+    peer_close(&peer);
+}
+
+/* W3 */
+static void a_place_that_is_not_seen_yet_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    struct node *node = &f->node;
+    request(f, take, "", "first");
+    node->holds = true;
+    struct peer peer = peer_open(f, "POST /locks/a?ttl=10s&wait=60s", "", "second");
+    while (node->held == NULL) {
+        env_uv_run_once(f->env, false);
+    }
+    node->holds = false;
+    /* Another node has applied it, and says so before this one has. */
+    struct writer results = {0};
+    const struct txn_result op = {.type = TXN_LOCK, .existed = true, .number = 2};
+    txn_result_encode(&op, &results);
+    const struct command_result result = {.e = OK, .results = writer_slice(&results)};
+    struct buf *command = node->held->command;
+    node->held->command = NULL;
+    node->held->done(node->held, &result);
+    writer_deinit(&results);
+    assert_int_equal(state_writes, 1);
+    struct command_result applied;
+    state_apply(node, command, &applied);
+    buf_unref(command);
+    state_tell(node);
+    state_pass(f, 10000);
+    peer_until(f, &peer, "HTTP/1.1 200 OK\r\n");
+    assert_int_equal(state_writes, 1);
+    peer_close(&peer);
+}
+
+static void who_waits_at_the_servers_end_is_answered(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer peer = peer_open(f, "POST /locks/a?ttl=10s&wait=60s", "", "second");
+    until_writes(f, 2);
+    state_error = ERR_NO_LEADER;
+    struct peer second = peer_open(f, "POST /locks/b?ttl=10s&wait=60s", "", "second");
+    until_writes(f, 4); /* and one that pauses until it asks again */
+    http_server_close(f->http);
+    f->http = NULL;
+    api_end(f->api);
+    peer_close(&peer);
+    peer_close(&second);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, state_open, state_close)
+    const struct CMUnitTest tests[] = {
+        TEST(who_comes_first_has_it_and_others_are_told_who),
+        TEST(who_waits_gets_it_in_turn),
+        TEST(who_has_waited_long_enough_is_told_of_the_holder),
+        TEST(a_semaphore_has_as_many_holders_as_all_agree_on),
+        TEST(a_client_that_has_gone_gives_its_place_back),
+        TEST(a_lock_that_comes_too_late_for_its_client_is_given_back),
+        TEST(who_holds_it_when_it_leaves_has_it),
+        TEST(the_queue_is_joined_once_however_often_that_is_tried),
+        TEST(who_cannot_leave_is_told_that_nobody_knows),
+        TEST(a_node_that_drains_sends_who_waits_away),
+        TEST(a_place_that_is_not_seen_yet_is_waited_for),
+        TEST(who_waits_at_the_servers_end_is_answered),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
