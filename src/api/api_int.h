@@ -70,6 +70,10 @@ void api_kv_answer(struct exchange *x);
 MUST_USE err api_list_prepare(struct exchange *x, struct problem *problem);
 void api_list_answer(struct exchange *x);
 
+/* /export */
+MUST_USE err api_export_prepare(struct exchange *x, struct problem *problem);
+void api_export_answer(struct exchange *x);
+
 /* /admin/drain */
 void api_drain_answer(struct exchange *x);
 

@@ -7,7 +7,7 @@
 /* A state that moves on faster than its past is kept is counted in larger pieces, up to one. */
 #define PIECE_FACTOR 8u
 
-static void respond(struct key_list *list)
+void api_list_respond_count(struct key_list *list)
 {
     struct exchange *x = list->x;
     struct writer document = {0};
@@ -40,8 +40,7 @@ static bool is_whole(const struct key_list *list)
 
 static void begin_again(struct key_list *list)
 {
-    api_list_walk_init(&list->walk, &list->params);
-    list->revision = node_revision(list->node);
+    api_list_restart(list);
     list->count = 0;
     list->piece_max *= PIECE_FACTOR;
 }
@@ -70,12 +69,10 @@ static void go_on(struct key_list *list)
         begin_again(list);
         e = count_piece(list);
     }
+    bool is_late = env_now_ms(list->x->api->options.env) >= list->read.deadline_ms;
     if (e == ERR_NOT_FOUND) {
-        respond(list);
-    } else if (e == ERR_OVERLOADED &&
-               env_now_ms(list->x->api->options.env) >= list->read.deadline_ms) {
-        api_list_refuse(list, e, SLICE_EMPTY);
-    } else if (e == ERR_OVERLOADED) {
+        list->counted(list);
+    } else if (e == ERR_OVERLOADED && !is_late) {
         env_timer_start(&list->timer, 0, 0);
     } else {
         api_list_refuse(list, e, SLICE_EMPTY);
@@ -87,11 +84,12 @@ static void due(struct env_timer *timer)
     go_on(CONTAINER_OF(timer, struct key_list, timer));
 }
 
-void api_list_count(struct key_list *list)
+void api_list_count(struct key_list *list, void (*counted)(struct key_list *list))
 {
+    list->counted = counted;
     if (is_whole(list)) {
         list->count = node_scan_keys(list->node);
-        respond(list);
+        counted(list);
         return;
     }
     list->piece_max = LIST_PIECE_KEYS;

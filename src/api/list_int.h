@@ -1,5 +1,6 @@
 /*
- * What the files of /kv share: route_list.c (what is asked, pages), list_count.c, list_stream.c.
+ * What the files of /kv share: route_list.c (what is asked, pages), list_count.c, list_stream.c;
+ * and route_export.c, whose export is a list in another form.
  *
  * L1  A list is read at one revision, in pieces of one turn each: nothing that is applied between
  *     two pieces shows. Where that cannot be it says so, or ends in a way that shows.
@@ -8,6 +9,7 @@
 #ifndef API_LIST_INT_H
 #define API_LIST_INT_H
 
+#include "api/export_format.h"
 #include "api/kv_int.h"
 #include "api/list_walk.h"
 
@@ -23,11 +25,28 @@ struct key_list {
     uint64_t revision;  /* L1; 0: that of the moment when it may be read */
     uint64_t count;     /* of items so far */
     uint64_t piece_max; /* list_count.c: keys of one piece */
+    /* The state may be read, and the revision is there: answers, now or later. */
+    void (*ready)(struct key_list *list);
+    /* list_count.c: `count` is how many there are, at `revision`; the walk is over. */
+    void (*counted)(struct key_list *list);
+    bool is_export; /* the lines are an export's */
+    struct export_sums sums;
+    struct hash128 state_hash; /* of all keys, at `revision` */
     struct writer out;
     struct http_stream *stream; /* list_stream.c */
     struct env_timer timer;     /* until the next piece; all zero: there is one only */
 };
 
+/*
+ * A list of what `params` says, to be answered to `x`; copies the texts. Caller gives it to one of
+ * the ends below. ERR_BAD_REQUEST: the cursor is none of this list's.
+ */
+MUST_USE err api_list_new(struct exchange *x, const struct list_params *params,
+                          struct key_list **out_list);
+/* Reads: calls `ready` when the state may be read, or refuses. */
+void api_list_read(struct key_list *list, void (*ready)(struct key_list *list));
+/* Begins at the first key again, at the revision that there is now. */
+void api_list_restart(struct key_list *list);
 /* Frees all of it. */
 void api_list_free(struct key_list *list);
 
@@ -41,8 +60,10 @@ MUST_USE err api_list_put(struct key_list *list, struct node_scan *scan,
 
 /* Answers with the problem that `e` is. `key` (empty: none) is the one whose record is damaged. */
 void api_list_refuse(struct key_list *list, err e, struct slice key);
-/* Counts what is left of it, over as many turns as that takes, and answers. */
-void api_list_count(struct key_list *list);
+/* Counts what is left of it, over as many turns as that takes, and calls `counted`, or refuses. */
+void api_list_count(struct key_list *list, void (*counted)(struct key_list *list));
+/* Answers with that count. */
+void api_list_respond_count(struct key_list *list);
 /* Answers with all that is left of it, however long, in pieces. */
 void api_list_stream(struct key_list *list);
 

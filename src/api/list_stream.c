@@ -35,6 +35,9 @@ static err fill(struct key_list *list)
         }
     }
     node_scan_close(&scan);
+    if (e == ERR_NOT_FOUND && list->is_export) {
+        api_export_put_end(&list->sums, &list->out);
+    }
     return e == ERR_OVERLOADED ? OK : e;
 }
 
@@ -87,6 +90,7 @@ void api_list_stream(struct key_list *list)
     bool is_text = list->params.format == LIST_TEXT;
     api_list_add_fields(list, is_text ? "text/plain" : "application/x-ndjson");
     list->x = NULL;
+    env_timer_deinit(&list->timer); /* of counting */
     env_timer_init(x->api->options.env, &list->timer, due);
     list->stream = api_exchange_respond_stream(x, &handler, list);
     if (list->stream == NULL) {

@@ -17,6 +17,7 @@ static const struct {
 } route_names[ROUTE_COUNT] = {
     [ROUTE_KV] = {"kv", "route=\"kv\""},
     [ROUTE_KV_COLLECTION] = {"kv_collection", "route=\"kv_collection\""},
+    [ROUTE_EXPORT] = {"export", "route=\"export\""},
     [ROUTE_ROOT] = {"root", "route=\"root\""},
     [ROUTE_STATS] = {"stats", "route=\"stats\""},
     [ROUTE_LEADER] = {"leader", "route=\"leader\""},

@@ -11,6 +11,7 @@
 enum route_id {
     ROUTE_KV,
     ROUTE_KV_COLLECTION,
+    ROUTE_EXPORT,
     ROUTE_ROOT,
     ROUTE_STATS,
     ROUTE_LEADER,

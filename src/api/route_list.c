@@ -93,6 +93,13 @@ err api_list_put(struct key_list *list, struct node_scan *scan, const struct lis
 {
     struct store_record record;
     struct writer *out = &list->out;
+    if (list->is_export) {
+        err e = node_scan_record(scan, true, &record);
+        if (e == OK) {
+            api_export_put_record(&list->sums, item->key, &record, out);
+        }
+        return e;
+    }
     if (list->params.format == LIST_TEXT) {
         api_list_put_line(out, item->key);
         return OK;
@@ -424,12 +431,29 @@ static bool is_stream(const struct key_list *list)
     return params->format != LIST_JSON && (!params->has_limit || params->limit > LIST_LIMIT_MAX);
 }
 
-/* The state may be read: is there the revision that is wanted, and who answers? */
+/* As it is now: state and revision belong together. */
+static void take_present(struct key_list *list)
+{
+    struct node_status status;
+    list->revision = node_revision(list->node);
+    if (list->is_export) {
+        node_status(list->node, &status);
+        list->state_hash = status.state != NULL ? status.state->state_hash : (struct hash128){0, 0};
+    }
+}
+
+void api_list_restart(struct key_list *list)
+{
+    api_list_walk_init(&list->walk, &list->params);
+    take_present(list);
+}
+
+/* The state may be read: is there the revision that is wanted? */
 static void read_state(struct key_list *list)
 {
     struct node_scan scan;
     if (list->revision == 0) {
-        list->revision = node_revision(list->node);
+        take_present(list);
     }
     err e = api_list_open_scan(list, &scan);
     if (e != OK) {
@@ -441,13 +465,8 @@ static void read_state(struct key_list *list)
         api_list_add_fields(list, NULL);
         api_exchange_respond(list->x, 304, NULL, SLICE_EMPTY);
         api_list_free(list);
-    } else if (list->params.is_count || list->params.is_dry_run ||
-               list->x->method == HTTP_METHOD_HEAD) {
-        api_list_count(list);
-    } else if (is_stream(list)) {
-        api_list_stream(list);
     } else {
-        answer_page(list);
+        list->ready(list);
     }
 }
 
@@ -486,22 +505,28 @@ static err take_cursor(struct key_list *list)
     return e;
 }
 
-void api_list_answer(struct exchange *x)
+err api_list_new(struct exchange *x, const struct list_params *params, struct key_list **out_list)
 {
     struct key_list *list = mem_calloc(1, sizeof(*list));
     list->x = x;
     list->node = x->api->node;
-    list->params = *x->op.list;
+    list->params = *params;
     own_texts(list);
     api_list_walk_init(&list->walk, &list->params);
     list->revision = list->params.at;
-    if (take_cursor(list) != OK) {
-        api_exchange_refuse(x, ERR_BAD_REQUEST,
-                            "the cursor is none of this list: take \"next\" of the page before as "
-                            "it is, or restart the list without a cursor");
+    err e = take_cursor(list);
+    if (e != OK) {
         api_list_free(list);
-        return;
+        return e;
     }
+    *out_list = list;
+    return OK;
+}
+
+void api_list_read(struct key_list *list, void (*ready)(struct key_list *list))
+{
+    struct exchange *x = list->x;
+    list->ready = ready;
     list->read = (struct node_read){
         .key = api_list_walk_options(&list->walk, 0).range.begin,
         .is_scan = true,
@@ -512,5 +537,31 @@ void api_list_answer(struct exchange *x)
         .received_ns = http_started_ns(x->request),
         .done = read_done,
     };
+    if (list->params.cursor.size > 0 && list->read.revision_min < list->revision) {
+        list->read.revision_min = list->revision; /* it is another node's, which was ahead */
+    }
     node_read(list->node, &list->read);
+}
+
+static void answer(struct key_list *list)
+{
+    if (list->params.is_count || list->params.is_dry_run || list->x->method == HTTP_METHOD_HEAD) {
+        api_list_count(list, api_list_respond_count);
+    } else if (is_stream(list)) {
+        api_list_stream(list);
+    } else {
+        answer_page(list);
+    }
+}
+
+void api_list_answer(struct exchange *x)
+{
+    struct key_list *list = NULL;
+    if (api_list_new(x, x->op.list, &list) == OK) {
+        api_list_read(list, answer);
+        return;
+    }
+    api_exchange_refuse(x, ERR_BAD_REQUEST,
+                        "the cursor is none of this list: take \"next\" of the page before as it "
+                        "is, or restart the list without a cursor");
 }

@@ -50,6 +50,8 @@ void api_root_answer(struct exchange *x)
 {
     static const char *const links[][2] = {
         {"key", "/kv/{key}"},
+        {"keys", "/kv"},
+        {"export", "/export"},
         {"stats", "/stats"},
         {"leader", "/leader"},
         {"follower", "/follower"},

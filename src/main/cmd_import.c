@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/export_format.h"
 #include "main/client.h"
-#include "main/export_format.h"
 #include "main/import_source.h"
 #include "main/put_pool.h"
 #include "proto/text.h"

@@ -98,7 +98,7 @@ extern const struct command_form main_form_lease;
 enum exit_status main_cmd_cluster(struct env *env, int count, char *const *arguments);
 extern const struct command_form main_form_cluster;
 
-/* Writes a state as lines of JSON (export_format.h). */
+/* Writes a state as lines of JSON (api/export_format.h). */
 enum exit_status main_cmd_export(struct env *env, int count, char *const *arguments);
 extern const struct command_form main_form_export;
 

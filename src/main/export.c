@@ -10,7 +10,7 @@ err main_export_open(struct export *export, struct env *env, const char *path,
 static void put_head(struct export *export, const struct store_region *state)
 {
     if (!export->has_head) {
-        main_export_put_head(&export->sums, state, &export->lines);
+        api_export_put_head(&export->sums, state, &export->lines);
         export->has_head = true;
     }
 }
@@ -19,7 +19,7 @@ void main_export_add(struct export *export, const struct store_region *state, st
                      const struct store_record *record)
 {
     put_head(export, state);
-    main_export_put_record(&export->sums, key, record, &export->lines);
+    api_export_put_record(&export->sums, key, record, &export->lines);
 }
 
 err main_export_flush(struct export *export, size_t size_min)
@@ -35,7 +35,7 @@ err main_export_flush(struct export *export, size_t size_min)
 err main_export_end(struct export *export, const struct store_region *state)
 {
     put_head(export, state);
-    main_export_put_end(&export->sums, &export->lines);
+    api_export_put_end(&export->sums, &export->lines);
     err e = main_export_flush(export, 0);
     return e == OK ? main_out_file_finish(export->out) : e;
 }

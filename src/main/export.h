@@ -5,7 +5,7 @@
 #ifndef MAIN_EXPORT_H
 #define MAIN_EXPORT_H
 
-#include "main/export_format.h"
+#include "api/export_format.h"
 #include "main/out_file.h"
 
 struct export

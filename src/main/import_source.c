@@ -101,7 +101,7 @@ static err read_all(struct import_source *source, FILE *copy,
         } else if (is_last) {
             break;
         } else {
-            e = main_export_take(&parser, line, &kind, note);
+            e = api_export_take(&parser, line, &kind, note);
             if (e != OK) {
                 e = err_note_wrap(note, e, "line %" PRIu64, parser.lines);
             }
@@ -109,9 +109,9 @@ static err read_all(struct import_source *source, FILE *copy,
         goes_on = e != OK || each == NULL || kind != EXPORT_RECORD || each(ctx, &parser);
     }
     if (e == OK && goes_on) {
-        e = main_export_finish(&parser, note);
+        e = api_export_finish(&parser, note);
     }
-    main_export_parser_deinit(&parser);
+    api_export_parser_deinit(&parser);
     writer_deinit(&lines.bytes);
     return e == OK ? OK : err_note_wrap(note, e, "%s", source->name);
 }

@@ -5,13 +5,13 @@
 #ifndef MAIN_IMPORT_SOURCE_H
 #define MAIN_IMPORT_SOURCE_H
 
-#include "main/export_format.h"
+#include "api/export_format.h"
 
 struct import_source;
 
 /*
  * Opens the file at `path` (NULL: standard input) and checks all of it. Caller closes. Errors, with
- * a note that names the line: those of main_export_take, and ERR_NO_FILE, ERR_PERMISSION,
+ * a note that names the line: those of api_export_take, and ERR_NO_FILE, ERR_PERMISSION,
  * ERR_NO_SPACE, ERR_IO.
  */
 MUST_USE err main_import_source_open(struct import_source **out_source, const char *path,

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/export_format.h"
 #include "base/assert.h"
 #include "fuzz.h"
-#include "main/export_format.h"
 
 static void check_record(const struct export_parser *parser)
 {
@@ -36,23 +36,23 @@ static void check_again(const struct export_parser *parser)
     struct store_region state = {.revision = parser->revision, .keys = 1};
     struct store_record record = {.value = writer_slice(&parser->value),
                                   .content_type = writer_slice(&parser->content_type)};
-    main_export_put_head(&sums, &state, &out);
+    api_export_put_head(&sums, &state, &out);
     size_t begin = out.size;
-    err e = main_export_take(&again, (struct slice){out.data, begin - 1}, &kind, &note);
+    err e = api_export_take(&again, (struct slice){out.data, begin - 1}, &kind, &note);
     ASSERT(e == OK && kind == EXPORT_HEAD);
-    main_export_put_record(&sums, writer_slice(&parser->key), &record, &out);
-    e = main_export_take(&again, (struct slice){out.data + begin, out.size - begin - 1}, &kind,
-                         &note);
+    api_export_put_record(&sums, writer_slice(&parser->key), &record, &out);
+    e = api_export_take(&again, (struct slice){out.data + begin, out.size - begin - 1}, &kind,
+                        &note);
     ASSERT(e == OK && kind == EXPORT_RECORD);
     ASSERT(slice_equal(writer_slice(&again.key), writer_slice(&parser->key)));
     ASSERT(slice_equal(writer_slice(&again.value), writer_slice(&parser->value)));
     ASSERT(slice_equal(writer_slice(&again.content_type), writer_slice(&parser->content_type)));
     begin = out.size;
-    main_export_put_end(&sums, &out);
-    e = main_export_take(&again, (struct slice){out.data + begin, out.size - begin - 1}, &kind,
-                         &note);
+    api_export_put_end(&sums, &out);
+    e = api_export_take(&again, (struct slice){out.data + begin, out.size - begin - 1}, &kind,
+                        &note);
     ASSERT(e == OK && again.is_complete);
-    main_export_parser_deinit(&again);
+    api_export_parser_deinit(&again);
     writer_deinit(&out);
 }
 
@@ -75,14 +75,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                            parser.sums.records, parser.sums.crc);
             line = slice_from_text(last);
         }
-        e = main_export_take(&parser, line, &kind, &note);
+        e = api_export_take(&parser, line, &kind, &note);
         ASSERT(e == OK || e == ERR_MALFORMED || e == ERR_DAMAGED || e == ERR_VERSION);
         if (e == OK && kind == EXPORT_RECORD) {
             check_record(&parser);
             check_again(&parser);
         }
     }
-    ASSERT((main_export_finish(&parser, &note) == OK) == parser.is_complete);
-    main_export_parser_deinit(&parser);
+    ASSERT((api_export_finish(&parser, &note) == OK) == parser.is_complete);
+    api_export_parser_deinit(&parser);
     return 0;
 }

@@ -187,6 +187,23 @@ class List(harness.TestCase):
         self.assertEqual(node.get(f"/kv?at={document['oldest']}").status, 200)
         self.assert_problem(node.get(f"/kv?at={document['oldest'] - 1}"), 410, "compacted")
 
+    def test_an_export_is_what_the_command_makes_of_a_backup(self):
+        cluster, other = self.cluster(3), self.cluster()
+        node = cluster.leader()
+        fill(node, [(key, b"<" + key + b">") for key in KEYS])
+        fill(node, ((f"more/{number}".encode(), b"v" * number) for number in range(2000)))
+        for member in cluster:
+            answer = member.get("/export")
+            self.assertEqual(answer.headers["content-type"], "application/x-ndjson")
+            status, made, error = harness.run("export", "-", "-e", f"127.0.0.1:{member.port}")
+            self.assertEqual((status, made), (0, answer.body.decode()), error)
+        path = cluster.directory / "part"
+        path.write_bytes(node.get("/export?prefix=more/").body)
+        status, _, error = harness.run("import", path, "-e", f"127.0.0.1:{other[0].port}")
+        self.assertEqual(status, 0, error)
+        self.assertEqual(other[0].get("/kv?count").json()["count"], 2000)
+        self.assertEqual(other[0].get("/kv/more/1999").body, b"v" * 1999)
+
     def test_what_is_asked_wrongly_is_refused(self):
         cluster, other = self.cluster(), self.cluster()
         node = cluster[0]

@@ -24,15 +24,15 @@ static int open_fixture(void **state)
     struct export_sums sums = {0};
     struct store_region region = {.revision = 7, .keys = 3};
     struct store_record record = {.value = SLICE_LITERAL("value")};
-    main_export_put_head(&sums, &region, &f->bytes);
-    main_export_put_record(&sums, SLICE_LITERAL("a"), &record, &f->bytes);
+    api_export_put_head(&sums, &region, &f->bytes);
+    api_export_put_record(&sums, SLICE_LITERAL("a"), &record, &f->bytes);
     uint8_t *large = calloc(1, 1u << 20);
     record.value = (struct slice){large, 1u << 20}; /* more than a block */
-    main_export_put_record(&sums, SLICE_LITERAL("b"), &record, &f->bytes);
+    api_export_put_record(&sums, SLICE_LITERAL("b"), &record, &f->bytes);
     free(large);
     record.value = SLICE_EMPTY;
-    main_export_put_record(&sums, SLICE_LITERAL("c"), &record, &f->bytes);
-    main_export_put_end(&sums, &f->bytes);
+    api_export_put_record(&sums, SLICE_LITERAL("c"), &record, &f->bytes);
+    api_export_put_end(&sums, &f->bytes);
     f->wanted = 100;
     *state = f;
     return 0;

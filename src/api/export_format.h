@@ -12,8 +12,8 @@
  * X3  The last line has the number of records and the CRC-32C of all bytes before it: what was cut,
  *     or changed, is refused. So is everything that is not known.
  */
-#ifndef MAIN_EXPORT_FORMAT_H
-#define MAIN_EXPORT_FORMAT_H
+#ifndef API_EXPORT_FORMAT_H
+#define API_EXPORT_FORMAT_H
 
 #include "base/codec.h"
 #include "base/limits.h"
@@ -31,13 +31,13 @@ struct export_sums {
 /* ---- writing: each appends one line ---- */
 
 /* The first one. Borrows `state`. */
-void main_export_put_head(struct export_sums *sums, const struct store_region *state,
-                          struct writer *out);
+void api_export_put_head(struct export_sums *sums, const struct store_region *state,
+                         struct writer *out);
 /* One record. Borrows both. */
-void main_export_put_record(struct export_sums *sums, struct slice key,
-                            const struct store_record *record, struct writer *out);
+void api_export_put_record(struct export_sums *sums, struct slice key,
+                           const struct store_record *record, struct writer *out);
 /* The last one. */
-void main_export_put_end(struct export_sums *sums, struct writer *out);
+void api_export_put_end(struct export_sums *sums, struct writer *out);
 
 /* ---- reading ---- */
 
@@ -66,11 +66,11 @@ struct export_parser {
  * does. ERR_MALFORMED (it is none of ours), ERR_DAMAGED (X2, X3), ERR_VERSION; after an error there
  * is no next.
  */
-MUST_USE err main_export_take(struct export_parser *parser, struct slice line,
-                              enum export_line *out_kind, struct err_note *note);
+MUST_USE err api_export_take(struct export_parser *parser, struct slice line,
+                             enum export_line *out_kind, struct err_note *note);
 /* That was all: ERR_DAMAGED, with a note, unless it is complete. */
-MUST_USE err main_export_finish(const struct export_parser *parser, struct err_note *note);
+MUST_USE err api_export_finish(const struct export_parser *parser, struct err_note *note);
 /* Frees what is held. */
-void main_export_parser_deinit(struct export_parser *parser);
+void api_export_parser_deinit(struct export_parser *parser);
 
 #endif

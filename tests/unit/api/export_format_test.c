@@ -5,8 +5,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "api/export_format.h"
 #include "base/assert.h"
-#include "main/export_format.h"
 
 static const char head[] = "{\"pontoon_export\":1,\"revision\":42,\"keys\":2,"
                            "\"state_hash\":\"00000000000000020000000000000001\"}\n";
@@ -15,7 +15,7 @@ static void put(struct export_sums *sums, struct writer *out, struct slice key, 
                 const char *content_type)
 {
     struct store_record record = {.value = value, .content_type = slice_from_text(content_type)};
-    main_export_put_record(sums, key, &record, out);
+    api_export_put_record(sums, key, &record, out);
 }
 
 /* Two records, one of bytes that are no text. */
@@ -23,11 +23,11 @@ static void write_export(struct writer *out)
 {
     struct export_sums sums = {0};
     struct store_region state = {.revision = 42, .keys = 2, .state_hash = {1, 2}};
-    main_export_put_head(&sums, &state, out);
+    api_export_put_head(&sums, &state, out);
     put(&sums, out, SLICE_LITERAL("a/\"b"), SLICE_LITERAL("quite long \xc3\xa9nough\n"),
         "text/plain");
     put(&sums, out, SLICE_LITERAL("b\xff"), SLICE_LITERAL("\0\1"), "");
-    main_export_put_end(&sums, out);
+    api_export_put_end(&sums, out);
 }
 
 /* Takes all lines; the last error. */
@@ -38,7 +38,7 @@ static err take_all(struct export_parser *parser, struct slice text, struct err_
     while (e == OK && text.size > 0) {
         const uint8_t *end = memchr(text.data, '\n', text.size);
         size_t size = end == NULL ? text.size : (size_t)(end - text.data);
-        e = main_export_take(parser, (struct slice){text.data, size}, &kind, note);
+        e = api_export_take(parser, (struct slice){text.data, size}, &kind, note);
         size += end == NULL ? 0 : 1;
         text = (struct slice){text.data + size, text.size - size};
     }
@@ -70,13 +70,13 @@ static void what_was_written_is_read_again(void **state)
     struct err_note note = {""};
     write_export(&out);
     assert_int_equal(take_all(&parser, writer_slice(&out), &note), OK);
-    assert_int_equal(main_export_finish(&parser, &note), OK);
+    assert_int_equal(api_export_finish(&parser, &note), OK);
     assert_int_equal(parser.revision, 42);
     assert_true(slice_equal(writer_slice(&parser.key), SLICE_LITERAL("b\xff")));
     assert_true(slice_equal(writer_slice(&parser.value), SLICE_LITERAL("\0\1")));
     assert_int_equal(parser.content_type.size, 0);
     assert_int_equal(take_all(&parser, SLICE_LITERAL("{}"), &note), ERR_MALFORMED);
-    main_export_parser_deinit(&parser);
+    api_export_parser_deinit(&parser);
     writer_deinit(&out);
 }
 
@@ -90,16 +90,16 @@ static void one_that_was_cut_or_changed_is_refused(void **state)
     for (size_t size = 0; size + 1 < whole.size; size++) {
         struct export_parser parser = {.lines = 0};
         err e = take_all(&parser, (struct slice){whole.data, size}, &note);
-        assert_true(e != OK || main_export_finish(&parser, &note) == ERR_DAMAGED);
-        main_export_parser_deinit(&parser);
+        assert_true(e != OK || api_export_finish(&parser, &note) == ERR_DAMAGED);
+        api_export_parser_deinit(&parser);
     }
     for (size_t i = 0; i < whole.size; i++) {
         struct export_parser parser = {.lines = 0};
         out.data[i] ^= 1;
         err e = take_all(&parser, whole, &note);
-        assert_true(e != OK || main_export_finish(&parser, &note) != OK);
+        assert_true(e != OK || api_export_finish(&parser, &note) != OK);
         out.data[i] ^= 1;
-        main_export_parser_deinit(&parser);
+        api_export_parser_deinit(&parser);
     }
     writer_deinit(&out);
 }
@@ -138,15 +138,15 @@ static void what_is_wrong_in_a_line_is_told(void **state)
         struct err_note note = {""};
         enum export_line kind;
         struct slice first = {(const uint8_t *)head, sizeof(head) - 2};
-        assert_int_equal(main_export_take(&parser, first, &kind, &note), OK);
+        assert_int_equal(api_export_take(&parser, first, &kind, &note), OK);
         assert_int_equal(kind, EXPORT_HEAD);
         struct slice record = SLICE_LITERAL("{\"key\":\"K\",\"value\":\"\"}");
-        assert_int_equal(main_export_take(&parser, record, &kind, &note), OK);
+        assert_int_equal(api_export_take(&parser, record, &kind, &note), OK);
         assert_int_equal(kind, EXPORT_RECORD);
         struct slice line = slice_from_text(table[i].line);
-        assert_int_equal(main_export_take(&parser, line, &kind, &note), table[i].e);
+        assert_int_equal(api_export_take(&parser, line, &kind, &note), table[i].e);
         assert_non_null(strstr(note.text, table[i].why));
-        main_export_parser_deinit(&parser);
+        api_export_parser_deinit(&parser);
     }
 }
 
@@ -169,9 +169,9 @@ static void the_first_line_is_a_head_that_is_known(void **state)
         struct err_note note = {""};
         enum export_line kind;
         struct slice line = slice_from_text(table[i].line);
-        assert_int_equal(main_export_take(&parser, line, &kind, &note), table[i].e);
+        assert_int_equal(api_export_take(&parser, line, &kind, &note), table[i].e);
         assert_int_not_equal(note.text[0], '\0');
-        main_export_parser_deinit(&parser);
+        api_export_parser_deinit(&parser);
     }
 }
 

@@ -1,4 +1,4 @@
-#include "main/export_format.h"
+#include "api/export_format.h"
 
 #include <inttypes.h>
 #include <json-c/json_object.h>
@@ -49,8 +49,8 @@ static void end_line(struct export_sums *sums, struct writer *out, size_t begin)
     sums->crc = crc32c(sums->crc, out->data + begin, out->size - begin);
 }
 
-void main_export_put_head(struct export_sums *sums, const struct store_region *state,
-                          struct writer *out)
+void api_export_put_head(struct export_sums *sums, const struct store_region *state,
+                         struct writer *out)
 {
     size_t begin = out->size;
     writer_format(out,
@@ -61,8 +61,8 @@ void main_export_put_head(struct export_sums *sums, const struct store_region *s
     end_line(sums, out, begin);
 }
 
-void main_export_put_record(struct export_sums *sums, struct slice key,
-                            const struct store_record *record, struct writer *out)
+void api_export_put_record(struct export_sums *sums, struct slice key,
+                           const struct store_record *record, struct writer *out)
 {
     size_t begin = out->size;
     writer_u8(out, '{');
@@ -77,7 +77,7 @@ void main_export_put_record(struct export_sums *sums, struct slice key,
     end_line(sums, out, begin);
 }
 
-void main_export_put_end(struct export_sums *sums, struct writer *out)
+void api_export_put_end(struct export_sums *sums, struct writer *out)
 {
     writer_format(out, "{\"records\":%" PRIu64 ",\"crc32c\":\"%08" PRIx32 "\"}\n", sums->records,
                   sums->crc);
@@ -319,8 +319,8 @@ static err take_object(struct export_parser *parser, struct json_object *object,
     return take_record(parser, &fields, note);
 }
 
-err main_export_take(struct export_parser *parser, struct slice line, enum export_line *out_kind,
-                     struct err_note *note)
+err api_export_take(struct export_parser *parser, struct slice line, enum export_line *out_kind,
+                    struct err_note *note)
 {
     parser->lines++;
     if (parser->is_complete) {
@@ -338,7 +338,7 @@ err main_export_take(struct export_parser *parser, struct slice line, enum expor
     return e;
 }
 
-err main_export_finish(const struct export_parser *parser, struct err_note *note)
+err api_export_finish(const struct export_parser *parser, struct err_note *note)
 {
     return parser->is_complete
                ? OK
@@ -346,7 +346,7 @@ err main_export_finish(const struct export_parser *parser, struct err_note *note
                               "its last line is not there: it was cut short; export it again");
 }
 
-void main_export_parser_deinit(struct export_parser *parser)
+void api_export_parser_deinit(struct export_parser *parser)
 {
     writer_deinit(&parser->key);
     writer_deinit(&parser->value);
