@@ -10,6 +10,11 @@ void api_kv_read(struct exchange *x);
 void api_kv_respond_record(struct exchange *x, const struct store_record *record);
 void api_kv_write(struct exchange *x);
 
+/* What to tell a person whose write got `e`. */
+const char *api_kv_explain_write(const struct exchange *x, err e);
+/* What the time of x->op.write went into, for whoever asks. Before any answer: a refusal took its
+ * time, too. */
+void api_kv_add_write_times(struct exchange *x);
 /* What to tell a person whose read got `e`. */
 const char *api_kv_explain_read(const struct exchange *x, err e);
 /*

@@ -12,7 +12,7 @@
 #include "base/decimal.h"
 #include "base/limits.h"
 
-static const char *explain_write(const struct exchange *x, err e)
+const char *api_kv_explain_write(const struct exchange *x, err e)
 {
     switch ((int)e) {
     case ERR_NO_LEADER:
@@ -67,8 +67,7 @@ static void refuse_by_quota(struct exchange *x)
     api_exchange_respond_problem(x, &problem);
 }
 
-/* Before any answer: a refusal took its time, too. */
-static void add_write_times(struct exchange *x)
+void api_kv_add_write_times(struct exchange *x)
 {
     const struct write_times *times = &x->op.write.times;
     const struct timing_row rows[] = {{"queue", times->queue_us},
@@ -164,7 +163,7 @@ static void add_write_fields(struct exchange *x, const struct command_result *re
 static void write_done(struct node_write *write, const struct command_result *result)
 {
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
-    add_write_times(x);
+    api_kv_add_write_times(x);
     if (result->is_replayed) {
         api_exchange_field_text(x, "Idempotency-Replayed", "true");
     }
@@ -177,7 +176,7 @@ static void write_done(struct node_write *write, const struct command_result *re
         return;
     }
     if (result->e != OK) {
-        api_exchange_refuse(x, result->e, explain_write(x, result->e));
+        api_exchange_refuse(x, result->e, api_kv_explain_write(x, result->e));
         return;
     }
     x->has_revision = true;

@@ -1,6 +1,6 @@
 /*
- * What the files of /kv share: route_list.c (what is asked, pages), list_count.c, list_stream.c;
- * and route_export.c, whose export is a list in another form.
+ * What the files of /kv share: route_list.c (what is asked, pages), list_count.c, list_stream.c,
+ * list_delete.c; * and route_export.c, whose export is a list in another form.
  *
  * L1  A list is read at one revision, in pieces of one turn each: nothing that is applied between
  *     two pieces shows. Where that cannot be it says so, or ends in a way that shows.
@@ -66,6 +66,9 @@ void api_list_count(struct key_list *list, void (*counted)(struct key_list *list
 void api_list_respond_count(struct key_list *list);
 /* Answers with all that is left of it, however long, in pieces. */
 void api_list_stream(struct key_list *list);
+
+/* Deletes what x->op.list says, and answers x. */
+void api_list_delete(struct exchange *x);
 
 /* What every answer about keys says of itself: revision, ETag, consistency, content type. */
 void api_list_add_fields(struct key_list *list, const char *content_type);

@@ -22,6 +22,21 @@ _Static_assert(PAGE_KEYS > LIST_LIMIT_MAX, "a page without a pattern has as many
 
 /* ---- before the body ---- */
 
+/* Conditions are of one key; an answer that is kept would have to be kept for this, too. */
+static err check_delete_fields(const struct http_request *request, struct problem *problem)
+{
+    static const char *const names[] = {"if-match", "if-none-match", "kv-fence", "idempotency-key"};
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (http_header(request, names[i]).data != NULL) {
+            return api_problem_set(problem, ERR_NOT_IMPLEMENTED,
+                                   "%s does not go with a DELETE of many keys, and ignoring it "
+                                   "would change what this request means",
+                                   names[i]);
+        }
+    }
+    return OK;
+}
+
 err api_list_prepare(struct exchange *x, struct problem *problem)
 {
     bool is_delete = x->method == HTTP_METHOD_DELETE;
@@ -35,10 +50,8 @@ err api_list_prepare(struct exchange *x, struct problem *problem)
     if (e != OK) {
         return e;
     }
-    if (is_delete && !params->is_dry_run) {
-        return api_problem_set(problem, ERR_NOT_IMPLEMENTED,
-                               "deleting many keys at once is not there yet; dry-run=1 counts "
-                               "them, DELETE /kv/KEY deletes one");
+    if (is_delete && check_delete_fields(x->request, problem) != OK) {
+        return problem->e;
     }
     if (!params->has_format) {
         params->format = api_list_format_of(http_header(x->request, "accept"));
@@ -557,6 +570,10 @@ static void answer(struct key_list *list)
 void api_list_answer(struct exchange *x)
 {
     struct key_list *list = NULL;
+    if (x->method == HTTP_METHOD_DELETE && !x->op.list->is_dry_run) {
+        api_list_delete(x);
+        return;
+    }
     if (api_list_new(x, x->op.list, &list) == OK) {
         api_list_read(list, answer);
         return;

@@ -236,6 +236,21 @@ class List(harness.TestCase):
         self.assertEqual(node.request("DELETE", "/kv?all=yes&dry-run").json()["would_delete"], 3)
         self.assertEqual(len(keys(node, "")), 3)
 
+    def test_many_are_deleted_at_once_on_every_node(self):
+        """RNG-6."""
+        cluster = self.cluster(3)
+        fill(cluster.leader(), ((f"gone/{number:04}".encode(), b"v") for number in range(1000)))
+        fill(cluster.leader(), [(b"gone", b"v"), (b"gone0", b"v"), (b"\xff", b"v")])
+        node = cluster.others(cluster.leader())[0]
+        before = int(node.get("/kv/gone").headers["kv-revision"])
+        answer = node.request("DELETE", "/kv?prefix=gone/")
+        self.assertEqual(answer.json(), {"deleted": 1000, "revision": before + 1})
+        for member in cluster:
+            self.assertEqual(keys(member, ""), [b"gone", b"gone0", b"\xff"])
+            self.assertEqual(len(keys(member, f"at={before}&limit=10000")), 1003)
+        self.assertEqual(node.request("DELETE", "/kv?all=yes").json()["deleted"], 3)
+        self.assertEqual(len({found["state_hash"] for found in cluster.settle()}), 1)
+
     def test_a_page_ends_at_a_bound_of_bytes(self):
         """RNG-8."""
         node = self.cluster()[0]

@@ -189,18 +189,49 @@ static void fake_apply(struct node *node, const struct command *command,
     result->modified_ms = record.modified_ms;
 }
 
+/* Of transactions it knows those of one operation that deletes a range. False: it is another. */
+static bool fake_delete_range(struct node *node, const struct command *command,
+                              struct command_result *result, struct writer *results)
+{
+    struct txn txn;
+    struct txn_op op;
+    struct txn_result one = {.type = TXN_DELETE_RANGE};
+    assert_int_equal(txn_decode(command->value, &txn), OK);
+    struct reader walk = reader_of(txn.then_ops);
+    if (!txn_next_op(&walk, &op) || op.type != TXN_DELETE_RANGE) {
+        return false;
+    }
+    for (size_t i = 0; i < FAKE_RECORDS_MAX; i++) {
+        struct slice key = buf_slice(node->records[i].key);
+        if (key.size > 0 && slice_compare(key, op.key) >= 0 &&
+            (op.end.size == 0 || slice_compare(key, op.end) < 0)) {
+            fake_clear(&node->records[i]);
+            one.number++;
+        }
+    }
+    node->revision += one.number > 0;
+    txn_result_encode(&one, results);
+    *result = (struct command_result){
+        .e = OK, .revision = node->revision, .results = writer_slice(results)};
+    return true;
+}
+
 static void fake_answer(struct node *node, struct node_write *write)
 {
     struct command command;
     struct command_result result = {.e = node->e};
+    struct writer results = {0};
     assert_int_equal(command_decode(buf_slice(write->command), &command), OK);
-    if (node->e == OK) {
+    bool is_range = node->e == OK && command.type == COMMAND_TXN &&
+                    fake_delete_range(node, &command, &result, &results);
+    if (node->e == OK && !is_range) {
         fake_apply(node, &command, &result);
     }
     buf_drop(&write->command);
     assert_int_not_equal(write->received_ns, 0);
     write->times = node->times;
     write->done(write, &result);
+    writer_deinit(&results);
 }
 
 void node_write(struct node *node, struct slice key, struct node_write *write)

@@ -229,8 +229,10 @@ static void deleting_many_is_guarded_and_can_be_tried(void **state)
     fill(f);
     request(f, "DELETE /kv", "", NULL);
     assert_problem(f, 400, "bad-request", "say which keys");
-    request(f, "DELETE /kv/?prefix=a/", "", NULL);
-    assert_problem(f, 501, "not-implemented", "dry-run=1 counts them");
+    request(f, "DELETE /kv?prefix=a/", "If-Match: \"4\"\r\n", NULL);
+    assert_problem(f, 501, "not-implemented", "if-match does not go with");
+    request(f, "DELETE /kv?prefix=a/", "Idempotency-Key: 1\r\n", NULL);
+    assert_problem(f, 501, "not-implemented", "idempotency-key does not go with");
     request(f, "DELETE /kv?prefix=a/&dry-run=1", "", NULL);
     assert_body(f, "{\"dry_run\":true,\"would_delete\":3,\"revision\":5}\n");
     request(f, "DELETE /kv?all=yes&dry-run", "", NULL);
