@@ -8,6 +8,7 @@
 #include "main/backup_file.h"
 #include "main/backup_text.h"
 #include "main/client.h"
+#include "main/progress.h"
 
 /* A node may have to make a checkpoint before it begins. */
 #define TIMEOUT_MS 60000u
@@ -33,6 +34,19 @@ const struct command_form main_form_backup = {
     .takes_files = true,
 };
 
+struct download {
+    struct backup_file *file;
+    struct progress progress;
+};
+
+/* For client_request. */
+static bool take(void *ctx, struct slice bytes)
+{
+    struct download *download = ctx;
+    main_progress_tell(&download->progress, main_backup_file_size(download->file), 0);
+    return main_backup_file_take(download->file, bytes);
+}
+
 /* `path` NULL: standard output. */
 static enum exit_status attempt(struct client *client, struct env *env, const char *path,
                                 struct store_backup *out_backup, bool *out_may_repeat,
@@ -43,9 +57,12 @@ static enum exit_status attempt(struct client *client, struct env *env, const ch
     if (main_backup_file_open(&file, env, path, note) != OK) {
         return EXIT_FAILED;
     }
+    struct download download = {.file = file};
+    main_progress_begin(&download.progress, env, stderr, "backup", NULL);
     const struct client_request request = {
-        .method = "GET", .path = "/admin/snapshot", .piece = main_backup_file_take, .ctx = file};
+        .method = "GET", .path = "/admin/snapshot", .piece = take, .ctx = &download};
     enum exit_status status = main_client_ask(client, &request, note);
+    main_progress_end(&download.progress);
     if (status == EXIT_OK || status == EXIT_FAILED) { /* it says more: why it would not take more */
         struct err_note why;
         err e = main_backup_file_finish(file, out_backup, &why);

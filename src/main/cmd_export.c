@@ -9,6 +9,7 @@
 #include "main/client.h"
 #include "main/export.h"
 #include "main/offline.h"
+#include "main/progress.h"
 #include "store/backup.h"
 #include "store/inspect.h"
 #include "wal/wal_inspect.h"
@@ -56,6 +57,7 @@ const struct command_form main_form_export = {
 struct transfer {
     struct export export;
     struct store_backup_check check;
+    struct progress progress;
     err failure;
 };
 
@@ -68,6 +70,8 @@ static void on_record(void *ctx, struct slice key, const struct store_record *re
 static bool take(void *ctx, struct slice bytes)
 {
     struct transfer *transfer = ctx;
+    main_progress_tell(&transfer->progress, transfer->export.sums.records,
+                       transfer->check.snapshot.region.keys);
     transfer->failure = store_backup_take(&transfer->check, bytes);
     if (transfer->failure == OK) {
         transfer->failure = main_export_flush(&transfer->export, 0);
@@ -105,11 +109,13 @@ static err transfer_open(struct transfer *transfer, struct env *env, const char 
 {
     *transfer = (struct transfer){.check = {.record = on_record}};
     transfer->check.ctx = transfer;
+    main_progress_begin(&transfer->progress, env, stderr, "export", "keys");
     return main_export_open(&transfer->export, env, path, note);
 }
 
 static void transfer_close(struct transfer *transfer)
 {
+    main_progress_end(&transfer->progress);
     main_export_close(&transfer->export);
     store_backup_check_deinit(&transfer->check);
 }

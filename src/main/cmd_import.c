@@ -7,6 +7,7 @@
 #include "api/export_format.h"
 #include "main/client.h"
 #include "main/import_source.h"
+#include "main/progress.h"
 #include "main/put_pool.h"
 #include "proto/text.h"
 
@@ -36,6 +37,7 @@ struct import {
     struct put_pool *pool;
     const char *name; /* of the file */
     struct writer path;
+    struct progress progress;
     enum exit_status status;
     struct err_note *note;
 };
@@ -62,6 +64,7 @@ static bool put_record(void *ctx, const struct export_parser *parser)
         .body = writer_slice(&parser->value),
         .content_type = writer_slice(&parser->content_type),
     };
+    main_progress_tell(&import->progress, main_put_pool_done(import->pool), parser->keys);
     enum exit_status status = main_put_pool_begin(import->pool, &put, &line, import->note);
     return status == EXIT_OK || fail(import, status, line);
 }
@@ -92,7 +95,9 @@ static enum exit_status run(struct env *env, const struct client_settings *setti
     }
     enum exit_status status = EXIT_FAILED;
     if (main_import_source_open(&source, path, note) == OK) {
+        main_progress_begin(&import.progress, env, stderr, "import", "keys");
         status = write_all(&import, source);
+        main_progress_end(&import.progress);
     }
     if (status == EXIT_OK) {
         bool is_json = settings->output == CLIENT_OUTPUT_JSON;
