@@ -5,8 +5,32 @@
 
 void freshness_heard(struct replica *replica, const struct message *message, uint64_t now_ms)
 {
-    if (message->from == replica->leader && message->term >= replica->term) {
-        replica->freshness.heard_ms = now_ms;
+    struct freshness *freshness = &replica->freshness;
+    if (message->from != replica->leader || message->term < replica->term) {
+        return;
+    }
+    if (message->type == MSG_APP) {
+        freshness->pending_ms = now_ms;
+        freshness->wanted_index = message->commit;
+    } else if (message->type == MSG_HEARTBEAT && freshness->pending_ms == 0) {
+        freshness->pending_ms = now_ms;
+        freshness->wanted_index = 0;
+    }
+}
+
+void freshness_settle(struct replica *replica)
+{
+    struct freshness *freshness = &replica->freshness;
+    if (freshness->pending_ms == 0) {
+        return;
+    }
+    uint64_t wanted = freshness->wanted_index;
+    if (wanted == 0) {
+        wanted = wal_bounds(replica->node->wal, replica->region).last_index;
+    }
+    if (replica->applied >= wanted) {
+        freshness->heard_ms = freshness->pending_ms;
+        freshness->pending_ms = 0;
     }
 }
 
@@ -43,5 +67,5 @@ bool freshness_is_within(const struct replica *replica, uint64_t staleness_ms_ma
     }
     return contact_has_quorum(&replica->contact, &replica->membership.conf,
                               replica->node->identity.node, env_now_ms(replica->node->env),
-                              staleness_ms_max); /* F2 */
+                              staleness_ms_max); /* F3 */
 }

@@ -605,6 +605,7 @@ void replica_turn(struct replica *replica)
         are_reads_served =
             reads_serve(&replica->reads, point_of(replica), replica->node->store, &reads);
     }
+    freshness_settle(replica);
     expiry_turn(&replica->expiry);
     snapshots_settle(replica);
     bool is_backlog_due =

@@ -97,12 +97,47 @@ static void what_comes_after_a_hold_up_counts_only_later(void **state)
     cluster_deinit(&cluster);
 }
 
+static void what_was_heard_counts_once_it_is_applied(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    struct node *follower = cluster.nodes[(leader + 1) % 3];
+    struct replica *replica = follower->replica;
+    assert_true(turn_until(&cluster, is_known, follower));
+    freshness_settle(replica);
+    assert_int_equal(replica->freshness.pending_ms, 0);
+    uint64_t then_ms = replica->freshness.heard_ms;
+    uint64_t now_ms = env_now_ms(cluster.env) + 1;
+    struct message message = {
+        .type = MSG_APP, .from = leader + 1, .term = replica->term, .commit = replica->applied + 1};
+    freshness_heard(replica, &message, now_ms);
+    freshness_settle(replica);
+    assert_int_equal(replica->freshness.heard_ms, then_ms); /* F2 */
+    message.type = MSG_HEARTBEAT;
+    freshness_heard(replica, &message, now_ms); /* it does not take the other's place */
+    freshness_settle(replica);
+    assert_int_equal(replica->freshness.heard_ms, then_ms);
+    message.type = MSG_APP;
+    message.commit = replica->applied;
+    freshness_heard(replica, &message, now_ms);
+    freshness_settle(replica);
+    assert_int_equal(replica->freshness.heard_ms, now_ms);
+    message.from = leader + 2; /* nor is it the leader's */
+    freshness_heard(replica, &message, now_ms + 1);
+    assert_int_equal(replica->freshness.pending_ms, 0);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_node_knows_how_long_ago_it_heard_from_its_leader),
         cmocka_unit_test(a_bounded_read_is_local_only_while_the_leader_is_heard),
         cmocka_unit_test(what_comes_after_a_hold_up_counts_only_later),
+        cmocka_unit_test(what_was_heard_counts_once_it_is_applied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
