@@ -188,12 +188,12 @@ static void add_problem_fields(struct exchange *x, const struct problem *problem
 {
     api_exchange_field_text(x, "Content-Type", api_problem_form_type(form));
     api_exchange_field_text(x, "Cache-Control", "no-store");
-    if (x->route->id == ROUTE_KV || x->route->id == ROUTE_KV_COLLECTION ||
-        form == PROBLEM_FORM_HTML) {
+    bool is_kv = x->route->id == ROUTE_KV || x->route->id == ROUTE_KV_COLLECTION;
+    if (is_kv || form == PROBLEM_FORM_HTML) {
         api_exchange_field_text(x, "X-Content-Type-Options", "nosniff");
         api_exchange_field_text(x, "Content-Security-Policy", "sandbox");
     }
-    if (x->route->id == ROUTE_KV) {
+    if (is_kv) {
         api_exchange_add_lines(x, api_standing_lines(x->api, x->given, false));
     }
     if (allow != NULL) {

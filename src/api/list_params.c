@@ -152,7 +152,20 @@ static err take_format(void *ctx, struct slice value, struct problem *problem)
 
 static err take_consistency(void *ctx, struct slice value, struct problem *problem)
 {
+    ((struct list_params *)ctx)->has_consistency = true;
     return api_params_take_consistency(value, &((struct list_params *)ctx)->consistency, problem);
+}
+
+static err take_staleness(void *ctx, struct slice value, struct problem *problem)
+{
+    ((struct list_params *)ctx)->has_staleness = true;
+    return api_params_take_staleness(value, &((struct list_params *)ctx)->staleness_ms_max,
+                                     problem);
+}
+
+static err take_revision(void *ctx, struct slice value, struct problem *problem)
+{
+    return api_params_take_revision(value, &((struct list_params *)ctx)->revision_min, problem);
 }
 
 static err take_timeout(void *ctx, struct slice value, struct problem *problem)
@@ -179,14 +192,24 @@ static err take_dry_run(void *ctx, struct slice value, struct problem *problem)
 /* ---- all of them ---- */
 
 static const struct param_own list_rows[] = {
-    {"prefix", take_prefix},   {"start", take_start},
-    {"end", take_end},         {"after", take_after},
-    {"before", take_before},   {"delimiter", take_delimiter},
-    {"match", take_match},     {"cursor", take_cursor},
-    {"reverse", take_reverse}, {"values", take_values},
-    {"count", take_count},     {"limit", take_limit},
-    {"at", take_at},           {"format", take_format},
-    {"timeout", take_timeout}, {"consistency", take_consistency},
+    {"prefix", take_prefix},
+    {"start", take_start},
+    {"end", take_end},
+    {"after", take_after},
+    {"before", take_before},
+    {"delimiter", take_delimiter},
+    {"match", take_match},
+    {"cursor", take_cursor},
+    {"reverse", take_reverse},
+    {"values", take_values},
+    {"count", take_count},
+    {"limit", take_limit},
+    {"at", take_at},
+    {"format", take_format},
+    {"timeout", take_timeout},
+    {"consistency", take_consistency},
+    {"max-staleness", take_staleness},
+    {"min-revision", take_revision},
 };
 
 static const struct param_own delete_rows[] = {
@@ -202,6 +225,11 @@ static err check_list(const struct list_params *params, struct problem *problem)
         return api_problem_set(problem, ERR_BAD_REQUEST,
                                "count counts all keys, not those of a page: leave out limit and "
                                "cursor");
+    }
+    if (params->has_consistency && params->has_staleness) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "consistency and max-staleness both say how old an answer may be: "
+                               "give one of them");
     }
     if (params->at != 0 && params->cursor.size > 0) {
         return api_problem_set(problem, ERR_BAD_REQUEST,
@@ -233,6 +261,9 @@ err api_list_params_parse(struct slice query, uint8_t *memory, bool is_delete,
     err e = api_params_parse_own(query, memory, rows, count, params, problem);
     if (e != OK) {
         return e;
+    }
+    if (params->has_staleness) {
+        params->consistency = READ_BOUNDED;
     }
     return is_delete ? check_delete(params, problem) : check_list(params, problem);
 }

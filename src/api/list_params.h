@@ -37,6 +37,8 @@ struct list_params {
     enum list_format format;
     enum read_consistency consistency;
     uint64_t timeout_ms;
+    bool has_consistency;
+    bool has_staleness;
     uint64_t staleness_ms_max; /* READ_BOUNDED */
     uint64_t revision_min;     /* 0: whatever there is */
     /* DELETE alone: */

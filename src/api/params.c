@@ -212,28 +212,40 @@ static err take_ttl(struct slice value, struct kv_params *params, struct problem
 
 /* ---- how fresh an answer has to be, and of what ---- */
 
-static err take_staleness(struct slice value, struct kv_params *params, struct problem *problem)
+err api_params_take_staleness(struct slice value, uint64_t *out_ms, struct problem *problem)
 {
-    if (api_units_parse_duration(value, &params->staleness_ms_max) != OK ||
-        params->staleness_ms_max > PARAMS_STALENESS_MS_MAX) {
+    uint64_t ms;
+    if (api_units_parse_duration(value, &ms) != OK || ms > PARAMS_STALENESS_MS_MAX) {
         return api_problem_set(problem, ERR_BAD_REQUEST,
                                "max-staleness is a duration with its unit from 0s to 24h, such as "
                                "500ms or 2s, not \"%.*s\"",
                                SLICE_ARGS(cut(value)));
     }
+    *out_ms = ms;
+    return OK;
+}
+
+static err take_staleness(struct slice value, struct kv_params *params, struct problem *problem)
+{
     params->consistency = READ_BOUNDED;
+    return api_params_take_staleness(value, &params->staleness_ms_max, problem);
+}
+
+err api_params_take_revision(struct slice value, uint64_t *out_revision, struct problem *problem)
+{
+    uint64_t revision;
+    if (api_units_parse_u64(value, &revision) != OK || revision > REVISION_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "min-revision is a revision, as KV-Revision says it, not \"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    *out_revision = revision;
     return OK;
 }
 
 static err take_revision(struct slice value, struct kv_params *params, struct problem *problem)
 {
-    if (api_units_parse_u64(value, &params->revision_min) != OK ||
-        params->revision_min > REVISION_MAX) {
-        return api_problem_set(problem, ERR_BAD_REQUEST,
-                               "min-revision is a revision, as KV-Revision says it, not \"%.*s\"",
-                               SLICE_ARGS(cut(value)));
-    }
-    return OK;
+    return api_params_take_revision(value, &params->revision_min, problem);
 }
 
 static err take_redirect(struct slice value, struct kv_params *params, struct problem *problem)

@@ -79,6 +79,13 @@ MUST_USE err api_params_parse_own(struct slice text, uint8_t *memory, const stru
 MUST_USE err api_params_take_consistency(struct slice value, enum read_consistency *out_consistency,
                                          struct problem *problem);
 
+/* The values of ?max-staleness and ?min-revision. ERR_BAD_REQUEST, set in `problem`. */
+MUST_USE err api_params_take_staleness(struct slice value, uint64_t *out_ms,
+                                       struct problem *problem);
+/* As above. */
+MUST_USE err api_params_take_revision(struct slice value, uint64_t *out_revision,
+                                      struct problem *problem);
+
 /* The value of ?timeout. ERR_BAD_REQUEST, set in `problem`. */
 MUST_USE err api_params_take_timeout(struct slice value, uint64_t *out_ms, struct problem *problem);
 

@@ -1,7 +1,7 @@
 /*
- * /export: all keys, or those of a prefix, of one revision as lines of JSON (export_format.h), which
- * "pontoon import" and POST /import take. A list in another form: the first line says how many
- * there are, so those of a prefix are counted first.
+ * /export: all keys, or those of a prefix, of one revision as lines of JSON (export_format.h),
+ * which "pontoon import" takes. A list in another form: the first line says how many there are, so
+ * those of a prefix are counted first.
  */
 #include <string.h>
 

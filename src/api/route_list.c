@@ -167,6 +167,8 @@ static void put_path(const struct key_list *list, struct writer *out)
     }
     if (params->consistency == READ_STALE) {
         writer_format(out, "consistency=stale&");
+    } else if (params->consistency == READ_BOUNDED) {
+        writer_format(out, "max-staleness=%" PRIu64 "ms&", params->staleness_ms_max);
     }
 }
 
@@ -217,12 +219,12 @@ void api_list_add_fields(struct key_list *list, const char *content_type)
     x->revision = list->revision;
     if (x->method != HTTP_METHOD_DELETE) {
         char *etag = api_exchange_text(x, ETAG_SIZE_MAX + 2);
-        memcpy(etag, "W/", 2); /* of what is listed, not of these bytes */
+        etag[0] = 'W'; /* of what is listed, not of these bytes */
+        etag[1] = '/';
         size_t size = 2 + api_etag_write(etag + 2, list->revision);
         api_exchange_field(x, "ETag", (struct slice){(const uint8_t *)etag, size});
     }
-    api_exchange_field_text(x, "KV-Consistency",
-                            list->read.consistency == READ_STALE ? "stale" : "linearizable");
+    x->given = list->read.consistency == READ_STALE ? STANDING_STALE : STANDING_LINEARIZABLE;
     api_kv_add_common_fields(x);
     if (content_type != NULL) {
         api_exchange_field_text(x, "Content-Type", content_type);

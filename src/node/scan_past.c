@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 #define KEYS_MAX 4096u /* gathered at a time */
-#define ENTRIES_MAX (2 * KEYS_MAX)
+#define ENTRIES_MAX ((size_t)2 * KEYS_MAX)
 
 static int compare(const void *a, const void *b)
 {

@@ -50,6 +50,10 @@ static void each_parameter_has_its_place(void **state)
     assert_int_equal(params.format, LIST_NDJSON);
     assert_int_equal(params.timeout_ms, 2000);
     assert_int_equal(params.consistency, READ_STALE);
+    assert_int_equal(parse("max-staleness=2s&min-revision=7", false, &params, &problem), OK);
+    assert_int_equal(params.consistency, READ_BOUNDED);
+    assert_int_equal(params.staleness_ms_max, 2000);
+    assert_int_equal(params.revision_min, 7);
     assert_int_equal(parse("count=true&reverse=0&at=42", false, &params, &problem), OK);
     assert_true(params.is_count);
     assert_false(params.is_reverse);
@@ -77,6 +81,9 @@ static void what_is_wrong_is_named(void **state)
         {"count&limit=1", "leave out limit"},
         {"count&cursor=x", "leave out limit"},
         {"at=1&cursor=x", "leave out at"},
+        {"max-staleness=2s&consistency=stale", "give one of them"},
+        {"max-staleness=2", "max-staleness is a duration"},
+        {"min-revision=x", "min-revision is a revision"},
         {"prefx=a", "did you mean \"prefix\""},
         {"keys", "unknown parameter \"keys\""},
         {"all=yes", "unknown parameter \"all\""},
