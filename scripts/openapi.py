@@ -26,10 +26,13 @@ HEADERS_OF_ALL = ("KV-Revision", "KV-Request-Id", "Date")
 
 # What errors have besides, where it applies, and which of them have more.
 HEADERS_OF_ERRORS = ("Cache-Control", "X-Content-Type-Options", "Content-Security-Policy",
-                     "Server-Timing", "Preference-Applied", "Idempotency-Replayed")
-HEADERS_BY_STATUS = {404: ["KV-Consistency"], 405: ["Allow"], 409: ["Retry-After"],
-                     412: ["ETag", "KV-Consistency"], 423: ["Retry-After"], 429: ["Retry-After"],
-                     501: ["Allow"], 503: ["Retry-After"]}
+                     "Server-Timing", "Preference-Applied", "Idempotency-Replayed", "KV-Leader",
+                     "KV-Term", "KV-Staleness-Ms")
+HEADERS_BY_STATUS = {307: ["Location"], 404: ["KV-Consistency"], 405: ["Allow"],
+                     409: ["Retry-After"], 412: ["ETag", "KV-Consistency"],
+                     415: ["Accept-Encoding"], 416: ["Content-Range", "ETag", "KV-Consistency"],
+                     423: ["Retry-After"], 429: ["Retry-After"], 501: ["Allow"],
+                     503: ["Retry-After"]}
 
 
 def fail(text):
@@ -87,20 +90,21 @@ def ref(kind, name):
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
+def flat(names):
+    """A list within the list, an alias of one, is a part of it."""
+    found = []
+    for one in names:
+        found += flat(one) if isinstance(one, list) else [one]
+    return found
+
+
 def expand_parameters(parameters):
-    """Names become references; a list within the list (an alias of one) is a part of it."""
-    expanded = []
-    for one in parameters:
-        if isinstance(one, list):
-            expanded += expand_parameters(one)
-        else:
-            expanded.append(ref("parameters", one) if isinstance(one, str) else one)
-    return expanded
+    return [ref("parameters", one) if isinstance(one, str) else one for one in flat(parameters)]
 
 
 def expand_headers(response):
     """A list of names becomes the headers of those names; those of every answer are added."""
-    names = response.get("headers", [])
+    names = flat(response.get("headers", []))
     response["headers"] = {name: ref("headers", name) for name in [*names, *HEADERS_OF_ALL]}
 
 
@@ -196,6 +200,7 @@ def load(root=ROOT, paths=None):
         fail("no openapi.yaml, which has what all parts share")
     for path in sorted(paths, key=lambda path: path.name != "openapi.yaml"):
         part = read(path)
+        part.pop("x-short", None)  # what is named there is in its places by now
         merge(document, part, path.name)
         origins.update(dict.fromkeys(part.get("paths", {}), path.name))
     document["info"]["version"] = version(root)

@@ -85,13 +85,17 @@ CASES = [
     Case("key-too-long", 414, "PUT", "/kv/" + "k" * 481, b"x", limit=480),
     Case("uri-too-long", 414, "GET", "/kv/a?x=" + "x" * 9000, is_early=True),
     Case("unsupported-encoding", 415, "PUT", "/kv/a", b"x", [("Content-Encoding", "compress")]),
+    Case("range", 416, "GET", "/kv/text", None, [("Range", "bytes=3-")], key="text"),
     Case("expectation-failed", 417, "PUT", "/kv/a", b"x", [("Expect", "200-maybe")],
          is_early=True),
     Case("idempotency-mismatch", 422, "PUT", "/kv/idempotent", b"other",
          [("Idempotency-Key", "first")]),
+    Case("digest-mismatch", 422, "PUT", "/kv/a", b"x",
+         [("Repr-Digest", "sha-256=:" + "A" * 43 + "=:")]),
     Case("headers-too-large", 431, "GET", "/kv/a", None, [("X", "x" * 20_000)], is_early=True),
     Case("not-implemented", 501, "PUT", "/kv/a", None, [("Transfer-Encoding", "gzip, chunked")],
          is_early=True),
+    Case("behind", 504, "GET", "/kv/a?min-revision=999999&timeout=50ms"),
     Case("quota", 507, "PUT", "/kv/full", b"x" * 90_000,
          setting="quota-bytes", limit=QUOTA_BYTES, used=None),
 ]
@@ -192,6 +196,21 @@ class OneNode(Errors):
         self.assertEqual(self.node.stats()["revision"], revision)
         self.assertEqual(self.node.get("/kv/text").body, b"abc")
 
+    def test_what_is_no_request_is_told_as_well(self):
+        for slug, status, message in (
+                ("http-version", 505, b"GET /kv/a HTTP/2.0\r\nHost: localhost\r\n\r\n"),
+                ("bad-request", 400, b"GET /kv/a HTTP/1.1\r\n\r\n"),
+                ("bad-request", 400, b"PUT /kv/a HTTP/1.1\r\nHost: localhost\r\n"
+                                     b"Content-Length: x\r\n\r\n"),
+                ("request-timeout", 408, b"PUT /kv/a HTTP/1.1\r\nHost: local")):
+            case = Case(slug, status, "PUT", "/kv/a", is_early=True)
+            with self.subTest(case), self.node.connect() as connection:
+                connection.send(message)
+                answer = connection.receive()
+                document = self.check_document(case, answer)
+                self.contract.check(case.method, case.target, answer)
+                self.check_explanation(self.node, case, document)
+
     def test_a_head_has_the_status_and_no_body(self):
         for target in ("/kv/nobody", "/kv/a?timeout=fast", "/problems/sunshine"):
             head = self.node.request("HEAD", target)
@@ -242,8 +261,32 @@ class States(Errors):
         self.assertEqual(node.request("DELETE", "/admin/drain").status, 200)
         self.assertEqual(node.put("/kv/a", b"x").status, 201)
 
-    def test_no_leader_and_then_an_outcome_that_is_unknown(self):
+    def test_a_follower_that_is_to_redirect(self):
         cluster = self.cluster(3)
+        follower = cluster.others(cluster.leader())[0]
+        case = Case("redirect", 307, "PUT", "/kv/a?redirect", b"x", key="a")
+        self.check(case, follower, Contract(follower))
+        self.assertEqual(case.send(follower).headers["location"],
+                         f"http://127.0.0.1:{cluster.leader().port}/kv/a?redirect")
+
+    def test_one_connection_too_many(self):
+        node = self.cluster(max_connections=4)[0]
+        contract = Contract(node)
+        held = [node.connect() for _ in range(4)]
+        for connection in held:
+            self.assertEqual(connection.request("GET", "/livez").status, 200)
+        case = Case("overloaded", 503, "GET", "/livez", is_early=True)
+        with node.connect() as connection:
+            answer = connection.receive()
+        self.check_document(case, answer)
+        contract.check(case.method, case.target, answer)
+        for connection in held:
+            connection.close()
+        harness.wait_until(node.is_ready, 10, "there is room again")
+
+    def test_no_leader_and_then_an_outcome_that_is_unknown(self):
+        # It has to lead long enough to take the write, on a machine that does other things, too.
+        cluster = self.cluster(3, election_timeout="3s")
         leader = cluster.leader()
         contract = Contract(leader)
         others = cluster.others(leader)

@@ -5,16 +5,21 @@ That it has the routes that there are is unit/api/route_openapi's to see; that i
 its kind, check/openapi's; how errors are told, test_errors.py's.
 """
 
+import base64
+import hashlib
 import http.client
 import json
 import re
 import subprocess
 import sys
+import zlib
 
 import harness
 from contract import Contract
 
 JSON = [("Content-Type", "application/json")]
+TEXT = b"words, and more words. " * 100
+TEXT_DIGEST = f"sha-256=:{base64.b64encode(hashlib.sha256(TEXT).digest()).decode()}:"
 
 # (status, method, target, body, fields), in this order. What one has changed, a later one finds.
 ONE_NODE = [
@@ -31,7 +36,14 @@ ONE_NODE = [
     (204, "POST", "/kv/a", b"1", [("Prefer", "return=minimal")]),
     (200, "GET", "/kv/a", None, [("Prefer", "timing")]),
     (200, "GET", "/kv/a?consistency=stale&timeout=1s", None, ()),
+    (200, "GET", "/kv/a?meta&min-revision=1", None, ()),
+    (200, "GET", "/kv/a?max-staleness=1h", None, [("Want-Repr-Digest", "sha-256=1")]),
+    (206, "GET", "/kv/a", None, [("Range", "bytes=0-0")]),
     (304, "GET", "/kv/a", None, [("If-None-Match", "*")]),
+    (201, "PUT", "/kv/text", TEXT, [("Content-Type", "text/plain"), ("Repr-Digest", TEXT_DIGEST)]),
+    (200, "PUT", "/kv/text", zlib.compress(TEXT), [("Content-Type", "text/plain"),
+                                                   ("Content-Encoding", "deflate")]),
+    (200, "GET", "/kv/text", None, [("Accept-Encoding", "gzip")]),
     (412, "GET", "/kv/a", None, [("If-Match", '"99"')]),
     (200, "HEAD", "/kv/a", None, ()),
     (304, "HEAD", "/kv/a", None, [("If-None-Match", "*")]),
