@@ -7,16 +7,28 @@
 /* A page that is static text of ours and refers to nothing but itself. */
 #define PAGE_POLICY "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
-static bool is_html_wanted(const struct exchange *x)
+enum page_form {
+    PAGE_TEXT,
+    PAGE_MARKDOWN, /* the same bytes */
+    PAGE_HTML,
+    PAGE_FORM_COUNT
+};
+
+static enum page_form form_of(const struct exchange *x)
 {
-    static const char *const offers[] = {"text/plain", "text/markdown", "text/html"};
-    return api_accept_choose(http_header(x->request, "accept"), offers, ARRAY_COUNT(offers)) == 2;
+    static const char *const offers[PAGE_FORM_COUNT] = {
+        [PAGE_TEXT] = "text/plain", [PAGE_MARKDOWN] = "text/markdown", [PAGE_HTML] = "text/html"};
+    size_t chosen = api_accept_choose(http_header(x->request, "accept"), offers, PAGE_FORM_COUNT);
+    return chosen == PAGE_FORM_COUNT ? PAGE_TEXT : (enum page_form)chosen;
 }
 
-static void respond_page(struct exchange *x, bool is_html, struct slice content)
+static void respond_page(struct exchange *x, enum page_form form, struct slice content)
 {
-    api_exchange_field_text(x, "Content-Type",
-                            is_html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8");
+    static const char *const types[PAGE_FORM_COUNT] = {[PAGE_TEXT] = "text/plain; charset=utf-8",
+                                                       [PAGE_MARKDOWN] =
+                                                           "text/markdown; charset=utf-8",
+                                                       [PAGE_HTML] = "text/html; charset=utf-8"};
+    api_exchange_field_text(x, "Content-Type", types[form]);
     api_exchange_field_text(x, "Cache-Control", "max-age=300");
     api_exchange_field_text(x, "Vary", "Accept");
     api_exchange_field_text(x, "X-Content-Type-Options", "nosniff");
@@ -49,19 +61,19 @@ void api_problem_page_answer(struct exchange *x)
         refuse_page(x, slug);
         return;
     }
-    bool is_html = is_html_wanted(x);
-    respond_page(x, is_html, is_html ? page->html : page->text);
+    enum page_form form = form_of(x);
+    respond_page(x, form, form == PAGE_HTML ? page->html : page->text);
 }
 
 void api_problem_list_answer(struct exchange *x)
 {
-    bool is_html = is_html_wanted(x);
+    enum page_form form = form_of(x);
     struct writer list = {0};
-    if (is_html) {
+    if (form == PAGE_HTML) {
         api_problem_pages_write_html(&list);
     } else {
         api_problem_pages_write_text(&list);
     }
-    respond_page(x, is_html, writer_slice(&list));
+    respond_page(x, form, writer_slice(&list));
     writer_deinit(&list);
 }

@@ -14,6 +14,9 @@ static void a_page_comes_as_text_or_as_html(void **state)
     (void)snprintf(length, sizeof(length), "%zu", size);
     assert_field(f, "Content-Length", length);
     request(f, "GET /problems/quota", "Accept: text/markdown\r\n", NULL);
+    assert_field(f, "Content-Type", "text/markdown; charset=utf-8");
+    assert_int_equal(f->body.size, size);
+    request(f, "GET /problems/quota", "Accept: image/png\r\n", NULL);
     assert_field(f, "Content-Type", "text/plain; charset=utf-8");
     request(f, "GET /problems/quota", "Accept: text/html, */*;q=0.8\r\n", NULL);
     assert_field(f, "Content-Type", "text/html; charset=utf-8");
