@@ -2,7 +2,7 @@
 
 C1  An operation of the document is found for each request, and its status stands there.
 C2  Each field of the answer stands there, but those of HTTP itself.
-C3  The body is of a type that stands there, and JSON fits its schema.
+C3  The body is of a type that stands there, and JSON fits its schema; lines of it are whole.
 """
 
 import json
@@ -63,7 +63,10 @@ class Contract:
         kind = response.headers["content-type"].partition(";")[0]
         body = content.get(kind, content.get("*/*"))
         assert body is not None, f"{what}: a body of type {kind} is not in the document"
-        if kind.endswith("json") and "schema" in body:
+        if kind.endswith("ndjson"):
+            for line in response.body.splitlines():
+                json.loads(line)
+        elif kind.endswith("json") and "schema" in body:
             self.check_schema(what, body["schema"], response.json())
 
     def check_schema(self, what, schema, value):
