@@ -45,7 +45,7 @@ class Case:
             return connection.receive(self.method)
 
 
-# One node, with /kv/text ("abc") in it and little room for values.
+# One node, with /kv/text ("abc") in it, a lock that is held, a short memory and little room.
 CASES = [
     Case("bad-request", 400, "GET", "/kv/a?timeout=fast", parameter="timeout"),
     Case("bad-request", 400, "GET", "/kv/a?consistency=strong", parameter="consistency"),
@@ -67,9 +67,12 @@ CASES = [
     Case("not-found", 404, "POST", "/kv/nobody?touch&ttl=5s", key="nobody"),
     Case("not-found", 404, "GET", "/problems/sunshine"),
     Case("lease-not-found", 404, "PUT", "/kv/a?lease=7f", b"x", key="a"),
+    Case("lease-not-found", 404, "POST", "/leases/7f/keepalive"),
+    Case("not-found", 404, "GET", "/locks/nobody"),
     Case("conflict", 409, "POST", "/admin/leader"),
     Case("conflict", 409, "POST", "/1", b"http://127.0.0.1:1"),
     Case("not-a-number", 409, "POST", "/kv/text?op=incr", key="text"),
+    Case("compacted", 410, "GET", "/kv?at=1", oldest=None),
     Case("precondition-failed", 412, "PUT", "/kv/text", b"x", [("If-Match", '"999"')],
          key="text", etag=None),
     Case("precondition-failed", 412, "PUT", "/kv/text", b"x", [("If-None-Match", "*")],
@@ -79,6 +82,7 @@ CASES = [
     Case("precondition-failed", 412, "DELETE", "/kv/nobody", None, [("If-Match", "*")],
          key="nobody"),
     Case("fence-lost", 412, "PUT", "/kv/a", b"x", [("KV-Fence", "nolock:1")]),
+    Case("fence-lost", 412, "PUT", "/locks/held", None, [("KV-Fence", "held:1")]),
     Case("too-large", 413, "PUT", "/kv/a", b"x" * (VALUE_BYTES_MAX + 1),
          limit=VALUE_BYTES_MAX, setting="max-value-bytes", key="a"),
     Case("too-large", 413, "POST", "/admin/members", b" " * 70_000),
@@ -92,6 +96,7 @@ CASES = [
          [("Idempotency-Key", "first")]),
     Case("digest-mismatch", 422, "PUT", "/kv/a", b"x",
          [("Repr-Digest", "sha-256=:" + "A" * 43 + "=:")]),
+    Case("locked", 423, "POST", "/locks/held?wait=1ms", b"you", holder="me"),
     Case("headers-too-large", 431, "GET", "/kv/a", None, [("X", "x" * 20_000)], is_early=True),
     Case("not-implemented", 501, "PUT", "/kv/a", None, [("Transfer-Encoding", "gzip, chunked")],
          is_early=True),
@@ -170,10 +175,12 @@ class Errors(harness.TestCase):
 class OneNode(Errors):
     @classmethod
     def setUpClass(cls):
-        cls.node = cls.class_cluster(max_value_bytes=VALUE_BYTES_MAX, quota_bytes="1MiB")[0]
+        cls.node = cls.class_cluster(max_value_bytes=VALUE_BYTES_MAX, quota_bytes="1MiB",
+                                     history_revisions=1)[0]
         cls.contract = Contract(cls.node)
         cls.node.put("/kv/text", b"abc")
         cls.node.put("/kv/idempotent", b"first", headers=[("Idempotency-Key", "first")])
+        cls.node.request("POST", "/locks/held?ttl=1h", b"me")
         full = 0
         while cls.node.put(f"/kv/fill/{full}", b"x" * 90_000).status == 201:
             full += 1
