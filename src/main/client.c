@@ -66,6 +66,7 @@ struct client {
     bool may_be_done;  /* an attempt that came to nothing may have done it */
     uint64_t spent_ms; /* on all attempts so far, and between them */
     uint64_t attempt_ms;
+    uint64_t told_ms; /* what the node is told that it has */
     /* The last answer. */
     int status;
     const char *address; /* of `endpoints` */
@@ -257,10 +258,8 @@ static CURLcode perform(struct client *client)
  * on with what nobody waits for any more, and its own answer is heard, which knows more. */
 static void write_timeout(struct client *client, const struct client_request *request)
 {
-    uint64_t node_ms = client->attempt_ms - client->attempt_ms / TIMEOUT_SHARE_OF_WAY;
     bool has_query = strchr(request->path, '?') != NULL;
-    node_ms = node_ms < PARAMS_TIMEOUT_MS_MAX ? node_ms : PARAMS_TIMEOUT_MS_MAX;
-    writer_format(&client->url, "%ctimeout=%" PRIu64 "ms", has_query ? '&' : '?', node_ms);
+    writer_format(&client->url, "%ctimeout=%" PRIu64 "ms", has_query ? '&' : '?', client->told_ms);
 }
 
 static CURLcode ask_one(struct client *client, const struct client_request *request,
@@ -414,6 +413,15 @@ static uint64_t share_of(const struct client *client, bool may_repeat, size_t le
     return share_ms > 0 ? share_ms : 1;
 }
 
+/* An Idempotency-Key stands for one request: what comes again has to be the same to the letter. */
+static void set_told(struct client *client, size_t attempt)
+{
+    if (attempt == 0 || !client->request->is_repeatable) {
+        uint64_t told_ms = client->attempt_ms - client->attempt_ms / TIMEOUT_SHARE_OF_WAY;
+        client->told_ms = told_ms < PARAMS_TIMEOUT_MS_MAX ? told_ms : PARAMS_TIMEOUT_MS_MAX;
+    }
+}
+
 static bool has_time(const struct client *client)
 {
     return !client->request->shares_timeout || client->spent_ms < client->settings->timeout_ms;
@@ -479,6 +487,7 @@ enum exit_status main_client_ask(struct client *client, const struct client_requ
     size_t first = client->first;
     for (size_t i = 0; i < count && verdict.may_ask_another && has_time(client); i++) {
         client->attempt_ms = share_of(client, is_safe || request->is_repeatable, count - i);
+        set_told(client, i);
         verdict = attempt(client, (first + i) % count, is_safe, &why);
     }
     if (verdict.status == EXIT_UNAVAILABLE && client->may_be_done) {

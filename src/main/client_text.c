@@ -55,6 +55,12 @@ static void write_body(struct writer *out, struct slice body, const char *file)
     }
 }
 
+/* With its key the line would do nothing: the node has carried that request out. */
+static bool is_of_this_run(const char *header)
+{
+    return strncmp(header, "Idempotency-Key:", strlen("Idempotency-Key:")) == 0;
+}
+
 void main_client_text_curl(struct writer *out, const struct client_request *request,
                            const char *url)
 {
@@ -69,8 +75,10 @@ void main_client_text_curl(struct writer *out, const struct client_request *requ
     }
     for (const char *const *header = request->headers; header != NULL && *header != NULL;
          header++) {
-        writer_format(out, " -H ");
-        write_quoted(out, slice_from_text(*header));
+        if (!is_of_this_run(*header)) {
+            writer_format(out, " -H ");
+            write_quoted(out, slice_from_text(*header));
+        }
     }
     if (request->body.data != NULL) {
         write_body(out, request->body, request->body_file);

@@ -7,7 +7,7 @@
 #include "base/codec.h"
 #include "main/client.h"
 
-/* Appends a shell's line that does what `request` does at `url`. */
+/* Appends a shell's line that does what `request` does at `url`, without its Idempotency-Key. */
 void main_client_text_curl(struct writer *out, const struct client_request *request,
                            const char *url);
 

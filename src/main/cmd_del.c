@@ -109,8 +109,11 @@ static enum exit_status report_prefix(const struct call *call)
         main_call_print_json(document);
         return EXIT_OK;
     }
-    (void)printf("%" PRId64 "\n",
-                 json_object_get_int64(json_object_object_get(document, "deleted")));
+    struct json_object *number = json_object_object_get(document, "deleted");
+    if (number == NULL) {
+        number = json_object_object_get(document, "would_delete");
+    }
+    (void)printf("%" PRId64 "\n", json_object_get_int64(number));
     (void)json_object_put(document);
     return EXIT_OK;
 }

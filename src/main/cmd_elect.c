@@ -66,7 +66,6 @@ static enum exit_status elect(struct call *call)
         .noun = "election",
         .path = "/elections/",
         .variable = "PONTOON_ELECTION",
-        .is_renewed_by_lease = true,
         .waits_on = true,
     };
     const struct elect_settings *settings = call->settings;

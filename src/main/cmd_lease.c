@@ -25,7 +25,7 @@ static const char text[] =
     "  ID=$(pontoon lease grant 10s)\n"
     "  pontoon put service/a 10.0.0.1 --lease \"$ID\"\n"
     "  pontoon lease keep \"$ID\" &          renews it until that is ended\n"
-    "  pontoon lease show \"$ID\"            what is left of it, and its keys\n"
+    "  pontoon lease show \"$ID\"            what is left of it, its ttl, and its keys\n"
     "  pontoon lease list\n"
     "  pontoon lease revoke \"$ID\"          now, with its keys\n"
     "\n"
@@ -93,6 +93,7 @@ static enum exit_status grant(struct call *call)
     }
     main_call_draft(call, "/leases");
     main_draft_param_ms(&call->draft, "ttl", ttl_ms);
+    main_draft_field_once(&call->draft, call->env);
     enum exit_status status;
     struct json_object *document = ask(call, "POST", &status);
     if (document != NULL && !main_call_wants_json(call)) {
@@ -148,59 +149,82 @@ static enum exit_status keep(struct call *call)
     }
 }
 
-static void print_lease(struct json_object *lease)
+static void print_lease(const struct call *call, struct json_object *lease)
 {
-    (void)printf("%s %s\n", text_of(lease, "id"), text_of(lease, "ttl"));
+    if (main_call_wants_json(call)) {
+        main_call_print_json(json_object_get(lease));
+    } else {
+        (void)printf("%s %s %s\n", text_of(lease, "id"), text_of(lease, "remaining"),
+                     text_of(lease, "ttl"));
+    }
 }
 
-static enum exit_status list(struct call *call)
-{
-    main_call_draft(call, "/leases");
-    enum exit_status status;
-    struct json_object *document = ask(call, "GET", &status);
-    struct json_object *rows = json_object_object_get(document, "leases");
-    bool is_list = json_object_is_type(rows, json_type_array) != 0;
-    if (call->client_settings.output == CLIENT_OUTPUT_TABLE) {
-        (void)puts("ID TTL");
-    }
-    for (size_t i = 0; is_list && !main_call_wants_json(call) && i < json_object_array_length(rows);
-         i++) {
-        print_lease(json_object_array_get_idx(rows, i));
-    }
-    (void)json_object_put(document);
-    return status;
-}
-
-static void print_key(struct json_object *row)
+static void print_key(const struct call *call, struct json_object *row)
 {
     struct writer key = {0};
     struct writer line = {0};
-    if (json_object_is_type(row, json_type_string) != 0) {
-        writer_bytes(&key, slice_from_text(json_object_get_string(row)));
-    } else if (main_listing_bytes(row, "key", &key) != OK) {
-        return;
+    (void)call;
+    if (main_listing_bytes(row, "key", &key) == OK) {
+        main_value_escape(writer_slice(&key), &line);
+        (void)printf("%.*s\n", (int)line.size, (const char *)line.data);
     }
-    main_value_escape(writer_slice(&key), &line);
-    (void)printf("%.*s\n", (int)line.size, (const char *)line.data);
     writer_deinit(&key);
     writer_deinit(&line);
+}
+
+/* Prints the rows of all pages; the first one is drafted. */
+static enum exit_status each_row(struct call *call, const char *rows_name,
+                                 void (*print)(const struct call *call, struct json_object *row),
+                                 bool prints_lease)
+{
+    enum exit_status status = EXIT_OK;
+    for (bool goes_on = true; goes_on && status == EXIT_OK;) {
+        status = main_call_send(call, "GET", false);
+        struct json_object *page =
+            status == EXIT_OK ? main_client_json(call->client, call->note) : NULL;
+        if (page == NULL) {
+            return status == EXIT_OK ? EXIT_FAILED : status;
+        }
+        if (prints_lease) {
+            print_lease(call, page);
+            prints_lease = false;
+        }
+        struct json_object *rows = json_object_object_get(page, rows_name);
+        bool is_list = json_object_is_type(rows, json_type_array) != 0;
+        for (size_t i = 0; is_list && i < json_object_array_length(rows); i++) {
+            print(call, json_object_array_get_idx(rows, i));
+        }
+        const char *next = main_listing_next(page, "/leases");
+        goes_on = next != NULL;
+        if (goes_on) {
+            main_call_draft(call, next);
+        }
+        (void)json_object_put(page);
+    }
+    return status;
+}
+
+/* With -o json, an object a line. */
+static enum exit_status list(struct call *call)
+{
+    if (call->client_settings.output == CLIENT_OUTPUT_TABLE) {
+        (void)puts("ID REMAINING TTL");
+    }
+    main_call_draft(call, "/leases");
+    return each_row(call, "leases", print_lease, false);
 }
 
 static enum exit_status show(struct call *call)
 {
     draft_lease(call);
     main_draft_param(&call->draft, "keys", NULL);
-    enum exit_status status;
-    struct json_object *document = ask(call, "GET", &status);
-    if (document != NULL && !main_call_wants_json(call)) {
-        struct json_object *keys = json_object_object_get(document, "keys");
-        bool is_list = json_object_is_type(keys, json_type_array) != 0;
-        print_lease(document);
-        for (size_t i = 0; is_list && i < json_object_array_length(keys); i++) {
-            print_key(json_object_array_get_idx(keys, i));
-        }
+    if (!main_call_wants_json(call)) {
+        return each_row(call, "keys", print_key, true);
     }
-    (void)json_object_put(document);
+    enum exit_status status = main_call_send(call, "GET", false);
+    if (status == EXIT_OK) {
+        main_call_print_answer(call);
+    }
     return status;
 }
 

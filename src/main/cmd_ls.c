@@ -159,7 +159,7 @@ static enum exit_status take_page(struct ls *ls, bool *out_goes_on)
         (void)json_object_put(page);
         return EXIT_FAILED;
     }
-    const char *next = main_listing_next(page);
+    const char *next = main_listing_next(page, "/kv");
     bool is_full = ls->settings->limit != 0 && ls->printed >= ls->settings->limit;
     if (next != NULL && !is_full && ferror(stdout) == 0) {
         *out_goes_on = true;

@@ -8,11 +8,9 @@
 #include "env/env.h"
 #include "main/client.h"
 
-/*
- * Whether writes carry an Idempotency-Key of their own, so that fail-over carries them out once.
- * The one place to turn that off: a node without it answers 501.
- */
-#define DRAFT_HAS_IDEMPOTENCY_KEYS 0
+/* Whether writes carry an Idempotency-Key of their own, so that fail-over carries them out once:
+ * the one place to turn that off. */
+#define DRAFT_HAS_IDEMPOTENCY_KEYS 1
 
 #define DRAFT_FIELDS_MAX 12u
 
@@ -46,7 +44,7 @@ void main_draft_param_ms(struct draft *draft, const char *name, uint64_t ms);   
 void main_draft_field(struct draft *draft, const char *name, const char *value);
 /* Likewise, an entity tag: 42 becomes "42", in quotes; * and what is quoted stay. */
 void main_draft_field_etag(struct draft *draft, const char *name, const char *value);
-/* Adds an Idempotency-Key made by chance, if nodes know them (see above). */
+/* Adds an Idempotency-Key made by chance (see above). */
 void main_draft_field_once(struct draft *draft, struct env *env);
 
 /*

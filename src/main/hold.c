@@ -8,14 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/assert.h"
+#include "base/limits.h"
 #include "main/child.h"
 #include "main/client_text.h"
 #include "main/signals.h"
 
-#define TEXT_SIZE 640u /* a name may be as long as a key, escaped or not */
-#define AGAIN_MS 1000u /* after nobody could */
-#define RENEW_SHARE 3u /* of the ttl */
+#define TEXT_SIZE (3 * KEY_SIZE_MAX + 64u) /* a name like a key, escaped, and a number */
+#define AGAIN_MS 1000u                     /* after nobody could */
+#define RENEW_SHARE 3u                     /* of the ttl */
 #define RETRY_SHARE 10u
 #define RETRY_MS_MIN 50u
 
@@ -105,6 +105,7 @@ static enum exit_status ask_to_acquire(struct hold *hold)
     if (settings->limit != 0) {
         main_draft_param_u64(&call->draft, "limit", settings->limit);
     }
+    main_draft_field_once(&call->draft, call->env);
     writer_reset(&call->body);
     writer_bytes(&call->body, slice_from_text(settings->body));
     hold->since_ms = now_ms(hold);
@@ -137,14 +138,8 @@ static enum exit_status renew(struct hold *hold)
     struct call *call = hold->call;
     uint64_t rest_ms = hold->since_ms + hold->settings->ttl_ms - now_ms(hold);
     call->client_settings.timeout_ms = rest_ms < hold->timeout_ms ? rest_ms : hold->timeout_ms;
-    if (!hold->kind->is_renewed_by_lease || hold->lease[0] == '\0') {
-        draft_held(hold);
-        return main_call_send(call, "PUT", false);
-    }
-    main_call_draft(call, "/leases/");
-    main_draft_segment(&call->draft, hold->lease);
-    main_draft_path(&call->draft, "/keepalive");
-    return main_call_send(call, "POST", false);
+    draft_held(hold);
+    return main_call_send(call, "PUT", false);
 }
 
 /* Its failure is told and no more: it ends by itself once the ttl has passed. */
@@ -182,7 +177,6 @@ static void copy_member(struct json_object *document, const char *name, char *ta
     (void)snprintf(target, TEXT_SIZE, "%s", value == NULL ? "" : value);
 }
 
-/* "NAME:57", as the node says it. */
 static enum exit_status take_answer(struct hold *hold)
 {
     struct call *call = hold->call;
@@ -198,12 +192,8 @@ static enum exit_status take_answer(struct hold *hold)
         (void)snprintf(hold->fence, TEXT_SIZE, "%s", fence);
         return EXIT_OK;
     }
-    int size = snprintf(hold->fence, TEXT_SIZE, "%s:%s", name_of(hold), hold->token);
-    if (hold->token[0] == '\0' || size < 0 || (size_t)size >= TEXT_SIZE) {
-        (void)err_note_set(call->note, ERR_MALFORMED, "the node's answer has no token");
-        return EXIT_FAILED;
-    }
-    return EXIT_OK;
+    (void)err_note_set(call->note, ERR_MALFORMED, "the node's answer has no KV-Fence");
+    return EXIT_FAILED;
 }
 
 /* ---- the program ---- */

@@ -21,8 +21,7 @@ struct hold_kind {
     const char *noun;     /* "lock" */
     const char *path;     /* "/locks/" */
     const char *variable; /* of the program, with the name: "PONTOON_LOCK" */
-    bool is_renewed_by_lease;
-    bool waits_on; /* asks anew when --wait has passed */
+    bool waits_on;        /* asks anew when --wait has passed */
 };
 
 struct hold_settings {

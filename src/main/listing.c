@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/text.h"
+#include "base/compiler.h"
 
 static struct slice text_of(struct json_object *value)
 {
@@ -33,19 +34,22 @@ err main_listing_bytes(struct json_object *row, const char *name, struct writer 
     return encoded != NULL ? api_text_base64_decode(out, text_of(encoded)) : ERR_MALFORMED;
 }
 
-const char *main_listing_next(struct json_object *page)
+const char *main_listing_next(struct json_object *page, const char *root)
 {
     struct json_object *next = string_member(page, "next");
     const char *path = next == NULL ? NULL : json_object_get_string(next);
-    bool is_ours = path != NULL && strncmp(path, "/kv", 3) == 0 && path[strspn(path, "/kv")] == '?';
+    size_t size = strlen(root);
+    bool is_ours =
+        path != NULL && strncmp(path, root, size) == 0 && (path[size] == '?' || path[size] == '/');
     return is_ours ? path : NULL;
 }
 
-/* One of the two lists of a page, and how far it is. */
+/* One of the lists of a page, and how far it is. */
 struct list_cursor {
     struct json_object *array; /* NULL: there is none */
     size_t index;
     bool is_prefix;
+    bool is_base64;
     struct writer name; /* of the item at `index` */
     bool has_item;
 };
@@ -59,11 +63,17 @@ static err read_item(struct list_cursor *cursor)
         return OK;
     }
     struct json_object *item = json_object_array_get_idx(cursor->array, cursor->index);
-    if (cursor->is_prefix && json_object_is_type(item, json_type_string) != 0) {
-        writer_bytes(&cursor->name, text_of(item));
-        return OK;
+    if (!cursor->is_prefix) {
+        return main_listing_bytes(item, "key", &cursor->name);
     }
-    return main_listing_bytes(item, cursor->is_prefix ? "prefix" : "key", &cursor->name);
+    if (json_object_is_type(item, json_type_string) == 0) {
+        return ERR_MALFORMED;
+    }
+    if (cursor->is_base64) {
+        return api_text_base64_decode(&cursor->name, text_of(item));
+    }
+    writer_bytes(&cursor->name, text_of(item));
+    return OK;
 }
 
 static int compare(const struct list_cursor *a, const struct list_cursor *b)
@@ -73,13 +83,18 @@ static int compare(const struct list_cursor *a, const struct list_cursor *b)
     return order != 0 ? order : (a->name.size > b->name.size) - (a->name.size < b->name.size);
 }
 
-static struct list_cursor *first_of(struct list_cursor *keys, struct list_cursor *prefixes,
-                                    bool is_reverse)
+/* The one whose item comes next; NULL: all are at their end. */
+static struct list_cursor *first_of(struct list_cursor *cursors, size_t count, bool is_reverse)
 {
-    if (!keys->has_item || !prefixes->has_item) {
-        return keys->has_item ? keys : prefixes;
+    struct list_cursor *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        bool is_before = first == NULL || (is_reverse ? compare(&cursors[i], first) > 0
+                                                      : compare(&cursors[i], first) < 0);
+        if (cursors[i].has_item && is_before) {
+            first = &cursors[i];
+        }
     }
-    return (compare(keys, prefixes) <= 0) != is_reverse ? keys : prefixes;
+    return first;
 }
 
 static struct json_object *array_member(struct json_object *page, const char *name)
@@ -95,14 +110,17 @@ err main_listing_each(struct json_object *page, bool is_reverse,
                       void (*each)(void *ctx, const struct listing_item *item), void *ctx,
                       struct err_note *note)
 {
-    struct list_cursor keys = {.array = array_member(page, "keys")};
-    struct list_cursor prefixes = {.array = array_member(page, "prefixes"), .is_prefix = true};
-    err e = keys.array == NULL ? ERR_MALFORMED : read_item(&keys);
-    if (e == OK) {
-        e = read_item(&prefixes);
+    struct list_cursor cursors[] = {
+        {.array = array_member(page, "keys")},
+        {.array = array_member(page, "prefixes"), .is_prefix = true},
+        {.array = array_member(page, "prefixes_base64"), .is_prefix = true, .is_base64 = true},
+    };
+    err e = cursors[0].array == NULL ? ERR_MALFORMED : OK;
+    for (size_t i = 0; i < ARRAY_COUNT(cursors) && e == OK; i++) {
+        e = read_item(&cursors[i]);
     }
-    while (e == OK && (keys.has_item || prefixes.has_item)) {
-        struct list_cursor *cursor = first_of(&keys, &prefixes, is_reverse);
+    struct list_cursor *cursor = NULL;
+    while (e == OK && (cursor = first_of(cursors, ARRAY_COUNT(cursors), is_reverse)) != NULL) {
         const struct listing_item item = {
             .name = writer_slice(&cursor->name),
             .is_prefix = cursor->is_prefix,
@@ -113,7 +131,8 @@ err main_listing_each(struct json_object *page, bool is_reverse,
         cursor->index++;
         e = read_item(cursor);
     }
-    writer_deinit(&keys.name);
-    writer_deinit(&prefixes.name);
+    for (size_t i = 0; i < ARRAY_COUNT(cursors); i++) {
+        writer_deinit(&cursors[i].name);
+    }
     return e == OK ? OK : err_note_set(note, e, "the node's answer is no list of keys");
 }

@@ -25,9 +25,9 @@ MUST_USE err main_listing_each(struct json_object *page, bool is_reverse,
                                struct err_note *note);
 /*
  * The path of the next page, borrowed from `page`; NULL: it is the last one. A path that leads
- * elsewhere is none.
+ * elsewhere, not to `root` ("/kv"), is none.
  */
-const char *main_listing_next(struct json_object *page);
+const char *main_listing_next(struct json_object *page, const char *root);
 /* The bytes of `name` or `name_base64` in `row`, appended. ERR_MALFORMED: neither is there. */
 MUST_USE err main_listing_bytes(struct json_object *row, const char *name, struct writer *out);
 

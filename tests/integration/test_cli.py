@@ -4,11 +4,37 @@
 import json
 import os
 import pty
+import select
+import socketserver
 import subprocess
+import threading
 
 import harness
 
-FAILED, USAGE, NOT_FOUND, UNAVAILABLE = 1, 2, 3, 5
+FAILED, USAGE, NOT_FOUND, PRECONDITION, UNAVAILABLE = 1, 2, 3, 4, 5
+
+
+class Forgetful(socketserver.ThreadingTCPServer):
+    """In front of a node: hands requests on, and closes when the answer has come."""
+
+    daemon_threads = True
+
+    def __init__(self, node):
+        super().__init__(("127.0.0.1", 0), None)
+        self.node, self.requests = node, 0
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def finish_request(self, request, _):
+        self.requests += 1
+        with self.node.connect() as connection:
+            held = b""
+            while not held or not connection.held:
+                for ready in select.select([request, connection.socket], [], [])[0]:
+                    if ready is request:
+                        held += request.recv(1 << 16)
+                        connection.send(held)
+                    else:
+                        connection.more()
 
 
 class Cli(harness.TestCase):
@@ -109,6 +135,79 @@ class Cli(harness.TestCase):
                                   stderr=subprocess.PIPE, env=harness.environment(), timeout=60)
             self.assertEqual(done.returncode, FAILED)
             self.assertIn(b"No space left on device", done.stderr)
+
+    def test_conditions_hold_or_not(self):
+        self.node()
+        self.pontoon("put", "k", "1", "--if-none-match", "*")
+        told = self.pontoon("put", "k", "2", "--if-none-match", "*", status=PRECONDITION)[1]
+        self.assertIn("Precondition failed", told)
+        etag = json.loads(self.pontoon("get", "k", "-o", "json")[0])["etag"]
+        self.pontoon("put", "k", "2", "--if-match", str(int(etag) + 1), status=PRECONDITION)
+        self.pontoon("put", "k", "2", "--if-match", etag)
+        self.pontoon("put", "k", "3", "--prev", "1", status=PRECONDITION)
+        self.pontoon("put", "k", "a b&c=d", "--prev", "2")
+        self.assertEqual(self.pontoon("put", "k", "4", "--prev", "a b&c=d", "--return")[0], b"4")
+        self.pontoon("del", "k", "--prev", "3", status=PRECONDITION)
+        self.assertEqual(self.pontoon("del", "k", "--prev", "4", "--return")[0], b"4")
+        self.pontoon("del", "k", "--if-match", "*", status=PRECONDITION)
+        self.pontoon("put", "k", "1", "--fence", "nobody:7", status=PRECONDITION)
+
+    def test_numbers_and_ends(self):
+        self.node()
+        self.assertEqual(self.pontoon("incr", "n")[0], b"1\n")
+        self.assertEqual(self.pontoon("incr", "n", "41")[0], b"42\n")
+        self.assertEqual(self.pontoon("incr", "n", "-50")[0], b"-8\n")
+        self.assertEqual(self.pontoon("append", "t", "ab")[0], b"2\n")
+        self.assertEqual(self.pontoon("append", "t", "-", data=b"\0c")[0], b"4\n")
+        self.assertEqual(self.pontoon("get", "t")[0], b"ab\0c")
+        self.assertIn("number", self.pontoon("incr", "t", status=FAILED)[1])
+
+    def test_a_life_ends(self):
+        node = self.node()
+        for words in (("v", "--ttl", "1h"), ("w", "--keep-ttl")):
+            made = json.loads(self.pontoon("put", "k", *words, "-o", "json")[0])
+            self.assertGreater(float(made["ttl"]), 3500)
+        self.pontoon("touch", "k", "--ttl", "100ms")
+        harness.wait_until(lambda: node.get("/kv/k").status == 404, 20, "it expires")
+        self.pontoon("touch", "k", "--ttl", "1h", status=NOT_FOUND)
+
+    def test_keys_are_listed(self):
+        node = self.node()
+        names = [f"a/{number:04}" for number in range(2500)] + ["b\n", "c/d/e", "c/d/f", "c/g"]
+        with node.connect() as connection:
+            for name in names:
+                connection.request("PUT", harness.quote(name), b"val")
+            connection.request("PUT", "/kv/%FF/x", b"")
+        self.assertEqual(self.pontoon("ls", "a/")[0].decode().split(), names[:2500])
+        self.assertEqual(self.pontoon("ls", "a/", "--reverse", "--limit", "1500")[0].split(),
+                         [name.encode() for name in reversed(names[1000:2500])])
+        self.assertEqual(self.pontoon("ls", "--delimiter", "/")[0], b"a/\nb\\n\nc/\n\\xff/\n")
+        self.assertEqual(self.pontoon("ls", "-r", "-d", "/")[0], b"\\xff/\nc/\nb\\n\na/\n")
+        self.assertEqual(self.pontoon("ls", "c/", "-d", "/")[0], b"c/d/\nc/g\n")
+        self.assertEqual(self.pontoon("ls", "--match", "*9/x", "-0")[0], b"")
+        self.assertEqual(self.pontoon("ls", "--match", "c/d*", "-0")[0], b"c/d/e\0c/d/f\0")
+        self.assertEqual(self.pontoon("ls", "--count")[0], b"2505\n")
+        self.assertEqual(self.pontoon("del", "--prefix", "a/", "--dry-run")[0], b"2500\n")
+        rows = self.pontoon("ls", "c/g", "-o", "table")[0].decode().splitlines()
+        self.assertEqual(rows[0].split(), ["REVISION", "SIZE", "KEY"])
+        self.assertEqual(rows[1].split()[1:], ["3", "c/g"])
+        told = json.loads(self.pontoon("ls", "\udcff", "-o", "json")[0])
+        self.assertEqual((told["key_base64"], told["size"]), ("/y94", 0))
+
+    def test_a_lost_answer_is_asked_for_and_not_done_twice(self):
+        node = self.node()
+        front = Forgetful(node)
+        self.addCleanup(front.server_close)
+        self.addCleanup(front.shutdown)
+        forgetful = f"127.0.0.1:{front.server_address[1]}"
+        both = f"{forgetful},{self.endpoints}"
+        for number in range(1, 6):
+            self.assertEqual(self.pontoon("incr", "n", endpoints=both)[0], b"%d\n" % number)
+        self.assertEqual(front.requests, 5)
+        self.assertEqual(node.get("/kv/n").headers["kv-version"], "5")
+        # With nobody else to ask: it may have been done, and here it was.
+        self.assertIn(forgetful, self.pontoon("incr", "n", endpoints=forgetful, status=6)[1])
+        self.assertEqual(node.get("/kv/n").body, b"6")
 
     def test_curl_would_do_the_same(self):
         node = self.node()

@@ -117,9 +117,10 @@ class Contract(harness.TestCase):
                          ("POST", "", "1m"))
 
     def test_a_prefix_is_removed(self):
-        node = self.play(*[(200, JSON, b'{"deleted":12,"revision":43}')] * 3)
+        gone = (200, JSON, b'{"deleted":12,"revision":43}')
+        node = self.play(gone, (200, JSON, b'{"dry_run":true,"would_delete":11}'), gone)
         self.assertEqual(self.pontoon("del", "--prefix", "a/", nodes=[node])[0], "12\n")
-        self.assertEqual(self.pontoon("del", "-p", "a/", "--dry-run", nodes=[node])[0], "12\n")
+        self.assertEqual(self.pontoon("del", "-p", "a/", "--dry-run", nodes=[node])[0], "11\n")
         out = self.pontoon("del", "--prefix", "", "--all", "-o", "json", nodes=[node])[0]
         self.assertEqual(json.loads(out), {"deleted": 12, "revision": 43})
         queries = [{name: value for name, value in asked["query"].items() if name != "timeout"}
@@ -236,7 +237,7 @@ class Contract(harness.TestCase):
         self.assertEqual(node.asked[-1]["method"], "DELETE")
 
     def test_a_lock_that_is_held_by_a_terminal_ends_by_its_interrupt(self):
-        node = self.play((200, JSON, b'{"token":57}'), (200, {}, b"OK"))
+        node = self.play((200, {**JSON, "KV-Fence": "n:57"}, b'{"token":57}'), (200, {}, b"OK"))
         process = self.start("lock", "n", node=node)
         self.assertEqual(process.stdout.readline(), b"57\n")
         process.send_signal(signal.SIGINT)
@@ -245,7 +246,7 @@ class Contract(harness.TestCase):
         process.communicate()
 
     def test_a_program_of_a_lock_ends_with_us(self):
-        node = self.play((200, JSON, b'{"token":57}'))
+        node = self.play((200, {**JSON, "KV-Fence": "n:57"}, b'{"token":57}'))
         process = subprocess.Popen(
             [str(harness.PROGRAM), "lock", "n", "-e", node.address, "--", "sh", "-c",
              "echo $$; exec sleep 1000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -265,19 +266,24 @@ class Contract(harness.TestCase):
 
     def test_leases(self):
         node = self.play((201, JSON, b'{"id":"7f","ttl":10.0}'), (200, JSON, b'{"ttl":10.0}'),
-                         (200, JSON, b'{"leases":[{"id":"7f","ttl":9.5},{"id":"80","ttl":1.0}]}'),
-                         (200, JSON, b'{"id":"7f","ttl":9.5,"keys":["a",{"key_base64":"/w=="}]}'),
+                         (200, JSON, b'{"leases":[{"id":"7f","ttl":10.0,"remaining":9.5}],'
+                          b'"next":"/leases?after=7f"}'),
+                         (200, JSON, b'{"leases":[{"id":"80","ttl":2.0,"remaining":1.0}]}'),
+                         (200, JSON, b'{"id":"7f","ttl":10.0,"remaining":9.5,'
+                          b'"keys":[{"key":"a"},{"key_base64":"/w=="}]}'),
                          (200, {}, b"OK"), (404, PROBLEM, b'{"title":"Lease not found"}'))
         self.assertEqual(self.pontoon("lease", "grant", "10s", nodes=[node])[0], "7f\n")
         self.assertEqual(self.pontoon("lease", "keep", "7f", "--once", nodes=[node])[0], "10.0\n")
-        self.assertEqual(self.pontoon("lease", "list", nodes=[node])[0], "7f 9.5\n80 1.0\n")
+        self.assertEqual(self.pontoon("lease", "list", nodes=[node])[0],
+                         "7f 9.5 10.0\n80 1.0 2.0\n")
         self.assertEqual(self.pontoon("lease", "show", "7f", nodes=[node])[0],
-                         "7f 9.5\na\n\\xff\n")
+                         "7f 9.5 10.0\na\n\\xff\n")
         self.assertEqual(self.pontoon("lease", "revoke", "7f", nodes=[node])[0], "")
         self.pontoon("lease", "keep", "7f", nodes=[node], status=NOT_FOUND)
         self.assertEqual([(asked["method"], asked["path"]) for asked in node.asked],
                          [("POST", "/leases"), ("POST", "/leases/7f/keepalive"),
-                          ("GET", "/leases"), ("GET", "/leases/7f"), ("DELETE", "/leases/7f"),
+                          ("GET", "/leases"), ("GET", "/leases"), ("GET", "/leases/7f"),
+                          ("DELETE", "/leases/7f"),
                           ("POST", "/leases/7f/keepalive")])
         self.assertEqual(node.asked[0]["query"]["ttl"], "10s")
         for words in (("grant",), ("grant", "10"), ("list", "7f"), ("steal", "7f"),

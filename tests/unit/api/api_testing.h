@@ -83,10 +83,10 @@ struct node {
     struct history *history; /* of what was written */
     struct watches *watches;
     struct env_turn turn; /* in which they are told */
-    struct store *state; /* of leases and locks, or NULL: state_testing.h */
-    uint64_t elapsed_ms; /* its time */
-    uint64_t index;      /* its last entry's */
-    struct list notices; /* who wants to hear of its changes */
+    struct store *state;  /* of leases and locks, or NULL: state_testing.h */
+    uint64_t elapsed_ms;  /* its time */
+    uint64_t index;       /* its last entry's */
+    struct list notices;  /* who wants to hear of its changes */
 };
 
 #define BACKUP_PIECE_BYTES 100000u

@@ -241,6 +241,7 @@ static void a_first_request_that_stays_at_work_is_unknown(void **state)
     assert_int_equal(f.second.requests, 1);
 }
 
+/* It is the same request, to the letter: else its key would be that of another one. */
 static void each_node_is_told_its_share_of_the_time(void **state)
 {
     (void)state;
@@ -249,11 +250,25 @@ static void each_node_is_told_its_share_of_the_time(void **state)
     f.settings.timeout_ms = 10000;
     assert_int_equal(ask_once(&f), EXIT_OK);
     stop(&f);
-    assert_non_null(strstr(f.first.request[0], "PUT /kv/a?timeout=4000ms HTTP/1.1\r\n"));
-    const char *second = strstr(f.second.request[0], "PUT /kv/a?timeout=");
+    const char *line = "PUT /kv/a?timeout=4000ms HTTP/1.1\r\n";
+    assert_int_equal(strncmp(f.first.request[0], line, strlen(line)), 0);
+    assert_int_equal(strncmp(f.second.request[0], line, strlen(line)), 0);
+}
+
+static void what_has_no_key_is_told_what_is_left(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const struct client_request request = {
+        .method = "POST", .path = "/locks/a?ttl=1s", .shares_timeout = true};
+    start(&f, NO_LEADER, FINE);
+    f.settings.timeout_ms = 10000;
+    assert_int_equal(main_client_ask(f.client, &request, &f.note), EXIT_OK);
+    stop(&f);
+    const char *second = strstr(f.second.request[0], "POST /locks/a?ttl=1s&timeout=");
     assert_non_null(second);
-    unsigned long ms = strtoul(second + strlen("PUT /kv/a?timeout="), NULL, 10);
-    assert_true(ms > 7000 && ms <= 8000);
+    unsigned long ms = strtoul(second + strlen("POST /locks/a?ttl=1s&timeout="), NULL, 10);
+    assert_true(ms > 6000 && ms <= 8000);
 }
 
 /* ---- a listener ---- */
@@ -433,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_first_request_that_is_at_work_is_waited_for),
         cmocka_unit_test(a_first_request_that_stays_at_work_is_unknown),
         cmocka_unit_test(each_node_is_told_its_share_of_the_time),
+        cmocka_unit_test(what_has_no_key_is_told_what_is_left),
         cmocka_unit_test(a_listener_is_heard_while_an_answer_is_waited_for),
         cmocka_unit_test(refusals_end_it_with_their_status),
         cmocka_unit_test(an_answer_beyond_the_bound_is_refused),

@@ -19,7 +19,7 @@ static void assert_curl(const struct client_request *request, const char *expect
 static void a_request_is_told_as_a_line_for_curl(void **state)
 {
     (void)state;
-    static const char *const headers[] = {"If-Match: \"1\"", NULL};
+    static const char *const headers[] = {"Idempotency-Key: 1", "If-Match: \"1\"", NULL};
     assert_curl(&(struct client_request){.method = "GET", .path = "/x"}, "curl 'http://a:1/x'");
     assert_curl(&(struct client_request){.method = "HEAD", .path = "/x"}, "curl -I 'http://a:1/x'");
     assert_curl(&(struct client_request){.method = "DELETE", .path = "/..", .headers = headers},

@@ -132,7 +132,6 @@ static void an_election_is_stood_for_until_it_is_won(void **state)
     f.kind = (struct hold_kind){.noun = "election",
                                 .path = "/elections/",
                                 .variable = "PONTOON_ELECTION",
-                                .is_renewed_by_lease = true,
                                 .waits_on = true};
     f.node.answers[0] = HELD;
     f.node.answers[1] = GRANTED;
@@ -141,7 +140,7 @@ static void an_election_is_stood_for_until_it_is_won(void **state)
     assert_int_equal(run(&f, "sleep 1.5"), 0);
     assert_int_equal(f.node.requests, 4);
     assert_true(begins(f.node.request[1], "POST /elections/n%20m?ttl=3s"));
-    assert_true(begins(f.node.request[2], "POST /leases/7f/keepalive?"));
+    assert_true(begins(f.node.request[2], "PUT /elections/n%20m?"));
     assert_true(begins(f.node.request[3], "DELETE /elections/n%20m?"));
 }
 

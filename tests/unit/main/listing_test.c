@@ -34,10 +34,10 @@ static void keys_and_prefixes_stand_in_one_order(void **state)
     (void)state;
     char text[256];
     assert_int_equal(list("{\"keys\":[{\"key\":\"a\"},{\"key\":\"b\"},{\"key_base64\":\"eno=\"}],"
-                          "\"prefixes\":[\"a/\",\"c/\",{\"prefix_base64\":\"enov\"}]}",
+                          "\"prefixes\":[\"a/\",\"c/\"],\"prefixes_base64\":[\"YmIv\",\"enov\"]}",
                           false, text),
                      OK);
-    assert_string_equal(text, "a +a/ b +c/ zz +zz/ ");
+    assert_string_equal(text, "a +a/ b +bb/ +c/ zz +zz/ ");
     assert_int_equal(
         list("{\"keys\":[{\"key\":\"b\"},{\"key\":\"a\"}],\"prefixes\":[\"c/\",\"a/\"]}", true,
              text),
@@ -55,7 +55,9 @@ static void what_is_no_page_is_refused(void **state)
                                         "{\"keys\":1}",
                                         "{\"keys\":[1]}",
                                         "{\"keys\":[{\"key\":1}]}",
-                                        "{\"keys\":[{\"key_base64\":\"?\"}]}"};
+                                        "{\"keys\":[{\"key_base64\":\"?\"}]}",
+                                        "{\"keys\":[],\"prefixes\":[1]}",
+                                        "{\"keys\":[],\"prefixes_base64\":[\"?\"]}"};
     char text[256];
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
         assert_int_equal(list(pages[i], false, text), ERR_MALFORMED);
@@ -76,10 +78,11 @@ static void the_next_page_is_one_of_keys(void **state)
         {"{\"next\":null}", NULL},
         {"{\"next\":\"/admin/drain\"}", NULL},
         {"{\"next\":\"@elsewhere/\"}", NULL},
+        {"{\"next\":\"/kvs?a\"}", NULL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct json_object *page = json_tokener_parse(rows[i].page);
-        const char *next = main_listing_next(page);
+        const char *next = main_listing_next(page, "/kv");
         if (rows[i].next == NULL) {
             assert_null(next);
         } else {
