@@ -223,6 +223,8 @@ struct http_stream_handler {
 struct http_stream *http_respond_stream(struct http_request *request,
                                         const struct http_response *head,
                                         const struct http_stream_handler *handler, void *ctx);
+/* From now on the bound of what is queued is `bytes`, if that is less. */
+void http_stream_limit(struct http_stream *stream, uint64_t bytes);
 /*
  * Queues a piece; shares `piece`. False: the bound is reached, wait for `writable`. What is written
  * all the same is queued up to 16 MiB; then the connection is cut.

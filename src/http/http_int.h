@@ -53,8 +53,9 @@ struct http_stream {
     const struct http_stream_handler *handler;
     void *ctx;
     bool is_chunked;
-    bool is_bodiless; /* the answer to HEAD: what is written is dropped */
-    bool is_blocked;  /* http_stream_write said false; `writable` is due */
+    bool is_bodiless;  /* the answer to HEAD: what is written is dropped */
+    bool is_blocked;   /* http_stream_write said false; `writable` is due */
+    uint64_t size_max; /* queued bytes at which the writer must wait; 0: the usual */
 };
 
 /* READING -> AT_WORK -> ANSWERED, each of which may be skipped; or STREAMING before ANSWERED. */

@@ -25,8 +25,10 @@ static struct http_request *request_of(struct http_stream *stream)
 
 static uint64_t size_max(const struct http_request *request)
 {
+    uint64_t own = request->stream.size_max;
     uint64_t bound = request->conn->server->options.connection_bytes_max;
-    return bound < HTTP_STREAM_SIZE_MAX ? bound : HTTP_STREAM_SIZE_MAX;
+    uint64_t usual = bound < HTTP_STREAM_SIZE_MAX ? bound : HTTP_STREAM_SIZE_MAX;
+    return own > 0 && own < usual ? own : usual;
 }
 
 struct http_stream *http_respond_stream(struct http_request *request,
@@ -75,6 +77,12 @@ static void queue_piece(struct http_request *request, struct buf *bytes)
     http_output_push(request, &piece->content_part, buf_slice(bytes));
     piece->end_part.block = piece;
     http_output_push(request, &piece->end_part, SLICE_LITERAL("\r\n"));
+}
+
+void http_stream_limit(struct http_stream *stream, uint64_t bytes)
+{
+    ASSERT(bytes > 0);
+    request_of(stream)->stream.size_max = bytes;
 }
 
 bool http_stream_write(struct http_stream *stream, struct buf *piece)
