@@ -11,6 +11,7 @@
 #include "api/exchange.h"
 #include "api/guard.h"
 #include "api/system_call.h"
+#include "api/watch_cache.h"
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/mem.h"
@@ -41,6 +42,17 @@ static const struct route routes[] = {
      .methods = METHODS_READ,
      .prepare = api_export_prepare,
      .answer = api_export_answer},
+    {.id = ROUTE_WATCH,
+     .path = SLICE_INIT("/watch/"),
+     .is_prefix = true,
+     .methods = METHOD(GET),
+     .prepare = api_watch_prepare,
+     .answer = api_watch_answer},
+    {.id = ROUTE_WATCH,
+     .path = SLICE_INIT("/watch"),
+     .methods = METHOD(GET),
+     .prepare = api_watch_prepare,
+     .answer = api_watch_answer},
     {.id = ROUTE_ROOT, .path = SLICE_INIT("/"), .methods = METHODS_READ, .answer = api_root_answer},
     {.id = ROUTE_STATS,
      .path = SLICE_INIT("/stats"),
@@ -343,6 +355,7 @@ struct api *api_new(const struct api_options *options)
     api_meter_init(&api->meter, options->metrics);
     api_lingers_init(api);
     list_init(&api->paused_calls);
+    api->watch_cache = api_watch_cache_new();
     return api;
 }
 
@@ -370,6 +383,7 @@ void api_free(struct api *api)
 {
     if (api != NULL) {
         api_lingers_deinit(api);
+        api_watch_cache_free(api->watch_cache);
         api_meter_deinit(&api->meter);
         mem_free(api);
     }

@@ -18,6 +18,7 @@ struct api_options {
     const char *version;
     uint64_t value_bytes_max;    /* --max-value-bytes */
     uint64_t request_timeout_ms; /* --request-timeout: default of ?timeout= */
+    uint64_t watchers_max;       /* --max-watchers; 0: 20000 */
     bool access_log;             /* --access-log: a line per request */
     bool is_loopback; /* the listener is bound to loopback: Host is checked (DNS rebinding) */
 };

@@ -11,6 +11,7 @@
 #include "base/prng.h"
 
 struct exchange;
+struct watch_cache;
 
 /* A set of methods: bits of enum http_method. */
 #define METHOD(name) (1u << HTTP_METHOD_##name)
@@ -43,6 +44,7 @@ struct api {
     struct lingers lingers;
     struct list paused_calls; /* system_call.h */
     bool is_ending;           /* nothing more is asked of the node */
+    struct watch_cache *watch_cache;
 };
 
 /* "GET, HEAD, OPTIONS": static storage would need one per route, so into caller's. */
@@ -73,6 +75,9 @@ void api_list_answer(struct exchange *x);
 /* /export */
 MUST_USE err api_export_prepare(struct exchange *x, struct problem *problem);
 void api_export_answer(struct exchange *x);
+/* /watch, /watch/KEY */
+MUST_USE err api_watch_prepare(struct exchange *x, struct problem *problem);
+void api_watch_answer(struct exchange *x);
 
 /* /admin/drain */
 void api_drain_answer(struct exchange *x);

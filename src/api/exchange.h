@@ -35,6 +35,7 @@ struct probe_query {
 };
 
 struct admin_call;
+struct watch_params;
 struct kv_intent;
 struct list_params;
 struct lease_call;
@@ -46,13 +47,14 @@ struct exchange {
     const struct route *route; /* never NULL */
     enum http_method method;
     struct slice request_id;
-    struct slice key;         /* kv routes; else empty */
-    struct kv_params params;  /* kv routes */
-    bool is_patient;          /* it asked to wait: however long it takes, it is not slow */
-    struct kv_intent *intent; /* of a write that is more than a plain one, else NULL */
-    struct prefer prefer;     /* what the client would like */
-    enum standing_kind given; /* kv routes: how consistent the answer is */
-    struct probe_query probe; /* /readyz */
+    struct slice key;           /* kv routes; else empty */
+    struct kv_params params;    /* kv routes */
+    bool is_patient;            /* it asked to wait: however long it takes, it is not slow */
+    struct kv_intent *intent;   /* of a write that is more than a plain one, else NULL */
+    struct prefer prefer;       /* what the client would like */
+    enum standing_kind given;   /* kv routes: how consistent the answer is */
+    struct probe_query probe;   /* /readyz */
+    struct watch_params *watch; /* /watch, in the request's memory */
     union {
         struct node_write write;
         struct node_read read;

@@ -19,6 +19,7 @@ static const struct {
     [ROUTE_KV_COLLECTION] = {"kv_collection", "route=\"kv_collection\""},
     [ROUTE_EXPORT] = {"export", "route=\"export\""},
     [ROUTE_ROOT] = {"root", "route=\"root\""},
+    [ROUTE_WATCH] = {"watch", "route=\"watch\""},
     [ROUTE_STATS] = {"stats", "route=\"stats\""},
     [ROUTE_LEADER] = {"leader", "route=\"leader\""},
     [ROUTE_FOLLOWER] = {"follower", "route=\"follower\""},

@@ -3,8 +3,10 @@
 
 #include "api/document.h"
 #include "api/exchange.h"
+#include "api/watch_cache.h"
 #include "base/assert.h"
 #include "node/history.h"
+#include "node/watches.h"
 #include "store/store.h"
 #include "wal/wal.h"
 
@@ -129,6 +131,16 @@ static struct json_object *history_part(const struct node *node)
     return part;
 }
 
+static struct json_object *watch_part(const struct api *api)
+{
+    struct watches *watches = node_watches(api->node);
+    struct json_object *part = json_object_new_object();
+    api_document_add_u64(part, "watchers", watches_count(watches));
+    api_document_add_u64(part, "events", watches_told(watches)->value);
+    api_document_add_u64(part, "encoded_events", api_watch_cache_encoded(api->watch_cache));
+    return part;
+}
+
 static struct json_object *wal_part(const struct node *node)
 {
     const struct wal_stats *stats = node_wal_stats(node);
@@ -201,6 +213,7 @@ void api_stats_answer(struct exchange *x)
     api_document_add(page, "repair", repair_part(&status));
     api_document_add(page, "store", store_part(node));
     api_document_add(page, "history", history_part(node));
+    api_document_add(page, "watch", watch_part(x->api));
     api_document_add(page, "wal", wal_part(node));
     api_document_add(page, "http", http_part(x->api->http_stats));
     api_document_add(page, "peers", peers_part(&status));

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "proto/membership.h"
 
-#define OPTION_COUNT 34u
+#define OPTION_COUNT 35u
 
 /* Where a setting comes from; a later one wins. */
 enum option_origin {
@@ -58,6 +58,7 @@ struct options {
     uint64_t log_keep_bytes;
     uint64_t log_keep_entries;
     uint64_t log_keep_age_ms;
+    uint64_t max_watchers;
     uint64_t history_bytes;
     uint64_t history_revisions;
     uint64_t history_age_ms;

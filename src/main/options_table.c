@@ -64,6 +64,8 @@ const struct option_row main_options_table[OPTION_COUNT] = {
      "N", "entries of it, at about 60 bytes of memory each"},
     {"log-keep-age", OPTION_DURATION, FIELD(log_keep_age_ms), "24h", 0, 366 * DAY, NULL, "TIME",
      "how long it is kept; 0: no bound"},
+    {"max-watchers", OPTION_U64, FIELD(max_watchers), "20000", 1, 1000000, NULL, "N",
+     "watches open at a time; past it 503"},
     {"history-bytes", OPTION_SIZE, FIELD(history_bytes), "32MiB", 64 * KIB, TIB, NULL, "SIZE",
      "memory of the last changes, for watches and reads of the past"},
     {"history-revisions", OPTION_U64, FIELD(history_revisions), "100000", 1, UINT32_MAX, NULL, "N",

@@ -93,6 +93,7 @@ static err open_http(struct server *server, struct err_note *note)
         .version = PONTOON_VERSION,
         .value_bytes_max = options->max_value_bytes,
         .request_timeout_ms = options->request_timeout_ms,
+        .watchers_max = options->max_watchers,
         .access_log = options->access_log,
         .is_loopback = options->is_loopback,
     });

@@ -295,6 +295,11 @@ void watches_end(struct watches *watches, err e)
     }
 }
 
+err watches_ended(const struct watches *watches)
+{
+    return watches->ended;
+}
+
 /* ---- one watch ---- */
 
 void watch_open(struct watches *watches, struct watch *watch, uint64_t position)

@@ -49,13 +49,15 @@ struct watch {
 struct watches *watches_new(struct env *env, struct history *history);
 void watches_free(struct watches *watches); /* NULL: no-op */
 
-/* The end of a turn: tells those whom the changes of this turn concern, and some of those before. */
+/* The end of a turn: tells those whom this turn's changes concern, and some of those before. */
 void watches_turn(struct watches *watches);
 /*
  * From now on watches have ended because of `e` (ERR_DRAINING, ERR_DIVERGED), and each is told; OK:
  * they go on.
  */
 void watches_end(struct watches *watches, err e);
+/* OK, or why they have. */
+MUST_USE err watches_ended(const struct watches *watches);
 uint64_t watches_count(const struct watches *watches);
 /* Events that were told in all; counted by their owners. */
 struct counter *watches_told(struct watches *watches);
@@ -88,6 +90,6 @@ void watch_again(struct watch *watch);
 /* It has dealt with all that there is for it, up to the end of the history. */
 bool watch_is_level(const struct watch *watch);
 /* OK, or why it has ended. */
-err watch_ended(const struct watch *watch);
+MUST_USE err watch_ended(const struct watch *watch);
 
 #endif

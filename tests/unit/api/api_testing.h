@@ -157,6 +157,33 @@ static struct fake_record *fake_place(struct node *node, struct slice key)
     return record;
 }
 
+/* Tells history and watches, as the store would. `old` is what stood there, or NULL. */
+static void fake_tell(struct node *node, struct slice key, const struct fake_record *now,
+                      const struct fake_record *old)
+{
+    struct store_record record;
+    struct store_record replaced;
+    struct store_change change = {.kind = STORE_CHANGE_DELETE,
+                                  .revision = node->revision,
+                                  .clock_ms = node->clock_ms,
+                                  .key = key};
+    if (old != NULL) {
+        replaced = old->record;
+        replaced.owner = old->value;
+        replaced.value = buf_slice(old->value);
+        change.replaced = &replaced;
+    }
+    if (now != NULL) {
+        record = now->record;
+        record.owner = now->value;
+        record.value = buf_slice(now->value);
+        change.kind = STORE_CHANGE_PUT;
+        change.record = &record;
+    }
+    history_changed(node->history, &change);
+    history_revised(node->history, node->revision);
+}
+
 static void fake_apply(struct node *node, const struct command *command,
                        struct command_result *result)
 {
@@ -165,6 +192,7 @@ static void fake_apply(struct node *node, const struct command *command,
     if (command->type == COMMAND_DELETE) {
         if (old != NULL) {
             node->revision++;
+            fake_tell(node, command->key, NULL, old);
             fake_clear(old);
         }
         result->revision = node->revision;
@@ -177,11 +205,13 @@ static void fake_apply(struct node *node, const struct command *command,
         .modified_ms = node->clock_ms,
     };
     struct fake_record *place = fake_place(node, command->key);
+    struct fake_record now = {.key = buf_copy(command->key),
+                              .value = buf_copy(command->value),
+                              .content_type = buf_copy(command->content_type),
+                              .record = record};
+    fake_tell(node, command->key, &now, old);
     fake_clear(place);
-    place->key = buf_copy(command->key);
-    place->value = buf_copy(command->value);
-    place->content_type = buf_copy(command->content_type);
-    place->record = record;
+    *place = now;
     result->revision = node->revision;
     result->create_revision = record.create_revision;
     result->mod_revision = record.mod_revision;
@@ -520,6 +550,16 @@ struct history *node_history(const struct node *node)
     return node->history;
 }
 
+struct watches *node_watches(const struct node *node)
+{
+    return node->watches;
+}
+
+static void fake_turn(struct env_turn *turn)
+{
+    watches_turn(CONTAINER_OF(turn, struct node, turn)->watches);
+}
+
 const char *node_store_path(const struct node *node)
 {
     (void)node;
@@ -564,6 +604,9 @@ static void fixture_open_with(struct fixture *fixture, struct api_options option
         .level = LOG_LEVEL_INFO, .sink = fixture_log, .sink_ctx = fixture, .clock = fixture_clock});
     const struct history_options kept = {1 << 20, 1000, 0};
     fixture->node.history = history_new(&kept, 0);
+    fixture->node.watches = watches_new(fixture->env, fixture->node.history);
+    fixture->node.turn.run = fake_turn;
+    env_turn_add(fixture->env, &fixture->node.turn);
     fixture->node.clock_ms = 784111777000; /* the date of RFC 9110's examples */
     fixture->node.status = (struct node_status){.cluster_id = 0xabc,
                                                 .id = 1,
@@ -611,6 +654,8 @@ static void fixture_close_parts(struct fixture *fixture)
     api_free(fixture->api);
     metrics_free(fixture->metrics);
     log_free(fixture->log);
+    env_turn_remove(fixture->env, &fixture->node.turn);
+    watches_free(fixture->node.watches);
     env_uv_close(fixture->env);
     writer_deinit(&fixture->reply);
     writer_deinit(&fixture->log_lines);
