@@ -39,7 +39,14 @@ struct kv_record_fields {
     uint64_t mod_revision;
     uint64_t version;
     uint64_t modified_ms;
+    uint64_t ttl_ms; /* that is left; 0: it has no end */
+    uint64_t lease;  /* 0: it is on none */
+    bool is_coded;   /* the body is: it has a tag of its own */
 };
+
+/* Those of a record that was read: its time by this node's clock of the state. */
+struct kv_record_fields api_kv_fields_of(const struct exchange *x,
+                                         const struct store_record *record);
 
 /* What describes the record that is now there. */
 void api_kv_add_record_fields(struct exchange *x, const struct kv_record_fields *record);

@@ -12,6 +12,7 @@
 #include "api/kv_int.h"
 #include "api/precondition.h"
 #include "api/range.h"
+#include "api/ttl.h"
 #include "base/assert.h"
 #include "http/http_date.h"
 
@@ -44,10 +45,10 @@ bool api_kv_is_reply_admitted(struct exchange *x, uint64_t size)
     return e == OK;
 }
 
-static void add_fields(struct exchange *x, const struct store_record *record)
+static void add_fields(struct exchange *x, const struct store_record *record, bool is_coded)
 {
-    const struct kv_record_fields fields = {record->create_revision, record->mod_revision,
-                                            record->version, record->modified_ms};
+    struct kv_record_fields fields = api_kv_fields_of(x, record);
+    fields.is_coded = is_coded;
     api_kv_add_record_fields(x, &fields);
     api_kv_add_common_fields(x);
 }
@@ -55,7 +56,7 @@ static void add_fields(struct exchange *x, const struct store_record *record)
 static void respond_stored(struct exchange *x, const struct store_record *record)
 {
     if (api_kv_is_reply_admitted(x, record->value.size)) {
-        add_fields(x, record);
+        add_fields(x, record, false);
         api_exchange_field(x, "Content-Type", content_type_to_send(record));
         api_exchange_respond(x, 200, record->owner, record->value);
     }
@@ -86,7 +87,7 @@ static void respond_range(struct exchange *x, const struct store_record *record,
                           const struct range *range)
 {
     if (api_kv_is_reply_admitted(x, range->size)) {
-        add_fields(x, record);
+        add_fields(x, record, false);
         add_content_range(x, range, record->value.size);
         api_exchange_field(x, "Content-Type", content_type_to_send(record));
         api_exchange_respond(x, 206, record->owner,
@@ -121,22 +122,12 @@ static bool is_to_be_coded(const struct exchange *x, const struct store_record *
             api_encoding_is_compressible(record->content_type));
 }
 
-/* As add_fields, with the tag of the coded form. */
-static void add_coded_fields(struct exchange *x, const struct store_record *record)
-{
-    add_fields(x, record);
-    ASSERT(slice_equal(x->fields[0].name, SLICE_LITERAL("ETag")));
-    char *text = http_alloc(x->request, ETAG_SIZE_MAX);
-    size_t size = api_etag_write_gzip(text, record->mod_revision);
-    x->fields[0].value = (struct slice){(const uint8_t *)text, size};
-}
-
 static void respond_coded(struct exchange *x, const struct store_record *record)
 {
     if (!api_kv_is_reply_admitted(x, record->value.size)) {
         return;
     }
-    add_coded_fields(x, record);
+    add_fields(x, record, true);
     api_exchange_field(x, "Content-Encoding", SLICE_LITERAL("gzip"));
     api_exchange_field(x, "Content-Type", content_type_to_send(record));
     if (x->method == HTTP_METHOD_HEAD) {
@@ -164,8 +155,27 @@ static void add_key(struct json_object *document, struct slice key)
     writer_deinit(&text);
 }
 
+/* Seconds, and a lease as its path has it. */
+static void add_time(struct json_object *document, const struct kv_record_fields *fields)
+{
+    if (fields->ttl_ms != 0) {
+        char text[TTL_TEXT_SIZE + 1];
+        text[api_ttl_write(text, fields->ttl_ms)] = '\0';
+        double seconds = (double)fields->ttl_ms / 1000;
+        api_document_add(document, "ttl", json_object_new_double_s(seconds, text));
+    } else {
+        api_document_add_null(document, "ttl");
+    }
+    if (fields->lease != 0) {
+        api_document_add_id(document, "lease", fields->lease);
+    } else {
+        api_document_add_null(document, "lease");
+    }
+}
+
 static void respond_meta(struct exchange *x, const struct store_record *record)
 {
+    struct kv_record_fields fields = api_kv_fields_of(x, record);
     struct json_object *document = json_object_new_object();
     char etag[ETAG_SIZE_MAX];
     char modified[HTTP_DATE_SIZE + 1];
@@ -182,8 +192,7 @@ static void respond_meta(struct exchange *x, const struct store_record *record)
                      json_object_new_string_len((const char *)type.data, (int)type.size));
     api_document_add_text(document, "modified", modified);
     api_document_add_u64(document, "modified_ms", record->modified_ms);
-    api_document_add_null(document, "ttl"); /* nothing sets one yet */
-    api_document_add_null(document, "lease");
+    add_time(document, &fields);
     api_exchange_add_lines(x, api_standing_lines(x->api, x->given, false));
     api_exchange_respond_json(x, 200, document, false);
 }
@@ -202,11 +211,7 @@ static void refuse_condition(struct exchange *x, const struct store_record *reco
 
 static void respond_unchanged(struct exchange *x, const struct store_record *record)
 {
-    if (is_to_be_coded(x, record)) {
-        add_coded_fields(x, record);
-    } else {
-        add_fields(x, record);
-    }
+    add_fields(x, record, is_to_be_coded(x, record));
     api_exchange_respond(x, 304, NULL, SLICE_EMPTY);
 }
 

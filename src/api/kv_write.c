@@ -100,20 +100,6 @@ static void refuse_by_condition(struct exchange *x, const struct command_result 
     api_exchange_respond_problem(x, &problem);
 }
 
-static void add_time_fields(struct exchange *x, const struct txn_result *op)
-{
-    if (op->ttl_ms != 0) {
-        char *text = api_exchange_text(x, TTL_TEXT_SIZE);
-        size_t size = api_ttl_write(text, op->ttl_ms);
-        api_exchange_field(x, "KV-TTL", (struct slice){(const uint8_t *)text, size});
-    }
-    if (op->lease != 0) {
-        char *text = api_exchange_text(x, LEASE_TEXT_SIZE);
-        api_text_hex64(text, op->lease);
-        api_exchange_field(x, "KV-Lease", (struct slice){(const uint8_t *)text, LEASE_TEXT_SIZE});
-    }
-}
-
 /* The new number, or size, or what Prefer asks for. */
 static void respond_content(struct exchange *x, int status, const struct txn_result *op)
 {
@@ -149,15 +135,25 @@ static void respond_content(struct exchange *x, int status, const struct txn_res
     api_exchange_respond(x, status, NULL, SLICE_LITERAL("OK"));
 }
 
-static void add_write_fields(struct exchange *x, const struct command_result *result)
+/* `op` is NULL for a plain write. */
+static void add_write_fields(struct exchange *x, const struct command_result *result,
+                             const struct txn_result *op)
 {
     if (x->method == HTTP_METHOD_DELETE) {
         api_exchange_field_text(x, "KV-Deleted", result->existed ? "1" : "0");
-    } else {
-        const struct kv_record_fields record = {result->create_revision, result->mod_revision,
-                                                result->version, result->modified_ms};
-        api_kv_add_record_fields(x, &record);
+        return;
     }
+    struct kv_record_fields record = {
+        .create_revision = result->create_revision,
+        .mod_revision = result->mod_revision,
+        .version = result->version,
+        .modified_ms = result->modified_ms,
+    };
+    if (op != NULL) {
+        record.ttl_ms = op->ttl_ms;
+        record.lease = op->lease;
+    }
+    api_kv_add_record_fields(x, &record);
 }
 
 static void write_done(struct node_write *write, const struct command_result *result)
@@ -182,17 +178,17 @@ static void write_done(struct node_write *write, const struct command_result *re
     x->has_revision = true;
     x->revision = result->revision;
     int status = x->method == HTTP_METHOD_PUT && !result->existed ? 201 : 200;
-    add_write_fields(x, result);
     if (x->intent != NULL) {
         struct reader results = reader_of(result->results);
         struct txn_result op;
         err e = txn_result_decode(&results, &op);
         ASSERT(e == OK); /* it was checked when it came */
-        add_time_fields(x, &op);
+        add_write_fields(x, result, &op);
         api_kv_add_common_fields(x);
         respond_content(x, status, &op);
         return;
     }
+    add_write_fields(x, result, NULL);
     api_exchange_field(x, "Content-Type", SLICE_LITERAL("text/plain"));
     api_kv_add_common_fields(x);
     api_exchange_respond(x, status, NULL, SLICE_LITERAL("OK"));

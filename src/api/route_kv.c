@@ -10,9 +10,12 @@
 #include "api/kv_body.h"
 #include "api/kv_int.h"
 #include "api/kv_intent.h"
+#include "api/ttl.h"
 #include "base/assert.h"
 #include "base/limits.h"
 #include "http/http_date.h"
+#include "node/notices.h"
+#include "store/system_read.h"
 
 /* ---- before the body ---- */
 
@@ -128,14 +131,65 @@ void api_kv_add_etag(struct exchange *x, uint64_t mod_revision)
     api_exchange_field(x, "ETag", (struct slice){(const uint8_t *)text, size});
 }
 
+struct kv_record_fields api_kv_fields_of(const struct exchange *x,
+                                         const struct store_record *record)
+{
+    struct kv_record_fields fields = {
+        .create_revision = record->create_revision,
+        .mod_revision = record->mod_revision,
+        .version = record->version,
+        .modified_ms = record->modified_ms,
+    };
+    struct node_state state;
+    struct system_lease lease = {.due_ms = record->expires_ms};
+    if (LIKELY(record->expires_ms == 0) || node_state_look(x->api->node, &state) != OK) {
+        return fields;
+    }
+    if ((record->flags & STORE_RECORD_LEASED) != 0) {
+        fields.lease = record->expires_ms;
+        if (store_lease_get(state.store, fields.lease, &lease) != OK) {
+            return fields; /* it has ended since the record was read */
+        }
+    }
+    bool is_due = lease.due_ms <= state.elapsed_ms; /* and not gone yet */
+    fields.ttl_ms = is_due ? 1 : lease.due_ms - state.elapsed_ms;
+    return fields;
+}
+
+static void add_time(struct exchange *x, const struct kv_record_fields *record)
+{
+    if (record->ttl_ms != 0) {
+        char *text = api_exchange_text(x, TTL_TEXT_SIZE);
+        size_t size = api_ttl_write(text, record->ttl_ms);
+        api_exchange_field(x, "KV-TTL", (struct slice){(const uint8_t *)text, size});
+    }
+    if (record->lease != 0) {
+        char *text = api_exchange_text(x, LEASE_TEXT_SIZE);
+        api_text_hex64(text, record->lease);
+        api_exchange_field(x, "KV-Lease", (struct slice){(const uint8_t *)text, LEASE_TEXT_SIZE});
+    }
+}
+
+static void add_coded_etag(struct exchange *x, uint64_t mod_revision)
+{
+    char *text = api_exchange_text(x, ETAG_SIZE_MAX);
+    size_t size = api_etag_write_gzip(text, mod_revision);
+    api_exchange_field(x, "ETag", (struct slice){(const uint8_t *)text, size});
+}
+
 void api_kv_add_record_fields(struct exchange *x, const struct kv_record_fields *record)
 {
-    api_kv_add_etag(x, record->mod_revision);
+    if (UNLIKELY(record->is_coded)) {
+        add_coded_etag(x, record->mod_revision);
+    } else {
+        api_kv_add_etag(x, record->mod_revision);
+    }
     api_exchange_field_u64(x, "KV-Create-Revision", record->create_revision);
     api_exchange_field_u64(x, "KV-Version", record->version);
     char *date = api_exchange_text(x, HTTP_DATE_SIZE + 1);
     http_date_format(record->modified_ms, date);
     api_exchange_field(x, "Last-Modified", (struct slice){(const uint8_t *)date, HTTP_DATE_SIZE});
+    add_time(x, record);
 }
 
 void api_kv_add_common_fields(struct exchange *x)

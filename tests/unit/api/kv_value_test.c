@@ -80,6 +80,9 @@ static void text_is_compressed_for_who_takes_it(void **state)
     request(f, "GET /kv/a", GZIP "If-None-Match: \"1-gzip\"\r\n", NULL);
     assert_int_equal(f->status, 304);
     assert_field(f, "ETag", "\"1-gzip\"");
+    request(f, "GET /kv/a", GZIP "Prefer: timing\r\n", NULL); /* whatever stands before it */
+    assert_int_equal(f->status, 200);
+    assert_field(f, "ETag", "\"1-gzip\"");
 }
 
 static void what_is_small_large_or_no_text_is_sent_as_it_is(void **state)
