@@ -356,6 +356,7 @@ struct api *api_new(const struct api_options *options)
     api_lingers_init(api);
     list_init(&api->paused_calls);
     api->watch_cache = api_watch_cache_new();
+    api_list_queue_init(api);
     return api;
 }
 
@@ -377,6 +378,7 @@ void api_end(struct api *api)
 {
     api_lingers_end(api);
     api_system_calls_end(api);
+    api_list_queue_stop(api);
 }
 
 void api_free(struct api *api)
@@ -384,6 +386,7 @@ void api_free(struct api *api)
     if (api != NULL) {
         api_lingers_deinit(api);
         api_watch_cache_free(api->watch_cache);
+        api_list_queue_deinit(api);
         api_meter_deinit(&api->meter);
         mem_free(api);
     }

@@ -40,6 +40,8 @@ struct api {
     struct guard_memory guard_memory;
     struct standing standings[STANDING_KINDS];
     struct meter meter;
+    struct list list_pieces; /* list_queue.c */
+    struct env_timer list_timer;
     const struct http_stats *http_stats; /* NULL: not told */
     struct lingers lingers;
     struct list paused_calls; /* system_call.h */
@@ -71,6 +73,11 @@ void api_kv_answer(struct exchange *x);
 /* /kv and /kv/ */
 MUST_USE err api_list_prepare(struct exchange *x, struct problem *problem);
 void api_list_answer(struct exchange *x);
+
+/* Lists that go on later; stop answers those that wait for that, and so does deinit. */
+void api_list_queue_init(struct api *api);
+void api_list_queue_stop(struct api *api);
+void api_list_queue_deinit(struct api *api);
 
 /* /export */
 MUST_USE err api_export_prepare(struct exchange *x, struct problem *problem);

@@ -73,15 +73,10 @@ static void go_on(struct key_list *list)
     if (e == ERR_NOT_FOUND) {
         list->counted(list);
     } else if (e == ERR_OVERLOADED && !is_late) {
-        env_timer_start(&list->timer, 0, 0);
+        api_list_later(list, go_on);
     } else {
         api_list_refuse(list, e, SLICE_EMPTY);
     }
-}
-
-static void due(struct env_timer *timer)
-{
-    go_on(CONTAINER_OF(timer, struct key_list, timer));
 }
 
 void api_list_count(struct key_list *list, void (*counted)(struct key_list *list))
@@ -93,6 +88,5 @@ void api_list_count(struct key_list *list, void (*counted)(struct key_list *list
         return;
     }
     list->piece_max = LIST_PIECE_KEYS;
-    env_timer_init(list->x->api->options.env, &list->timer, due);
     go_on(list);
 }

@@ -1,10 +1,11 @@
 /*
  * What the files of /kv share: route_list.c (what is asked, pages), list_count.c, list_stream.c,
- * list_delete.c; * and route_export.c, whose export is a list in another form.
+ * list_delete.c, list_queue.c; * and route_export.c, whose export is a list in another form.
  *
  * L1  A list is read at one revision, in pieces of one turn each: nothing that is applied between
  *     two pieces shows. Where that cannot be it says so, or ends in a way that shows.
- * L2  A piece is bounded, in keys and in bytes, and so is what one list holds.
+ * L2  A piece is bounded, in keys and in bytes, so is what one list holds, and so is the number of
+ *     pieces in a turn.
  */
 #ifndef API_LIST_INT_H
 #define API_LIST_INT_H
@@ -13,10 +14,11 @@
 #include "api/kv_int.h"
 #include "api/list_walk.h"
 
-#define LIST_PIECE_KEYS 8192u /* looked at in one turn: a few ms at most */
+#define LIST_PIECE_KEYS 4096u /* looked at in one piece: 2 ms at most */
 
 struct key_list {
     struct exchange *x; /* until it is answered */
+    struct api *api;
     struct node *node;
     struct node_read read;
     struct list_params params;
@@ -34,7 +36,8 @@ struct key_list {
     struct hash128 state_hash; /* of all keys, at `revision` */
     struct writer out;
     struct http_stream *stream; /* list_stream.c */
-    struct env_timer timer;     /* until the next piece; all zero: there is one only */
+    struct list link;           /* list_queue.c: in api->list_pieces, while it waits */
+    void (*piece)(struct key_list *list);
 };
 
 /*
@@ -49,6 +52,12 @@ void api_list_read(struct key_list *list, void (*ready)(struct key_list *list));
 void api_list_restart(struct key_list *list);
 /* Frees all of it. */
 void api_list_free(struct key_list *list);
+
+/*
+ * The list goes on by `piece`, in a later turn: until then it waits, and may be freed. At the end
+ * of the server, what waits to be answered is refused.
+ */
+void api_list_later(struct key_list *list, void (*piece)(struct key_list *list));
 
 /* The scan that goes on where the list is. As node_scan_open. */
 MUST_USE err api_list_open_scan(struct key_list *list, struct node_scan *out_scan);

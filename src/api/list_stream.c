@@ -56,20 +56,15 @@ static void go_on(struct key_list *list)
     if (e != OK) {
         finish(list, e == ERR_NOT_FOUND);
     } else if (has_room) {
-        env_timer_start(&list->timer, 0, 0);
+        api_list_later(list, go_on);
     }
-}
-
-static void due(struct env_timer *timer)
-{
-    go_on(CONTAINER_OF(timer, struct key_list, timer));
 }
 
 static void writable(void *ctx, struct http_stream *stream)
 {
     struct key_list *list = ctx;
     ASSERT(list->stream == stream);
-    go_on(list);
+    api_list_later(list, go_on);
 }
 
 static void closed(void *ctx, struct http_stream *stream)
@@ -90,8 +85,6 @@ void api_list_stream(struct key_list *list)
     bool is_text = list->params.format == LIST_TEXT;
     api_list_add_fields(list, is_text ? "text/plain" : "application/x-ndjson");
     list->x = NULL;
-    env_timer_deinit(&list->timer); /* of counting */
-    env_timer_init(x->api->options.env, &list->timer, due);
     list->stream = api_exchange_respond_stream(x, &handler, list);
     if (list->stream == NULL) {
         api_list_free(list);

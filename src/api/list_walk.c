@@ -179,7 +179,7 @@ err api_list_walk_next(struct list_walk *walk, struct node_scan *scan, uint64_t 
         (*budget)--;
         return OK;
     }
-    return ERR_OVERLOADED;
+    return walk->is_over ? ERR_NOT_FOUND : ERR_OVERLOADED;
 }
 
 void api_list_walk_back(struct list_walk *walk, const struct list_item *item)

@@ -90,7 +90,7 @@ static void own_texts(struct key_list *list)
 
 void api_list_free(struct key_list *list)
 {
-    env_timer_deinit(&list->timer);
+    list_remove(&list->link);
     writer_deinit(&list->out);
     mem_free(list->texts);
     mem_free(list);
@@ -523,7 +523,9 @@ static err take_cursor(struct key_list *list)
 err api_list_new(struct exchange *x, const struct list_params *params, struct key_list **out_list)
 {
     struct key_list *list = mem_calloc(1, sizeof(*list));
+    list_init(&list->link);
     list->x = x;
+    list->api = x->api;
     list->node = x->api->node;
     list->params = *params;
     own_texts(list);
