@@ -82,6 +82,7 @@ struct watch {
     char last_id[ID_SIZE];  /* "": none yet */
     uint64_t told_since_id; /* changes: they come again behind it, in the same order */
     uint64_t seen_since_id; /* in this stream */
+    bool is_state; /* what is there comes, not what changes: until "synced", and without ids */
     uint64_t told;
     bool was_connected; /* ever */
     bool is_fresh;      /* nothing of this stream came yet */
@@ -229,6 +230,18 @@ static void forget_changes(struct watch *watch)
     watch->seen_since_id = 0;
 }
 
+/* Where a state is cut, it begins anew: nothing in it has an id to go on behind. */
+static void take_mark(struct watch *watch, const char *name)
+{
+    if (strcmp(name, "synced") == 0) {
+        watch->is_state = false;
+    } else if (strcmp(name, "reset") == 0 && watch->settings->wants_initial) {
+        watch->is_state = true;
+        watch->last_id[0] = '\0';
+        forget_changes(watch);
+    }
+}
+
 /* For main_events_take. */
 static bool on_event(void *ctx, const struct event *event)
 {
@@ -236,8 +249,9 @@ static bool on_event(void *ctx, const struct event *event)
     if (is_change(event->name)) {
         struct json_object *document = parse(event->data);
         bool is_told = document != NULL;
-        watch->seen_since_id++;
-        if (watch->seen_since_id > watch->told_since_id && document != NULL) {
+        watch->seen_since_id += watch->is_state ? 0 : 1;
+        bool is_new = watch->is_state || watch->seen_since_id > watch->told_since_id;
+        if (is_new && document != NULL) {
             is_told = tell_change(watch, event->name, document);
             watch->told_since_id = watch->seen_since_id;
         }
@@ -248,11 +262,9 @@ static bool on_event(void *ctx, const struct event *event)
         }
     } else {
         tell_mark(watch, event);
-        if (strcmp(event->name, "reset") == 0) { /* all of it comes anew */
-            forget_changes(watch);
-        }
+        take_mark(watch, event->name);
     }
-    if (event->id[0] != '\0') {
+    if (event->id[0] != '\0' && strcmp(event->name, "reset") != 0) {
         (void)snprintf(watch->last_id, sizeof(watch->last_id), "%s", event->id);
         forget_changes(watch);
     }
@@ -314,6 +326,7 @@ static enum exit_status follow(struct watch *watch)
         return EXIT_USAGE;
     }
     watch->seen_since_id = 0;
+    watch->is_state = watch->settings->wants_initial && watch->last_id[0] == '\0';
     watch->is_fresh = true;
     main_events_begin(&watch->events);
     return main_client_ask(watch->call->client, &request, watch->call->note);

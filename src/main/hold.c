@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/limits.h"
 #include "main/child.h"
 #include "main/client_text.h"
@@ -241,6 +242,7 @@ static enum exit_status lose(struct hold *hold)
     (void)err_note_wrap(hold->call->note, ERR_CONFLICT, "%s %s was lost", hold->kind->noun,
                         name_of(hold));
     if (hold->has_child) {
+        ASSERT(hold->call->program != NULL);
         (void)fprintf(stderr, "pontoon: %s; ending %s\n", hold->call->note->text,
                       hold->call->program[0]);
         hold->call->note->text[0] = '\0';
