@@ -193,7 +193,9 @@ static void add_problem_fields(struct exchange *x, const struct problem *problem
         api_exchange_field_text(x, "X-Content-Type-Options", "nosniff");
         api_exchange_field_text(x, "Content-Security-Policy", "sandbox");
     }
-    if (is_kv) {
+    bool is_system = x->route->id == ROUTE_LEASES || x->route->id == ROUTE_LOCKS ||
+                     x->route->id == ROUTE_ELECTIONS;
+    if (is_kv || is_system) {
         api_exchange_add_lines(x, api_standing_lines(x->api, x->given, false));
     }
     if (allow != NULL) {

@@ -116,8 +116,7 @@ static void read_done(struct node_read *read, err e, struct store_record *record
                            : write_all(lease, &state, &document);
     }
     if (e == OK) {
-        api_exchange_field_text(x, "KV-Consistency",
-                                read->consistency == READ_STALE ? "stale" : "linearizable");
+        x->given = read->consistency == READ_STALE ? STANDING_STALE : STANDING_LINEARIZABLE;
         api_system_respond(x, 200, &document);
         return;
     }

@@ -65,6 +65,7 @@ static void respond_holder(struct lock_call *lock, const struct lock_holder *hol
                                             "Cache-Control: no-store\r\n"
                                             "X-Content-Type-Options: nosniff\r\n"
                                             "Content-Security-Policy: sandbox\r\n"));
+    api_exchange_add_lines(x, api_standing_lines(x->api, x->given, false));
     api_exchange_respond(x, err_http_status(ERR_LOCKED), NULL, holder->text);
 }
 
@@ -180,8 +181,7 @@ static void show_done(struct node_read *read, err e, struct store_record *record
         e = write_lock(lock, &state, &document);
     }
     if (e == OK || e == ERR_NOT_FOUND) {
-        api_exchange_field_text(x, "KV-Consistency",
-                                read->consistency == READ_STALE ? "stale" : "linearizable");
+        x->given = read->consistency == READ_STALE ? STANDING_STALE : STANDING_LINEARIZABLE;
     }
     if (e == OK) {
         api_system_respond(x, 200, &document);

@@ -37,8 +37,7 @@ static void read_done(struct node_read *read, err e, struct store_record *record
         e = find_leader(lock, &leader);
     }
     if (e == OK || e == ERR_NOT_FOUND) {
-        api_exchange_field_text(x, "KV-Consistency",
-                                read->consistency == READ_STALE ? "stale" : "linearizable");
+        x->given = read->consistency == READ_STALE ? STANDING_STALE : STANDING_LINEARIZABLE;
     }
     if (e == ERR_NOT_FOUND) {
         api_exchange_refuse(x, e, "nobody leads");

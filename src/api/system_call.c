@@ -227,6 +227,7 @@ void api_system_respond(struct exchange *x, int status, struct writer *document)
     writer_u8(document, '\n');
     api_exchange_add_lines(x, SLICE_LITERAL("Content-Type: application/json\r\n"
                                             "Cache-Control: no-store\r\n"));
+    api_exchange_add_lines(x, api_standing_lines(x->api, x->given, false));
     api_exchange_respond(x, status, NULL, writer_slice(document));
     writer_deinit(document);
 }

@@ -25,7 +25,7 @@ static void a_lease_is_made_kept_and_ended(void **state)
 static void an_id_is_random_unless_it_is_chosen(void **state)
 {
     struct fixture *f = *state;
-    char first[512];
+    char first[2048];
     request(f, "POST /leases?ttl=10s", "", "");
     (void)snprintf(first, sizeof(first), "%s", field_of(f, "Location"));
     assert_int_equal(strlen(first), strlen("/leases/") + 16);
@@ -73,7 +73,7 @@ static void what_makes_no_sense_is_refused_with_a_reason(void **state)
 static void a_replay_gets_the_lease_that_was_made(void **state)
 {
     struct fixture *f = *state;
-    char first[512];
+    char first[2048];
     request(f, "POST /leases?ttl=10s", "Idempotency-Key: k\r\n", "");
     assert_int_equal(f->status, 201);
     (void)snprintf(first, sizeof(first), "%s", field_of(f, "Location"));
