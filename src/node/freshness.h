@@ -5,8 +5,8 @@
  * F1  What comes after this node was held up is not counted for an election timeout: it may have
  *     been on its way for as long. Then the staleness is unknown.
  * F2  What is heard counts once it is carried out: a MSG_APP when what it says to be committed is
- *     applied; a heartbeat, which says no more than what the leader knows this node to have, when all
- *     that is in the log is.
+ *     applied; a heartbeat, which says no more than what the leader knows this node to have, when
+ *     all that is in the log is.
  * F3  A leader is as fresh as a quorum of its members was heard: one that was deposed without
  *     knowing it ages.
  */
