@@ -153,6 +153,11 @@ err api_kv_intent_parse(struct exchange *x, struct problem *problem)
         .if_none_match = http_header_find(request, SLICE_LITERAL("If-None-Match")),
         .wanted = x->prefer.result,
     };
+    if (http_header_find(request, SLICE_LITERAL("If-Unmodified-Since")).data != NULL) {
+        return api_problem_set(problem, ERR_NOT_IMPLEMENTED,
+                               "If-Unmodified-Since is of reads: two writes can be within one "
+                               "second; If-Match with the key's ETag says what is meant");
+    }
     struct slice fence = http_header_find(request, SLICE_LITERAL("KV-Fence"));
     struct slice key = http_header_find(request, SLICE_LITERAL("Idempotency-Key"));
     err e = parse_ttl(x, &intent, problem);
