@@ -23,6 +23,9 @@ static void stream_open(struct fixture *f, struct stream *stream, const char *ta
 
 static void stream_close(struct fixture *f, struct stream *stream)
 {
+    const struct linger at_once = {.l_onoff = 1}; /* a reset: otherwise a beat has to fail first */
+    assert_int_equal(setsockopt(stream->client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)),
+                     0);
     (void)close(stream->client);
     writer_deinit(&stream->text);
     uint64_t deadline_ms = env_now_ms(f->env) + PATIENCE_MS;
