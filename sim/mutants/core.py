@@ -5,7 +5,7 @@ from mutant import Mutant
 # ---- the core: elections -----------------------------------------------------------------------
 
 # Messages of one entry: otherwise nearly every append ends with the leader's last one.
-SMALL_MESSAGES = ("node/replica.c", ".max_size_per_message = node->options.message_bytes_max,",
+SMALL_MESSAGES = ("node/replica_start.c", ".max_size_per_message = node->options.message_bytes_max,",
                   ".max_size_per_message = 1,")
 
 # A leader that looks for the last common entry a little further back than it needs to, as many do.
@@ -152,7 +152,7 @@ ELECTIONS = [
         name="no-pre-vote",
         bug="Who could hear nobody stands without asking first, and comes back with a higher term.",
         seen="property 12; etcd 3.4",
-        file="node/replica.c",
+        file="node/replica_start.c",
         text="        .pre_vote = true,",
         becomes="        .pre_vote = false,",
         profile="quiet",
@@ -319,7 +319,7 @@ READS = [
         name="read-on-a-lease-alone",
         bug="A lease that the local clock measures is the only guard of reads.",
         seen="property 15; etcd 20418",
-        file="node/replica.c",
+        file="node/replica_start.c",
         text="        .read_mode = RAFT_READ_SAFE,",
         becomes="        .read_mode = RAFT_READ_LEASE,",
         profile="network",
@@ -337,7 +337,7 @@ READS = [
         bug="A confirmed read is answered from a state that has not got there yet.",
         seen="property 15; TinyKV",
         file="node/reads.c",
-        text="read != NULL && read->index <= applied;",
+        text="read != NULL && read->index <= point.applied;",
         becomes="read != NULL;",
     ),
 ]
@@ -419,7 +419,7 @@ MEMBERSHIP = [
         name="votes-without-commit-hints",
         bug="Who stays cannot learn that who left is needed no more: nobody leads, for ever.",
         seen="raft-rs",
-        file="node/replica.c",
+        file="node/replica_start.c",
         text="        .commit_hints = true,",
         becomes="        .commit_hints = false,",
         # Without the seal, which makes it rare.
@@ -443,7 +443,7 @@ MEMBERSHIP = [
         name="removed-leader-leads-on",
         bug="A leader that was removed stays.",
         seen="property 8",
-        file="node/replica.c",
+        file="node/replica_start.c",
         text="        .step_down_on_removal = true,",
         becomes="        .step_down_on_removal = false,",
         profile="membership",

@@ -243,7 +243,7 @@ STORE = [
         file="store/store.c",
         text="""\
  ||
-        find_in_tail(store->frozen, key, out_record, &e)) {""",
+        find_in_tail(store->frozen.of[space], key, out_record, &e)) {""",
         becomes=") {",
     ),
     Mutant(
@@ -272,7 +272,7 @@ STORE = [
         !hash128_equal(whole, check->chain.whole) ||
         !store_snapshot_sums_agree(&check->sums, &check->region)) {""", """\
         (!hash128_equal(whole, check->chain.whole) && check->chain.count == 0)) {"""),
-              ("store/snapshot_format.c", "record_count != check->sums.keys ||",
+              ("store/snapshot_format.c", "record_count != store_snapshot_sum_records(&check->sums) ||",
                "record_count > UINT32_MAX ||")],
         profile="network",
     ),
