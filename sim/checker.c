@@ -10,6 +10,7 @@
 #include "sim/checker_int.h"
 #include "sim/clients.h"
 #include "sim/faults.h"
+#include "sim/txn_clients.h"
 #include "store/region.h"
 
 /* When the cluster has its first leader, whatever its timeouts. */
@@ -19,6 +20,8 @@ struct checker *checker_new(struct sim *sim)
 {
     struct checker *checker = mem_calloc(1, sizeof(*checker));
     checker->sim = sim;
+    const struct txn_model_options options = {.clock_ppm_max = sim->plan.clock_ppm_max};
+    checker->model = txn_model_new(&options);
     checker->request_count = 1; /* none has the number 0 */
     checker->request_capacity = 1024;
     checker->requests = mem_calloc(checker->request_capacity, sizeof(*checker->requests));
@@ -443,6 +446,45 @@ static void note_request(struct checker *checker, const struct host *host, uint6
     request->revision = result->revision;
 }
 
+/* K12: an entry is applied first by some node that has applied all before it, or by one that has
+ * their state from such a node. */
+static void check_model(struct checker *checker, const struct host *host, uint64_t index,
+                        const struct command *command, const struct command_result *result)
+{
+    const struct txn_model_entry entry = {
+        .command = command,
+        .result = result,
+        .now_ns = world_now_ns(checker->sim->world),
+        .elections = checker->elections,
+    };
+    ASSERT(index > checker->modelled);
+    checker->modelled = index;
+    const char *complaint = txn_model_apply(checker->model, &entry);
+    if (complaint != NULL) {
+        sim_fail(checker->sim, "transactions: %s, at index %" PRIu64 " of node %u", complaint,
+                 index, host->number);
+    }
+}
+
+/* Of a PUT of the clients' that lincheck looks at, also of a conditional one; 0: it is none. */
+static uint64_t request_of(const struct command *command)
+{
+    struct txn txn;
+    struct txn_op op;
+    if (txn_clients_has(command->key)) {
+        return 0;
+    }
+    if (command->type == COMMAND_PUT) {
+        return clients_request_of(command->value);
+    }
+    if (command->type != COMMAND_TXN || txn_decode(command->value, &txn) != OK) {
+        return 0;
+    }
+    struct reader ops = reader_of(txn.then_ops);
+    bool is_put = txn_next_op(&ops, &op) && op.type == TXN_PUT;
+    return is_put ? clients_request_of(op.value) : 0;
+}
+
 static void note_command(struct checker *checker, const struct host *host, struct slot *slot,
                          struct raft_pos pos, struct buf *data, const struct command_result *result)
 {
@@ -451,14 +493,19 @@ static void note_command(struct checker *checker, const struct host *host, struc
         return;
     }
     slot->revision = result->revision;
-    if (command.type == COMMAND_PUT && result->e == ERR_QUOTA) {
+    uint64_t request = request_of(&command);
+    if (request != 0 && result->e == ERR_QUOTA) {
         sim_count(checker->sim, SIM_QUOTA_REFUSED, slot->is_applied ? 0 : 1);
-    } else if (command.type == COMMAND_PUT) {
-        slot->request = clients_request_of(command.value);
+    } else if (request != 0 && result->e == OK) {
+        slot->request = request;
         note_request(checker, host, slot->request, pos.index, result);
-    } else if (!slot->is_applied) {
+    } else if (command.type == COMMAND_DELETE && !slot->is_applied &&
+               !txn_clients_has(command.key)) {
         slot->existed = result->existed;
         slot->data = buf_copy(buf_slice(data));
+    }
+    if (!slot->is_applied) {
+        check_model(checker, host, pos.index, &command, result);
     }
 }
 
@@ -544,6 +591,11 @@ void checker_each_write(const struct checker *checker,
             each(ctx, &write);
         }
     }
+}
+
+struct txn_model *checker_txn_model(const struct checker *checker)
+{
+    return checker->model;
 }
 
 uint64_t checker_committed(const struct checker *checker)

@@ -21,6 +21,7 @@
  *       own term that a quorum has, proposes nothing while it hands leadership over, and a change
  *       of members only when it has applied the one before. Who stands has applied every change
  *       that it knows to be committed.
+ *   K12 Transactions, and plain writes among them, do what the model of them does (txn_model.h).
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H
@@ -78,6 +79,8 @@ struct checker_write {
 /* Calls `each` for every applied write, in the order of the log. */
 void checker_each_write(const struct checker *checker,
                         void (*each)(void *ctx, const struct checker_write *write), void *ctx);
+/* What transactions have to do, and have done (txn_model.h). */
+struct txn_model *checker_txn_model(const struct checker *checker);
 /* Highest index known to be committed. */
 uint64_t checker_committed(const struct checker *checker);
 /* The host that leads the highest term of those that are up; NULL: none. */

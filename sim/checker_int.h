@@ -6,6 +6,7 @@
 
 #include "raft/raft.h"
 #include "sim/checker.h"
+#include "sim/txn_model.h"
 
 /* One entry that some node logged at an index. */
 struct version {
@@ -91,6 +92,8 @@ struct checker {
     size_t request_count;
     size_t request_capacity;
     uint64_t elections;
+    struct txn_model *model;
+    uint64_t modelled;   /* index of the last entry that it has taken */
     struct writer state; /* hash_of's, kept for its memory */
 };
 

@@ -10,6 +10,7 @@
 #include "node/node_int.h"
 #include "sim/checker.h"
 #include "sim/node_env.h"
+#include "sim/txn_clients.h"
 
 #define VALUE_HEAD 24u
 #define VALUE_MAGIC UINT64_C(0x6e6f6f746e6f7001)
@@ -29,6 +30,7 @@ enum operation_kind {
     OPERATION_STALE_GET,
     OPERATION_PUT,
     OPERATION_DELETE,
+    OPERATION_CONDITIONAL_PUT,
 };
 
 /* One operation on its way; freed when it is answered. */
@@ -53,7 +55,10 @@ struct operation {
 struct clients {
     struct sim *sim;
     struct prng chance;
+    struct prng conditions; /* which PUTs have one */
     struct client *clients;
+    struct txn_clients *txns;
+    uint64_t *seen; /* by key: the revision that it was last seen at; 0: it was not there */
     struct list operations;
     struct lincheck_history history;
     uint64_t instant; /* counts beginnings and ends: the simulated clock may stand still */
@@ -68,6 +73,9 @@ struct clients *clients_new(struct sim *sim)
     struct clients *clients = mem_calloc(1, sizeof(*clients));
     clients->sim = sim;
     world_chance(sim->world, "clients", &clients->chance);
+    world_chance(sim->world, "conditions", &clients->conditions);
+    clients->txns = txn_clients_new(sim);
+    clients->seen = mem_calloc(sim->plan.key_count, sizeof(*clients->seen));
     list_init(&clients->operations);
     clients->clients = mem_calloc(sim->plan.client_count, sizeof(*clients->clients));
     for (uint32_t i = 0; i < sim->plan.client_count; i++) {
@@ -146,6 +154,11 @@ static size_t key_of(uint32_t key, char text[KEY_SIZE_MAX])
 
 /* ---- outcomes ---- */
 
+static bool is_put_kind(enum operation_kind kind)
+{
+    return kind == OPERATION_PUT || kind == OPERATION_CONDITIONAL_PUT;
+}
+
 static struct lincheck_op op_of(struct operation *operation)
 {
     static const enum lincheck_kind kinds[] = {
@@ -153,8 +166,9 @@ static struct lincheck_op op_of(struct operation *operation)
         [OPERATION_STALE_GET] = LINCHECK_GET,
         [OPERATION_PUT] = LINCHECK_PUT,
         [OPERATION_DELETE] = LINCHECK_DELETE,
+        [OPERATION_CONDITIONAL_PUT] = LINCHECK_PUT,
     };
-    bool is_put = operation->kind == OPERATION_PUT;
+    bool is_put = is_put_kind(operation->kind);
     return (struct lincheck_op){
         .client = operation->client,
         .key = operation->key + 1,
@@ -187,7 +201,7 @@ static void operation_free(struct operation *operation)
 static void operation_lost(struct operation *operation)
 {
     struct clients *clients = operation->clients;
-    bool is_write = operation->kind == OPERATION_PUT || operation->kind == OPERATION_DELETE;
+    bool is_write = is_put_kind(operation->kind) || operation->kind == OPERATION_DELETE;
     if (operation->is_taken && is_write) {
         sim_count(clients->sim, SIM_WRITE_UNKNOWN, 1);
         struct lincheck_op op = op_of(operation);
@@ -200,7 +214,7 @@ static void write_done(struct node_write *write, const struct command_result *re
     struct operation *operation = CONTAINER_OF(write, struct operation, write);
     struct clients *clients = operation->clients;
     struct sim *sim = clients->sim;
-    bool is_put = operation->kind == OPERATION_PUT;
+    bool is_put = is_put_kind(operation->kind);
     struct lincheck_op op = op_of(operation);
     world_trace(sim->world, "answer", operation->host->number, operation->request,
                 (uint64_t)result->e);
@@ -211,6 +225,7 @@ static void write_done(struct node_write *write, const struct command_result *re
         op.existed = result->existed ? LINCHECK_EXISTED_YES : LINCHECK_EXISTED_NO;
         sim_count(sim, SIM_WRITE_OK, 1);
         clients->asked_well += operation->is_asked_at_end ? 1 : 0;
+        clients->seen[operation->key] = is_put ? result->revision : 0;
         if (is_put) {
             checker_acknowledged(sim->checker, operation->request, result->revision);
         }
@@ -259,6 +274,7 @@ static void read_done(struct node_read *read, err e, struct store_record *found)
     if (e == OK) {
         read_value(operation, &op, found->value);
         op.mod_revision = found->mod_revision;
+        clients->seen[operation->key] = found->mod_revision;
         buf_unref(found->owner);
     } else if (e == ERR_MENDING && !host->is_rotten &&
                store_is_absence_proven(host->node->store, SLICE_LITERAL("?"))) {
@@ -287,18 +303,42 @@ static void read_done(struct node_read *read, err e, struct store_record *found)
 
 /* ---- asking ---- */
 
+/* If the key is as it was last seen, or is not there. */
+static struct buf *conditional_put(const struct operation *operation, struct slice key,
+                                   struct slice value)
+{
+    struct txn_builder builder = {0};
+    const struct txn_check check = {
+        .target = TXN_MOD_REVISION,
+        .relation = TXN_EQUAL,
+        .key = key,
+        .number = operation->clients->seen[operation->key],
+    };
+    const struct txn_op op = {.type = TXN_PUT, .key = key, .value = value};
+    txn_add_check(&builder, &check);
+    txn_add_op(&builder, &op, false);
+    struct txn txn = txn_builder_result(&builder);
+    const struct command command = {.type = COMMAND_TXN, .key = key, .txn = &txn};
+    struct buf *encoded = command_encode(&command);
+    txn_builder_deinit(&builder);
+    return encoded;
+}
+
 static struct buf *command_of(struct operation *operation, size_t value_size)
 {
     struct writer value = {0};
+    struct slice key = {(const uint8_t *)operation->key_text, operation->key_size};
     struct command command = {
         .type = operation->kind == OPERATION_PUT ? COMMAND_PUT : COMMAND_DELETE,
-        .key = {(const uint8_t *)operation->key_text, operation->key_size},
+        .key = key,
     };
-    if (operation->kind == OPERATION_PUT) {
+    if (is_put_kind(operation->kind)) {
         clients_encode_value(&value, operation->request, value_size);
         command.value = writer_slice(&value);
     }
-    struct buf *encoded = command_encode(&command);
+    struct buf *encoded = operation->kind == OPERATION_CONDITIONAL_PUT
+                              ? conditional_put(operation, key, command.value)
+                              : command_encode(&command);
     writer_deinit(&value);
     return encoded;
 }
@@ -354,7 +394,7 @@ static struct operation *ask(struct clients *clients, struct host *host, enum op
     operation->arrival.run = on_arrival;
     operation->arrival.drop = on_not_arrived;
     list_push_back(&clients->operations, &operation->link);
-    if (kind == OPERATION_PUT || kind == OPERATION_DELETE) {
+    if (is_put_kind(kind) || kind == OPERATION_DELETE) {
         operation->request = checker_request(clients->sim->checker);
         size_t size = (size_t)prng_below(&clients->chance, clients->sim->plan.value_size_max + 1);
         operation->write.command = command_of(operation, size);
@@ -368,7 +408,9 @@ static enum operation_kind draw_kind(struct clients *clients)
     const struct plan *plan = &clients->sim->plan;
     uint64_t draw = prng_below(&clients->chance, 1000000);
     if (draw < plan->put_share) {
-        return OPERATION_PUT;
+        bool is_conditional = plan->conditional_share > 0 &&
+                              chance_hits(&clients->conditions, plan->conditional_share);
+        return is_conditional ? OPERATION_CONDITIONAL_PUT : OPERATION_PUT;
     }
     draw -= plan->put_share;
     if (draw < plan->delete_share) {
@@ -388,6 +430,10 @@ static void on_next(struct world_event *event)
     }
     struct host *host = sim->hosts[1 + prng_below(&clients->chance, sim->host_count)];
     for (uint32_t i = 0; i < sim->plan.burst && host_is_up(host); i++) {
+        if (txn_clients_next(clients->txns)) {
+            txn_clients_ask(clients->txns, host);
+            continue;
+        }
         uint32_t key = (uint32_t)prng_below(&clients->chance, sim->plan.key_count);
         ask(clients, host, draw_kind(clients), key)->client = client->number;
     }
@@ -398,6 +444,7 @@ static void on_next(struct world_event *event)
 
 void clients_life_ended(struct clients *clients, const struct host *host)
 {
+    txn_clients_life_ended(clients->txns, host);
     LIST_FOREACH (link, &clients->operations) {
         struct operation *operation = CONTAINER_OF(link, struct operation, link);
         if (operation->host == host) {
@@ -412,11 +459,12 @@ void clients_life_ended(struct clients *clients, const struct host *host)
 void clients_stop(struct clients *clients)
 {
     clients->is_stopped = true;
+    txn_clients_stop(clients->txns);
 }
 
 uint64_t clients_pending(struct clients *clients)
 {
-    uint64_t count = 0;
+    uint64_t count = txn_clients_pending(clients->txns);
     LIST_FOREACH (link, &clients->operations) {
         count++;
     }
@@ -425,7 +473,8 @@ uint64_t clients_pending(struct clients *clients)
 
 void clients_tell(struct clients *clients, FILE *out)
 {
-    static const char *const kinds[] = {"get", "stale get", "put", "delete"};
+    static const char *const kinds[] = {"get", "stale get", "put", "delete", "conditional put"};
+    txn_clients_tell(clients->txns, out);
     LIST_FOREACH (link, &clients->operations) {
         const struct operation *operation = CONTAINER_OF(link, struct operation, link);
         (void)fprintf(out, "    node %u has a %s of key %u, request %" PRIu64 "%s\n",

@@ -163,6 +163,8 @@ static void open_node(void *ctx)
         .inflight_messages_max = plan->inflight_messages_max,
         .pending_bytes_max = plan->proposals_bytes_max,
         .proposed_bytes_max = plan->proposals_bytes_max,
+        .idempotency_age_ms = plan->idempotency_age_ms,
+        .idempotency_count = plan->idempotency_count,
         .quota_bytes = plan->quota_bytes == 0 ? 0 : plan->quota_bytes + UINT64_C(64) * host->number,
     };
     opening->e = node_open(&opening->node, &options, &opening->note);

@@ -201,6 +201,19 @@ static void draw_snapshots(struct plan *plan, struct prng *prng)
     plan->snapshot_chunk_bytes = draw_bool(prng) ? 0 : chance_log(prng, 64, 16 << 10);
 }
 
+/* After that, likewise. */
+static void draw_transactions(struct plan *plan, struct prng *prng)
+{
+    plan->txn_share = (uint32_t)DRAW_OF(prng, 0, 100000, 300000, 500000);
+    plan->conditional_share = (uint32_t)DRAW_OF(prng, 0, 100000, 500000);
+    plan->ttl_ms_max = chance_log(prng, 500, 20000);
+    plan->idempotency_count = DRAW_OF(prng, 4, 32, 150);
+    plan->idempotency_age_ms = chance_log(prng, 2000, 600000);
+    if (plan->txn_share > 0 && plan->snapshot_rate_bytes > 0) { /* there is more to send */
+        plan->snapshot_rate_bytes += 8 << 10;
+    }
+}
+
 void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
 {
     *plan = (struct plan){.profile = profile};
@@ -222,4 +235,5 @@ void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
         plan->weights.helix = weight(prng, 2);
         plan->weights.helix += profile == PLAN_DISK ? 2 : 0;
     }
+    draw_transactions(plan, prng);
 }

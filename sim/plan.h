@@ -120,7 +120,12 @@ struct plan {
     uint32_t delete_share;
     uint32_t stale_share;
     uint32_t value_size_max;
-    uint32_t burst; /* operations at a time */
+    uint32_t burst;              /* operations at a time */
+    uint32_t conditional_share;  /* per million PUTs: those that ask for a revision */
+    uint32_t txn_share;          /* per million operations: those of txn_clients.h */
+    uint64_t ttl_ms_max;         /* of what those put */
+    uint64_t idempotency_count;  /* answers that are remembered, */
+    uint64_t idempotency_age_ms; /* and how long */
 };
 
 /* Draws a plan; the same seed, the same plan. */

@@ -8,11 +8,13 @@
 #include "node/node_int.h"
 #include "raft/raft_int.h"
 #include "sim/admin.h"
+#include "sim/census.h"
 #include "sim/checker.h"
 #include "sim/clients.h"
 #include "sim/faults.h"
 #include "sim/network.h"
 #include "sim/node_env.h"
+#include "sim/txn_model.h"
 
 /* How long a healed cluster may take for each of the steps of its end. */
 #define LIVENESS_NS_MIN (30 * SIM_SECOND)
@@ -139,6 +141,12 @@ static bool is_answered(struct sim *sim)
     return clients_pending(sim->clients) == 0;
 }
 
+/* Nothing is left that ends by itself. */
+static bool is_timeless(struct sim *sim)
+{
+    return txn_model_timed(checker_txn_model(sim->checker)) == 0;
+}
+
 static uint64_t liveness_ns(const struct sim *sim)
 {
     uint64_t ns = SIM_MS * sim->plan.election_timeout_ms * LIVENESS_ELECTIONS;
@@ -229,6 +237,16 @@ static void end_calmly(struct sim *sim)
         }
     }
     settle(sim, liveness_ns(sim));
+    /* Who waits for a lock may come to hold it, for as long again. By a clock that runs slowly. */
+    uint64_t ttl_ns = 2 * sim->plan.ttl_ms_max * SIM_MS;
+    wait_for(sim, is_timeless, ttl_ns + ttl_ns / 4 + liveness_ns(sim),
+             "something with a TTL does not end");
+    settle(sim, liveness_ns(sim));
+    for (uint32_t i = 1; i <= sim->host_count; i++) {
+        if (is_asked[i] && host_is_up(sim->hosts[i]) && !sim->hosts[i]->is_rotten) {
+            census_take(sim, sim->hosts[i]);
+        }
+    }
 }
 
 static struct sim *sim_new(const struct sim_options *options)

@@ -87,6 +87,10 @@ struct admin;
     X(WRITE_UNKNOWN, "writes of unknown outcome")                                                  \
     X(READ_OK, "reads answered")                                                                   \
     X(READ_FAILED, "reads refused")                                                                \
+    X(TXN_OK, "transactions carried out")                                                          \
+    X(TXN_REFUSED, "transactions refused for what they met")                                       \
+    X(TXN_UNKNOWN, "transactions of unknown outcome")                                              \
+    X(TXN_REPLAYED, "of them answered again")                                                      \
     X(FATAL_STOP, "nodes stopped by themselves")                                                   \
     X(EVENT, "events")
 

@@ -1,0 +1,252 @@
+/* The model of transactions against the store's applying, and against answers that are wrong. */
+#include "sim/txn_model.h"
+#include "sim_testing.h"
+
+/* For what is static. */
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        (const uint8_t *)(text), sizeof(text) - 1                                                  \
+    }
+
+static struct txn_model *new_model(void)
+{
+    const struct txn_model_options options = {.clock_ppm_max = 1000};
+    return txn_model_new(&options);
+}
+
+/* What a transaction says, how it was answered, and when. */
+struct step {
+    const struct txn_op *op;
+    const struct txn_check *check; /* NULL: none */
+    const char *idempotency_key;   /* likewise */
+    uint64_t number;               /* of the operation; 0: the node's own */
+    struct txn_result answer;
+    struct command_result result;
+    uint64_t elapsed_ms;
+    uint64_t now_ns;
+};
+
+static const char *takes(struct txn_model *model, const struct step *step)
+{
+    struct txn_builder builder = {0};
+    struct writer results = {0};
+    struct txn_result answer = step->answer;
+    answer.type = step->op->type;
+    txn_add_op(&builder, step->op, false);
+    if (step->check != NULL) {
+        txn_add_check(&builder, step->check);
+    }
+    struct txn txn = txn_builder_result(&builder);
+    txn.idempotency_key =
+        step->idempotency_key != NULL ? slice_from_text(step->idempotency_key) : SLICE_EMPTY;
+    txn.fingerprint = step->number != 0 ? txn_model_mark(step->number) : (struct hash128){0};
+    struct command command = {
+        .type = COMMAND_TXN,
+        .key = SLICE_LITERAL("k"),
+        .clock = {.elapsed_ms = step->elapsed_ms,
+                  .idempotency_age_ms = 1000000,
+                  .idempotency_count = 2},
+        .txn = &txn,
+    };
+    struct buf *encoded = command_encode(&command);
+    assert_int_equal(command_decode(buf_slice(encoded), &command), OK);
+    struct command_result result = step->result;
+    if (result.e == OK) {
+        txn_result_encode(&answer, &results);
+        result.results = writer_slice(&results);
+    }
+    const struct txn_model_entry entry = {
+        .command = &command, .result = &result, .now_ns = step->now_ns};
+    const char *complaint = txn_model_apply(model, &entry);
+    buf_unref(encoded);
+    writer_deinit(&results);
+    txn_builder_deinit(&builder);
+    return complaint;
+}
+
+static void assert_complains(const char *complaint, const char *text)
+{
+    assert_non_null(complaint);
+    if (strstr(complaint, text) == NULL) {
+        fail_msg("\"%s\" is not in: %s", text, complaint);
+    }
+}
+
+static const struct txn_op add_two = {.type = TXN_ADD, .key = NAME("n"), .number = 2};
+
+static struct step adds(struct txn_model *model, uint64_t sum, uint64_t revision)
+{
+    return (struct step){
+        .op = &add_two,
+        .idempotency_key = "i",
+        .number = txn_model_number(model, 0),
+        .answer = {.number = sum, .existed = sum > 2},
+        .result = {.revision = revision},
+    };
+}
+
+static void an_operation_is_carried_out_once(void **state)
+{
+    (void)state;
+    struct txn_model *model = new_model();
+    struct step step = adds(model, 2, 1);
+    assert_null(takes(model, &step));
+    struct step again = step;
+    again.result.is_replayed = true;
+    assert_null(takes(model, &again));
+    again.answer.number = 4;
+    assert_complains(takes(model, &again), "answered otherwise when it is asked again");
+    step.answer = (struct txn_result){.number = 4, .existed = true};
+    step.result.revision = 2;
+    assert_complains(takes(model, &step), "is carried out twice");
+    txn_model_free(model);
+}
+
+static void what_is_forgotten_may_be_carried_out_again(void **state)
+{
+    (void)state;
+    struct txn_model *model = new_model();
+    struct step first = adds(model, 2, 1);
+    struct step second = adds(model, 4, 2);
+    struct step third = adds(model, 6, 3);
+    second.idempotency_key = "j";
+    third.idempotency_key = "k";
+    assert_null(takes(model, &first));
+    assert_null(takes(model, &second));
+    assert_null(takes(model, &third)); /* two are remembered */
+    first.answer = (struct txn_result){.number = 8, .existed = true};
+    first.result.revision = 4;
+    assert_null(takes(model, &first));
+    txn_model_free(model);
+}
+
+static void a_wrong_sum_and_a_wrong_revision_are_found(void **state)
+{
+    (void)state;
+    struct txn_model *model = new_model();
+    struct step step = adds(model, 3, 1);
+    step.answer.existed = false;
+    assert_complains(takes(model, &step), "a sum is 3 and has to be 2");
+    txn_model_free(model);
+    model = new_model();
+    step = adds(model, 2, 2);
+    assert_complains(takes(model, &step), "a revision is 2 and has to be 1");
+    txn_model_free(model);
+}
+
+/* Ends 1,000 ms after it was put, by a clock that may be one per mille faster than the world's. */
+static const char *ends_after(uint64_t us)
+{
+    static const struct txn_op put = {.type = TXN_PUT, .key = NAME("k"), .ttl_ms = 1000};
+    static const struct txn_op expire = {.type = TXN_EXPIRE, .number = 10};
+    static char complaint[256];
+    struct txn_model *model = new_model();
+    const struct step puts = {
+        .op = &put, .number = txn_model_number(model, 7), .result = {.revision = 1}, .now_ns = 9};
+    assert_null(takes(model, &puts));
+    assert_int_equal(txn_model_timed(model), 1);
+    const struct step ends = {
+        .op = &expire,
+        .answer = {.number = 1},
+        .result = {.revision = 2},
+        .elapsed_ms = 1000,
+        .now_ns = 7 + us * 1000,
+    };
+    const char *found = takes(model, &ends);
+    (void)snprintf(complaint, sizeof(complaint), "%s", found != NULL ? found : "");
+    assert_int_equal(txn_model_timed(model), 0);
+    txn_model_free(model);
+    return found != NULL ? complaint : NULL;
+}
+
+static void what_ends_early_is_found(void **state)
+{
+    (void)state;
+    assert_null(ends_after(1000000));
+    assert_null(ends_after(999000)); /* by the fastest clock */
+    assert_complains(ends_after(990000), "early: a key with a TTL of 1000 ms");
+}
+
+static void what_has_no_time_does_not_end(void **state)
+{
+    (void)state;
+    static const struct txn_op expire = {.type = TXN_EXPIRE, .number = 10};
+    struct txn_model *model = new_model();
+    const struct step step = {.op = &expire, .answer = {.number = 1}, .result = {.revision = 1}};
+    assert_complains(takes(model, &step), "what has expired is 1 and has to be 0");
+    txn_model_free(model);
+}
+
+static void a_token_that_holds_nothing_is_found(void **state)
+{
+    (void)state;
+    static const struct txn_op lock = {.type = TXN_LOCK, .key = NAME("lx"), .number = 1};
+    static const struct txn_op put = {.type = TXN_PUT, .key = NAME("k")};
+    static const struct txn_check fence = {
+        .target = TXN_FENCE, .relation = TXN_EQUAL, .key = NAME("lx"), .number = 1};
+    struct txn_model *model = new_model();
+    struct step writes = {.op = &put, .check = &fence, .result = {.revision = 1}};
+    assert_complains(takes(model, &writes), "the check that fails is 0");
+    txn_model_free(model);
+    model = new_model();
+    struct step locks = {
+        .op = &lock, .answer = {.number = 1, .is_held = true}, .result = {.revision = 1}};
+    assert_null(takes(model, &locks));
+    writes.result.revision = 2;
+    assert_null(takes(model, &writes));
+    locks.answer.number = 3; /* a second holder of a lock that allows one */
+    locks.result.revision = 3;
+    assert_complains(takes(model, &locks), "whether a lock is held is 1 and has to be 0");
+    txn_model_free(model);
+}
+
+static void a_refusal_needs_a_reason(void **state)
+{
+    (void)state;
+    static const struct txn_check absent = {
+        .target = TXN_MOD_REVISION, .relation = TXN_EQUAL, .key = NAME("n")};
+    struct txn_model *model = new_model();
+    struct step step = adds(model, 2, 0);
+    step.check = &absent;
+    step.result = (struct command_result){.e = ERR_PRECONDITION_FAILED, .has_failed = true};
+    assert_complains(takes(model, &step), "the check that fails is 0");
+    txn_model_free(model);
+    model = new_model();
+    step = adds(model, 2, 0);
+    step.result = (struct command_result){.e = ERR_LOCKED};
+    assert_complains(takes(model, &step), "ERR_LOCKED is answered without a reason");
+    txn_model_free(model);
+}
+
+static void answers_are_those_of_applying(void **state)
+{
+    (void)state;
+    struct txn_model *model = new_model();
+    struct step step = adds(model, 2, 1);
+    const struct command_result other = {.revision = 1};
+    assert_complains(txn_model_answered(model, step.number, &other), "applied nowhere");
+    assert_null(takes(model, &step));
+    assert_complains(txn_model_answered(model, step.number, &other),
+                     "answered otherwise than it was applied");
+    assert_complains(txn_model_refused(model, step.number), "is refused and was carried out");
+    step = adds(model, 4, 2);
+    step.idempotency_key = NULL;
+    assert_null(txn_model_refused(model, step.number));
+    assert_complains(takes(model, &step), "was refused and is carried out");
+    txn_model_free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_operation_is_carried_out_once),
+        cmocka_unit_test(what_is_forgotten_may_be_carried_out_again),
+        cmocka_unit_test(a_wrong_sum_and_a_wrong_revision_are_found),
+        cmocka_unit_test(what_ends_early_is_found),
+        cmocka_unit_test(what_has_no_time_does_not_end),
+        cmocka_unit_test(a_token_that_holds_nothing_is_found),
+        cmocka_unit_test(a_refusal_needs_a_reason),
+        cmocka_unit_test(answers_are_those_of_applying),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
