@@ -3,5 +3,6 @@
 from core import CORE
 from node import NODE
 from storage import STORAGE
+from transactions import TRANSACTIONS
 
-MUTANTS = [*CORE, *NODE, *STORAGE]
+MUTANTS = [*CORE, *NODE, *STORAGE, *TRANSACTIONS]

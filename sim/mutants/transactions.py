@@ -1,0 +1,178 @@
+"""The bugs of transactions: time, idempotency, fences, locks, and what they leave in a snapshot."""
+
+from mutant import Mutant
+
+TIME = [
+    Mutant(
+        name="expiry-by-the-wall-clock",
+        bug="The leader's claim of how much time has passed is its wall clock.",
+        seen="adr 32; api-design 5",
+        file="node/expiry.c",
+        text="    return expiry->is_known ? expiry->base_ms + (now_ms - expiry->since_ms) : 0;",
+        becomes="    (void)now_ms;\n    return env_wall_ms(expiry->replica->node->env);",
+    ),
+    Mutant(
+        name="time-not-taken-by-a-new-leader",
+        bug="A new leader counts from nothing: time stands still until it is past what was.",
+        seen="node/expiry.h E1",
+        file="node/expiry.c",
+        text="        expiry->base_ms = state->elapsed_ms;",
+        becomes="        expiry->base_ms = 0;",
+    ),
+    Mutant(
+        name="time-of-the-process",
+        bug="A new leader counts what passed since its clock began, not since it leads.",
+        seen="node/expiry.h E1",
+        file="node/expiry.c",
+        text="        expiry->since_ms = env_now_ms(replica->node->env);",
+        becomes="        expiry->since_ms = 0;",
+    ),
+    Mutant(
+        name="overwritten-key-keeps-its-end",
+        bug="A transaction that replaces a key leaves the time in the index that the old one had.",
+        seen="store/system.h Y1",
+        file="store/apply_key.c",
+        text="""\
+    if (has_time) {
+        apply_key_drop_time(&run->stage, op->key, existing);
+    }
+    return set_time(run, op, record);""",
+        becomes="    return set_time(run, op, record);",
+    ),
+    Mutant(
+        name="plainly-overwritten-key-keeps-its-end",
+        bug="A plain PUT or DELETE of a key leaves its time in the index.",
+        seen="store/system.h Y1",
+        file="store/apply.c",
+        text="    if (writes && exists && existing.expires_ms != 0) {",
+        becomes="    if (writes && exists && existing.expires_ms == UINT64_MAX) {",
+    ),
+    Mutant(
+        name="touched-key-keeps-its-end",
+        bug="A key that is touched ends when it would have without.",
+        seen="api.md 5",
+        file="store/apply_key.c",
+        text="""\
+    record.flags &= (uint8_t)~STORE_RECORD_LEASED;
+    record.expires_ms = 0;
+    result->existed = true;
+    err e = change_time(run, op, existing, &record);""",
+        becomes="    result->existed = true;\n    err e = OK;",
+    ),
+    Mutant(
+        name="kept-lease-keeps-its-end",
+        bug="A lease that is kept alive ends when it would have without.",
+        seen="etcd lease keep-alives",
+        file="store/apply_lease.c",
+        text="    lease.due_ms = run->region->elapsed_ms + lease.ttl_ms;\n    put_lease",
+        becomes="    put_lease",
+    ),
+    Mutant(
+        name="old-end-of-a-kept-lease-stays",
+        bug="Keeping a lease alive leaves its old end in the index, too.",
+        seen="store/system.h Y1",
+        file="store/apply_lease.c",
+        text="    drop_expiry(run, id, &lease);\n    lease.ttl_ms",
+        becomes="    lease.ttl_ms",
+    ),
+]
+
+IDEMPOTENCY = [
+    Mutant(
+        name="idempotency-not-looked-at",
+        bug="A command with an idempotency key that was answered is carried out again.",
+        seen="api.md 6",
+        file="store/apply_txn.c",
+        text="    if (!has_key || !apply_answer_find(&run, &result)) {",
+        becomes="    if (!has_key || run.txn.then_count > 0 || !apply_answer_find(&run, &result)) {",
+    ),
+    Mutant(
+        name="idempotency-lost-in-a-snapshot",
+        bug="What a snapshot has of the system's space is not taken over.",
+        seen="adr 31",
+        file="store/checkpoint_snapshot.c",
+        text="        status = mdb_cursor_put(cursors[space], &mdb_key, &mdb_bytes, "
+             "is_alone ? MDB_APPEND : 0);",
+        becomes="        status = space == STORE_SPACE_SYSTEM ? 0 : "
+                "mdb_cursor_put(cursors[space], &mdb_key, &mdb_bytes, is_alone ? MDB_APPEND : 0);",
+    ),
+    Mutant(
+        name="refusal-not-remembered",
+        bug="Only what went well is remembered under its idempotency key: asked again, a lost "
+            "condition may hold.",
+        seen="api.md 6",
+        file="store/apply_answer.c",
+        text="    return e != ERR_QUOTA && e != ERR_TOO_LARGE && e != ERR_LOCKED;",
+        becomes="    return e == OK;",
+    ),
+]
+
+LOCKS = [
+    Mutant(
+        name="fence-not-checked",
+        bug="A write with a token is carried out whoever holds the lock.",
+        seen="Kleppmann 2016, distributed locking",
+        file="store/apply_txn.c",
+        text="        return relates(check->relation, is_held ? 0 : 1);",
+        becomes="        return relates(check->relation, is_held ? 0 : 0);",
+    ),
+    Mutant(
+        name="lock-granted-past-the-queue",
+        bug="A lock that is let go of is for whoever comes next, not for who has waited longest.",
+        seen="api.md 8",
+        file="store/apply_lock.c",
+        text="    if (lock.holders < lock.limit && lock.waiters == 0) {",
+        becomes="    if (lock.holders < lock.limit) {",
+        also=[("store/apply_lock.c",
+               "    run->is_revision = true;\n    promote(run, name, &lock);",
+               "    run->is_revision = true;\n    put_lock(run, name, &lock);")],
+    ),
+    Mutant(
+        name="one-holder-too-many",
+        bug="A lock is held by one more than it allows.",
+        seen="store/system.h Y2",
+        file="store/apply_lock.c",
+        text="    if (lock.holders < lock.limit && lock.waiters == 0) {",
+        becomes="    if (lock.holders <= lock.limit && lock.waiters == 0) {",
+    ),
+    Mutant(
+        name="token-given-twice",
+        bug="A token is the revision alone: two who come to hold a lock in one have the same.",
+        seen="store/apply_lock.c",
+        file="store/apply_lock.c",
+        text="    uint64_t token = run->last_token + 1 > run->revision ? run->last_token + 1 : "
+             "run->revision;",
+        becomes="    uint64_t token = run->revision;",
+    ),
+    Mutant(
+        name="lock-outlives-its-lease",
+        bug="A lock whose holder's lease has ended stays held.",
+        seen="api.md 8",
+        file="store/apply_lease.c",
+        text="    apply_lock_lease_ended(run, (struct slice){name.data + 8, name.size - 8}, token);",
+        becomes="    (void)token;",
+    ),
+]
+
+CHECKS = [
+    Mutant(
+        name="condition-not-checked",
+        bug="A conditional write is carried out whatever it meets.",
+        seen="adr 31",
+        file="store/apply_txn.c",
+        text="    bool all_hold = check_all(run, result);",
+        becomes="    bool all_hold = check_all(run, result) || result->e == ERR_PRECONDITION_FAILED;"
+                "\n    result->e = OK;",
+    ),
+    Mutant(
+        name="half-of-a-transaction",
+        bug="Of a transaction's operations the last one is left out.",
+        seen="store/apply_int.h Z1",
+        file="store/apply_txn.c",
+        text="    for (uint32_t i = 0; result->e == OK && txn_next_op(&walk, &op); i++) {",
+        becomes="    for (uint32_t i = 0; result->e == OK && i < 1 && txn_next_op(&walk, &op); "
+                "i++) {",
+    ),
+]
+
+TRANSACTIONS = [*TIME, *IDEMPOTENCY, *LOCKS, *CHECKS]
