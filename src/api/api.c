@@ -22,6 +22,7 @@ static const struct route routes[] = {
     {.id = ROUTE_KV,
      .path = SLICE_INIT("/kv/"),
      .is_prefix = true,
+     .body = BODY_VALUE,
      .methods = METHODS_READ | METHODS_WRITE,
      .methods_later = METHOD(PATCH),
      .later = "PATCH of a key (merge patch) is not there yet; PUT replaces the whole value",
@@ -53,6 +54,18 @@ static const struct route routes[] = {
      .methods = METHOD(GET),
      .prepare = api_watch_prepare,
      .answer = api_watch_answer},
+    {.id = ROUTE_TXN,
+     .path = SLICE_INIT("/txn"),
+     .body = BODY_TXN,
+     .methods = METHOD(POST),
+     .prepare = api_txn_prepare,
+     .answer = api_txn_answer},
+    {.id = ROUTE_BATCH,
+     .path = SLICE_INIT("/batch"),
+     .body = BODY_TXN,
+     .methods = METHOD(POST),
+     .prepare = api_batch_prepare,
+     .answer = api_batch_answer},
     {.id = ROUTE_ROOT, .path = SLICE_INIT("/"), .methods = METHODS_READ, .answer = api_root_answer},
     {.id = ROUTE_STATS,
      .path = SLICE_INIT("/stats"),
@@ -269,6 +282,23 @@ static err admit(struct exchange *x, struct problem *problem)
 
 /* ---- what the HTTP layer calls ---- */
 
+/* The largest body, and the flag that moves it, or NULL. */
+static uint64_t body_limit(const struct exchange *x, const char **out_setting)
+{
+    bool has_value = x->method == HTTP_METHOD_PUT || x->method == HTTP_METHOD_POST ||
+                     x->method == HTTP_METHOD_PATCH;
+    *out_setting = NULL;
+    if (x->route->body == BODY_VALUE && has_value) {
+        *out_setting = "max-value-bytes";
+        return x->api->options.value_bytes_max;
+    }
+    if (x->route->body == BODY_TXN) {
+        *out_setting = "max-txn-bytes";
+        return x->api->options.txn_bytes_max;
+    }
+    return BODY_OTHER_BYTES_MAX;
+}
+
 static void begin(void *ctx, struct http_request *request)
 {
     struct api *api = ctx;
@@ -279,9 +309,8 @@ static void begin(void *ctx, struct http_request *request)
         api_exchange_respond_problem(x, &problem);
         return;
     }
-    bool is_value =
-        x->route->id == ROUTE_KV && (x->method == HTTP_METHOD_PUT || x->method == HTTP_METHOD_POST);
-    http_limit_body(request, is_value ? api->options.value_bytes_max : BODY_OTHER_BYTES_MAX);
+    const char *setting;
+    http_limit_body(request, body_limit(x, &setting));
 }
 
 static void ready(void *ctx, struct http_request *request)
@@ -307,18 +336,20 @@ static void ready(void *ctx, struct http_request *request)
     api_exchange_respond(x, 204, NULL, SLICE_EMPTY);
 }
 
-static err refuse_value(const struct exchange *x, struct problem *problem)
+static err refuse_body(const struct exchange *x, struct problem *problem)
 {
-    uint64_t limit = x->api->options.value_bytes_max;
+    uint64_t limit = body_limit(x, &problem->setting);
     uint64_t size = http_content_length(x->request);
+    const char *what = x->route->body == BODY_TXN ? "the body of a transaction"
+                       : problem->setting != NULL ? "a value"
+                                                  : "a body here";
     problem->limit = limit;
-    problem->setting = "max-value-bytes";
     if (size == UINT64_MAX) { /* it came in chunks */
         return api_problem_set(problem, ERR_TOO_LARGE,
-                               "a value is at most %" PRIu64 " bytes, this one has more", limit);
+                               "%s is at most %" PRIu64 " bytes, this one has more", what, limit);
     }
     return api_problem_set(problem, ERR_TOO_LARGE,
-                           "a value is at most %" PRIu64 " bytes, this one has %" PRIu64, limit,
+                           "%s is at most %" PRIu64 " bytes, this one has %" PRIu64, what, limit,
                            size);
 }
 
@@ -330,8 +361,8 @@ static void refuse(void *ctx, struct http_request *request, err e, const char *d
         x = api_exchange_new(api, request);
     }
     struct problem problem = {.e = OK};
-    err set = e == ERR_TOO_LARGE && x->route->id == ROUTE_KV
-                  ? refuse_value(x, &problem)
+    err set = e == ERR_TOO_LARGE && x->route->body != BODY_OTHER
+                  ? refuse_body(x, &problem)
                   : api_problem_set(&problem, e, "%s", detail);
     ASSERT(set == e);
     api_exchange_respond_problem(x, &problem);
@@ -352,6 +383,7 @@ struct api *api_new(const struct api_options *options)
     api->options = *options;
     api->started_ms = env_now_ms(options->env);
     prng_init(&api->request_ids, env_random(options->env));
+    api_inflight_init(&api->inflight, env_random(options->env));
     api_meter_init(&api->meter, options->metrics);
     api_lingers_init(api);
     list_init(&api->paused_calls);

@@ -17,6 +17,7 @@ struct api_options {
     struct metrics *metrics;
     const char *version;
     uint64_t value_bytes_max;    /* --max-value-bytes */
+    uint64_t txn_bytes_max;      /* --max-txn-bytes: of the body of /txn and /batch */
     uint64_t request_timeout_ms; /* --request-timeout: default of ?timeout= */
     uint64_t watchers_max;       /* --max-watchers; 0: 20000 */
     bool access_log;             /* --access-log: a line per request */

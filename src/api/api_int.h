@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/guard.h"
+#include "api/inflight.h"
 #include "api/linger.h"
 #include "api/meter.h"
 #include "api/problem.h"
@@ -18,11 +19,19 @@ struct watch_cache;
 #define METHODS_READ (METHOD(GET) | METHOD(HEAD))
 #define METHODS_WRITE (METHOD(PUT) | METHOD(POST) | METHOD(DELETE))
 
+/* What the body of a request to a route is: how large it may be. */
+enum body_kind {
+    BODY_OTHER, /* a few parameters, if anything */
+    BODY_VALUE, /* PUT, POST and PATCH: --max-value-bytes */
+    BODY_TXN,   /* --max-txn-bytes */
+};
+
 /* One row of the table of routes. */
 struct route {
     enum route_id id;
     struct slice path; /* exactly, or as a prefix of something longer */
     bool is_prefix;
+    enum body_kind body;
     unsigned methods;       /* besides OPTIONS, which every route has */
     unsigned methods_later; /* documented and not there yet: 501 with `later` as its detail */
     const char *later;
@@ -42,6 +51,8 @@ struct api {
     struct meter meter;
     struct list list_pieces; /* list_queue.c */
     struct env_timer list_timer;
+    uint64_t batch_bytes;                /* of the batches that are worked at */
+    struct inflight inflight;            /* idempotency keys at work */
     const struct http_stats *http_stats; /* NULL: not told */
     struct lingers lingers;
     struct list paused_calls; /* system_call.h */
@@ -85,6 +96,14 @@ void api_export_answer(struct exchange *x);
 /* /watch, /watch/KEY */
 MUST_USE err api_watch_prepare(struct exchange *x, struct problem *problem);
 void api_watch_answer(struct exchange *x);
+
+/* /txn */
+MUST_USE err api_txn_prepare(struct exchange *x, struct problem *problem);
+void api_txn_answer(struct exchange *x);
+
+/* /batch */
+MUST_USE err api_batch_prepare(struct exchange *x, struct problem *problem);
+void api_batch_answer(struct exchange *x);
 
 /* /admin/drain */
 void api_drain_answer(struct exchange *x);

@@ -51,6 +51,16 @@ struct exchange *api_exchange_new(struct api *api, struct http_request *request)
     return x;
 }
 
+err api_exchange_begin_key(struct exchange *x, struct slice key, struct problem *problem)
+{
+    if (key.size == 0 || api_inflight_begin(&x->api->inflight, &x->inflight, key)) {
+        return OK;
+    }
+    return api_problem_set(problem, ERR_IDEMPOTENCY_IN_PROGRESS,
+                           "another request with this Idempotency-Key is at work; try again a "
+                           "little later, and get its answer");
+}
+
 /* ---- fields ---- */
 
 char *api_exchange_text(struct exchange *x, size_t size)
@@ -122,6 +132,7 @@ static void log_request(const struct exchange *x, int status, size_t size, uint6
 static struct http_response begin_response(struct exchange *x, int status, size_t size)
 {
     struct api *api = x->api;
+    api_inflight_end(&api->inflight, &x->inflight);
     ASSERT(status >= 200);
     ASSERT(status < 600);
     uint64_t now_ns = env_now_ns(api->options.env);

@@ -40,6 +40,7 @@ struct kv_intent;
 struct list_params;
 struct lease_call;
 struct lock_call;
+struct txn_call;
 
 struct exchange {
     struct api *api;
@@ -47,14 +48,16 @@ struct exchange {
     const struct route *route; /* never NULL */
     enum http_method method;
     struct slice request_id;
-    struct slice key;           /* kv routes; else empty */
-    struct kv_params params;    /* kv routes */
-    bool is_patient;            /* it asked to wait: however long it takes, it is not slow */
-    struct kv_intent *intent;   /* of a write that is more than a plain one, else NULL */
-    struct prefer prefer;       /* what the client would like */
-    enum standing_kind given;   /* kv routes: how consistent the answer is */
-    struct probe_query probe;   /* /readyz */
-    struct watch_params *watch; /* /watch, in the request's memory */
+    struct slice key;               /* kv routes; else empty */
+    struct kv_params params;        /* kv routes */
+    bool is_patient;                /* it asked to wait: however long it takes, it is not slow */
+    struct kv_intent *intent;       /* of a write that is more than a plain one, else NULL */
+    struct prefer prefer;           /* what the client would like */
+    enum standing_kind given;       /* kv routes: how consistent the answer is */
+    struct txn_call *txn;           /* /txn, /batch */
+    struct inflight_entry inflight; /* its idempotency key, until the answer */
+    struct probe_query probe;       /* /readyz */
+    struct watch_params *watch;     /* /watch, in the request's memory */
     union {
         struct node_write write;
         struct node_read read;
@@ -74,6 +77,10 @@ struct exchange {
 
 /* A new exchange in `request`'s memory, of no route yet, with its request id. */
 struct exchange *api_exchange_new(struct api *api, struct http_request *request);
+
+/* From now on `key`, an idempotency key that lives as long as `x`, is at work; empty: there is
+ * none. ERR_IDEMPOTENCY_IN_PROGRESS: it is already. */
+MUST_USE err api_exchange_begin_key(struct exchange *x, struct slice key, struct problem *problem);
 
 /* ---- header fields of the answer ---- */
 

@@ -22,6 +22,17 @@ const char *api_kv_explain_read(const struct exchange *x, err e);
  * of content has no room, and x is answered.
  */
 bool api_kv_is_reply_admitted(struct exchange *x, uint64_t size);
+/* The same, for what no exchange is left of. */
+const char *api_kv_explain_refusal(const struct node *node, err e);
+/* Sets what a write is refused with, as a whole: that is, not because of a condition. */
+void api_kv_set_refusal(const struct node *node, const struct command_result *result,
+                        struct problem *problem);
+/* `done` of x->op.write: answers. */
+void api_kv_write_done(struct node_write *write, const struct command_result *result);
+
+/* Whether the fields of a request whose body is JSON are ones that mean something there.
+ * ERR_BAD_REQUEST, ERR_UNSUPPORTED_ENCODING, set in `problem`. */
+MUST_USE err api_json_check_fields(const struct http_request *request, struct problem *problem);
 
 /* What to tell a person whose request got ERR_DIVERGED. */
 extern const char api_kv_explain_divergence[];

@@ -40,7 +40,7 @@ static err check_tags(struct slice list, const char *name, struct problem *probl
     return OK;
 }
 
-static err parse_key(struct slice key, struct kv_intent *intent, struct problem *problem)
+err api_kv_parse_idempotency_key(struct slice key, struct slice *out_key, struct problem *problem)
 {
     if (key.size == 0 || key.size > TXN_IDEMPOTENCY_KEY_SIZE_MAX) {
         problem->limit = TXN_IDEMPOTENCY_KEY_SIZE_MAX;
@@ -49,7 +49,7 @@ static err parse_key(struct slice key, struct kv_intent *intent, struct problem 
                                "%zu",
                                TXN_IDEMPOTENCY_KEY_SIZE_MAX, key.size);
     }
-    intent->idempotency_key = key;
+    *out_key = key;
     return OK;
 }
 
@@ -151,6 +151,7 @@ err api_kv_intent_parse(struct exchange *x, struct problem *problem)
     struct kv_intent intent = {
         .if_match = http_header_find(request, SLICE_LITERAL("If-Match")),
         .if_none_match = http_header_find(request, SLICE_LITERAL("If-None-Match")),
+        .is_patch = x->method == HTTP_METHOD_PATCH,
         .wanted = x->prefer.result,
     };
     if (http_header_find(request, SLICE_LITERAL("If-Unmodified-Since")).data != NULL) {
@@ -163,14 +164,14 @@ err api_kv_intent_parse(struct exchange *x, struct problem *problem)
     err e = parse_ttl(x, &intent, problem);
     bool is_plain = !x->params.is_special && !x->params.has_ttl && !x->params.has_by &&
                     intent.if_match.data == NULL && intent.if_none_match.data == NULL &&
-                    fence.data == NULL && key.data == NULL &&
+                    !intent.is_patch && fence.data == NULL && key.data == NULL &&
                     intent.wanted == PREFER_RETURN_DEFAULT;
     if (e != OK || is_plain) {
         return e;
     }
     e = parse_conditions(x, &intent, fence, problem);
     if (e == OK && key.data != NULL) {
-        e = parse_key(key, &intent, problem);
+        e = api_kv_parse_idempotency_key(key, &intent.idempotency_key, problem);
     }
     if (e == OK) {
         e = check_combination(x, problem);
@@ -288,10 +289,19 @@ struct buf *api_kv_intent_encode(struct exchange *x, struct slice value, struct 
     struct txn_builder builder = {0};
     builder.txn.idempotency_key = intent->idempotency_key;
     if (intent->idempotency_key.size > 0) {
-        struct hash128 body = hash128(value);
+        /* What a patch makes of a value depends on the value. */
+        struct hash128 body = hash128(intent->is_patch ? intent->patch.body : value);
         builder.txn.fingerprint = hash128_add(intent->fingerprint, body);
     }
+    intent->check_count = 0;
     add_checks(x, &builder);
+    if (intent->is_patch) {
+        const struct txn_check check = {.target = TXN_MOD_REVISION,
+                                        .relation = TXN_EQUAL,
+                                        .key = x->key,
+                                        .number = intent->patch.revision};
+        add_check(&builder, intent, "what was read", &check);
+    }
     struct txn_op op = {.type = type_of(x), .key = x->key, .lease = params->lease};
     op.ttl_ms = intent->ttl_ms;
     if (op.type == TXN_PUT || op.type == TXN_APPEND) {
@@ -301,9 +311,10 @@ struct buf *api_kv_intent_encode(struct exchange *x, struct slice value, struct 
     if (op.type == TXN_ADD) {
         op.number = (uint64_t)(params->has_by ? params->by : 1);
     }
-    /* A number that is counted, a text that is appended to, keep their time. */
-    bool keeps = params->keeps_ttl || ((op.type == TXN_ADD || op.type == TXN_APPEND) &&
-                                       !params->has_ttl && params->lease == 0);
+    /* A number that is counted, a text that is appended to, what is patched: they keep their
+     * time. */
+    bool is_change = op.type == TXN_ADD || op.type == TXN_APPEND || intent->is_patch;
+    bool keeps = params->keeps_ttl || (is_change && !params->has_ttl && params->lease == 0);
     op.flags |= keeps ? TXN_KEEP_TTL : 0;
     if (intent->wanted == PREFER_RETURN_REPRESENTATION) {
         op.flags |= op.type == TXN_DELETE ? TXN_RETURN_OLD : TXN_RETURN_NEW;

@@ -11,6 +11,16 @@
 #define INTENT_TAGS_MAX 16u /* in one If-Match or If-None-Match */
 #define INTENT_CHECKS_MAX (2u * INTENT_TAGS_MAX + 6u)
 
+/* Of a PATCH: kv_patch.c's own. */
+struct kv_patch {
+    struct slice key;  /* the request's idempotency key; that of each attempt follows from it */
+    struct slice body; /* the patch, decoded */
+    uint64_t attempt;  /* from 0 on */
+    uint64_t revision; /* that was read and has to be there still; 0: there is no such key */
+    uint64_t deadline_ms;
+    char text[64]; /* an attempt's key */
+};
+
 /* In the request's memory; slices borrow from the request. */
 struct kv_intent {
     struct slice if_match; /* data NULL: not given, as the next ones */
@@ -20,7 +30,9 @@ struct kv_intent {
     struct slice idempotency_key;
     struct hash128 fingerprint;
     enum prefer_return wanted; /* DEFAULT: "OK", or what the operation has to say */
-    uint64_t ttl_ms;           /* of the query or a header field */
+    bool is_patch;
+    struct kv_patch patch;
+    uint64_t ttl_ms; /* of the query or a header field */
     size_t check_count;
     const char *sources[INTENT_CHECKS_MAX]; /* what asked for each check */
 };
@@ -30,6 +42,10 @@ struct kv_intent {
  * it is a plain one. ERR_BAD_REQUEST, ERR_NOT_IMPLEMENTED, set in `problem`.
  */
 MUST_USE err api_kv_intent_parse(struct exchange *x, struct problem *problem);
+
+/* The value of an Idempotency-Key. ERR_BAD_REQUEST, set in `problem`. */
+MUST_USE err api_kv_parse_idempotency_key(struct slice key, struct slice *out_key,
+                                          struct problem *problem);
 
 /* The command of a write with an intent; `value` and its type are what to store. Caller unrefs. */
 struct buf *api_kv_intent_encode(struct exchange *x, struct slice value, struct slice content_type);

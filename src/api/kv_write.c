@@ -12,7 +12,7 @@
 #include "base/decimal.h"
 #include "base/limits.h"
 
-const char *api_kv_explain_write(const struct exchange *x, err e)
+const char *api_kv_explain_refusal(const struct node *node, err e)
 {
     switch ((int)e) {
     case ERR_NO_LEADER:
@@ -24,11 +24,11 @@ const char *api_kv_explain_write(const struct exchange *x, err e)
         return "the write was proposed and its outcome was not seen in time: it may or may not "
                "happen; read the key before you write it again";
     case ERR_DRAINING:
-        return node_explain_draining(x->api->node);
+        return node_explain_draining(node);
     case ERR_DIVERGED:
         return api_kv_explain_divergence;
     case ERR_OVERLOADED:
-        return node_explain_overload(x->api->node);
+        return node_explain_overload(node);
     case ERR_NOT_FOUND:
         return "there is no such key to touch";
     case ERR_LEASE_NOT_FOUND:
@@ -52,18 +52,40 @@ const char *api_kv_explain_write(const struct exchange *x, err e)
     }
 }
 
-static void refuse_by_quota(struct exchange *x)
+static void set_quota(const struct node *node, struct problem *problem)
 {
-    struct problem problem = {.e = OK};
     struct node_status status;
-    node_status(x->api->node, &status);
-    problem.setting = "quota-bytes";
-    problem.limit = status.quota_bytes;
-    problem.used = status.state != NULL ? store_region_used(status.state) : 0;
-    err e = api_problem_set(&problem, ERR_QUOTA,
+    node_status(node, &status);
+    problem->setting = "quota-bytes";
+    problem->limit = status.quota_bytes;
+    problem->used = status.state != NULL ? store_region_used(status.state) : 0;
+    err e = api_problem_set(problem, ERR_QUOTA,
                             "the storage quota is reached: nothing was written; delete keys, or "
                             "raise --quota-bytes on every node; reads and deletes go on");
     ASSERT(e == ERR_QUOTA);
+}
+
+void api_kv_set_refusal(const struct node *node, const struct command_result *result,
+                        struct problem *problem)
+{
+    ASSERT(result->e != OK);
+    if (result->e == ERR_QUOTA && result->revision < REVISION_MAX) {
+        set_quota(node, problem);
+        return;
+    }
+    err e = api_problem_set(problem, result->e, "%s", api_kv_explain_refusal(node, result->e));
+    ASSERT(e == result->e);
+}
+
+const char *api_kv_explain_write(const struct exchange *x, err e)
+{
+    return api_kv_explain_refusal(x->api->node, e);
+}
+
+static void refuse_write(struct exchange *x, const struct command_result *result)
+{
+    struct problem problem = {.e = OK};
+    api_kv_set_refusal(x->api->node, result, &problem);
     api_exchange_respond_problem(x, &problem);
 }
 
@@ -156,28 +178,25 @@ static void add_write_fields(struct exchange *x, const struct command_result *re
     api_kv_add_record_fields(x, &record);
 }
 
-static void write_done(struct node_write *write, const struct command_result *result)
+void api_kv_write_done(struct node_write *write, const struct command_result *result)
 {
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
     api_kv_add_write_times(x);
     if (result->is_replayed) {
         api_exchange_field_text(x, "Idempotency-Replayed", "true");
     }
-    if (result->e == ERR_QUOTA && result->revision < REVISION_MAX) {
-        refuse_by_quota(x);
-        return;
-    }
     if (result->e == ERR_PRECONDITION_FAILED) {
         refuse_by_condition(x, result);
         return;
     }
     if (result->e != OK) {
-        api_exchange_refuse(x, result->e, api_kv_explain_write(x, result->e));
+        refuse_write(x, result);
         return;
     }
     x->has_revision = true;
     x->revision = result->revision;
-    int status = x->method == HTTP_METHOD_PUT && !result->existed ? 201 : 200;
+    bool tells_making = x->method == HTTP_METHOD_PUT || x->method == HTTP_METHOD_PATCH;
+    int status = tells_making && !result->existed ? 201 : 200;
     if (x->intent != NULL) {
         struct reader results = reader_of(result->results);
         struct txn_result op;
@@ -224,6 +243,12 @@ static struct buf *encode(struct exchange *x, struct slice value)
 void api_kv_write(struct exchange *x)
 {
     const struct api_options *options = &x->api->options;
+    struct problem problem = {.e = OK};
+    if (x->intent != NULL &&
+        api_exchange_begin_key(x, x->intent->idempotency_key, &problem) != OK) {
+        api_exchange_respond_problem(x, &problem);
+        return;
+    }
     struct kv_body body = {.value = SLICE_EMPTY, .decoded = {0}};
     if (x->method != HTTP_METHOD_DELETE && !api_kv_body_take(x, &body)) {
         return;
@@ -233,6 +258,6 @@ void api_kv_write(struct exchange *x)
     http_body_release(x->request);
     x->op.write.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
     x->op.write.received_ns = http_started_ns(x->request);
-    x->op.write.done = write_done;
+    x->op.write.done = api_kv_write_done;
     node_write(x->api->node, x->key, &x->op.write);
 }

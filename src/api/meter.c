@@ -18,6 +18,8 @@ static const struct {
     [ROUTE_KV] = {"kv", "route=\"kv\""},
     [ROUTE_KV_COLLECTION] = {"kv_collection", "route=\"kv_collection\""},
     [ROUTE_EXPORT] = {"export", "route=\"export\""},
+    [ROUTE_TXN] = {"txn", "route=\"txn\""},
+    [ROUTE_BATCH] = {"batch", "route=\"batch\""},
     [ROUTE_ROOT] = {"root", "route=\"root\""},
     [ROUTE_WATCH] = {"watch", "route=\"watch\""},
     [ROUTE_STATS] = {"stats", "route=\"stats\""},

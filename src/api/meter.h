@@ -13,6 +13,8 @@ enum route_id {
     ROUTE_KV_COLLECTION,
     ROUTE_EXPORT,
     ROUTE_WATCH, /* /watch, and what is below it */
+    ROUTE_TXN,
+    ROUTE_BATCH,
     ROUTE_ROOT,
     ROUTE_STATS,
     ROUTE_LEADER,

@@ -51,6 +51,9 @@ static void write_state(struct writer *out, const struct problem *problem)
     if (problem->has_clause) {
         write_u64(out, "clause", problem->clause);
     }
+    if (problem->has_operation) {
+        write_u64(out, "operation", problem->operation);
+    }
     if (problem->oldest > 0) {
         write_u64(out, "oldest", problem->oldest);
     }

@@ -31,6 +31,8 @@ struct problem {
     uint64_t retry_after_s;   /* 0: what api_problem_retry_after makes of `e` */
     bool has_clause;          /* a transaction's condition failed: its place, from 0 */
     uint32_t clause;
+    bool has_operation; /* one of a transaction's operations failed: its place, from 0 */
+    uint32_t operation;
 };
 
 /* What the document says of the request itself. */

@@ -36,6 +36,7 @@ static struct json_object *new_limits(const struct api_options *options,
     struct json_object *limits = json_object_new_object();
     api_document_add_u64(limits, "key_bytes_max", KEY_SIZE_MAX);
     api_document_add_u64(limits, "value_bytes_max", options->value_bytes_max);
+    api_document_add_u64(limits, "txn_bytes_max", options->txn_bytes_max);
     api_document_add_u64(limits, "content_type_bytes_max", CONTENT_TYPE_SIZE_MAX);
     api_document_add_u64(limits, "idempotency_key_bytes_max", TXN_IDEMPOTENCY_KEY_SIZE_MAX);
     api_document_add_u64(limits, "lock_name_bytes_max", TXN_LOCK_NAME_SIZE_MAX);

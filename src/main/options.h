@@ -45,6 +45,7 @@ struct options {
     const char *join;
     const char *cluster_name;
     uint64_t max_value_bytes;
+    uint64_t max_txn_bytes;
     uint64_t max_connections;
     uint64_t max_pending_requests;
     uint64_t max_pending_bytes;

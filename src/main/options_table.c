@@ -38,6 +38,8 @@ const struct option_row main_options_table[OPTION_COUNT] = {
      "tells clusters apart whose members have the same addresses"},
     {"max-value-bytes", OPTION_SIZE, FIELD(max_value_bytes), "8MiB", 1, VALUE_SIZE_CEILING, NULL,
      "SIZE", "the largest value that is taken; larger ones get 413"},
+    {"max-txn-bytes", OPTION_SIZE, FIELD(max_txn_bytes), "8MiB", 1, VALUE_SIZE_CEILING, NULL,
+     "SIZE", "the largest body of /txn and /batch that is taken; larger ones get 413"},
     {"max-connections", OPTION_U64, FIELD(max_connections), "10000", 1, 1000000, NULL, "N",
      "client connections at a time; more get 503"},
     {"max-pending-requests", OPTION_U64, FIELD(max_pending_requests), "16384", 1, 1000000, NULL,

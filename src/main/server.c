@@ -92,6 +92,7 @@ static err open_http(struct server *server, struct err_note *note)
         .metrics = server->metrics,
         .version = PONTOON_VERSION,
         .value_bytes_max = options->max_value_bytes,
+        .txn_bytes_max = options->max_txn_bytes,
         .request_timeout_ms = options->request_timeout_ms,
         .watchers_max = options->max_watchers,
         .access_log = options->access_log,

@@ -9,6 +9,13 @@ static void try_command(struct slice bytes)
 {
     struct command command;
     if (command_decode(bytes, &command) == OK) {
+        struct txn txn;
+        if (command.type == COMMAND_TXN) {
+            err e = txn_decode(command.value, &txn); /* command_decode has looked */
+            ASSERT(e == OK);
+            command.txn = &txn;
+            command.value = SLICE_EMPTY;
+        }
         struct buf *encoded = command_encode(&command);
         bool is_first_format = bytes.data[0] == 1;
         ASSERT(is_first_format || slice_equal(buf_slice(encoded), bytes));

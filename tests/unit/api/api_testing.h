@@ -35,6 +35,7 @@
 #define PATIENCE_MS 20000u
 #define FAKE_RECORDS_MAX 64u
 #define VALUE_BYTES_MAX 100000u
+#define TXN_BYTES_MAX 200000u
 
 /* ---- the node ---- */
 
@@ -51,6 +52,7 @@ struct node {
     uint64_t clock_ms;
     err e;                   /* what the next requests get instead of being done */
     struct node_write *held; /* the last write, unanswered, while `holds` */
+    struct node_write *first_held;
     bool holds;
     struct node_status status;
     struct admin_spec spec;            /* the last request about members */
@@ -80,6 +82,11 @@ struct node {
     unsigned backups_closed;
     uint64_t backup_delay_ms; /* after each piece */
     uint64_t backup_due_ms;
+    struct buf *txn;                  /* the command of the last transaction */
+    struct command_result txn_result; /* what transactions are answered, with these results */
+    struct writer txn_results;
+    unsigned txn_conflicts; /* so many of them find that their last check does not hold */
+    unsigned txn_count;
     struct history *history; /* of what was written */
     struct watches *watches;
     struct env_turn turn; /* in which they are told */
@@ -187,6 +194,20 @@ static void fake_tell(struct node *node, struct slice key, const struct fake_rec
 static void fake_apply(struct node *node, const struct command *command,
                        struct command_result *result)
 {
+    if (command->type == COMMAND_TXN) { /* it is not carried out: tests say what it answers */
+        struct txn txn;
+        assert_int_equal(txn_decode(command->value, &txn), OK);
+        node->txn_count++;
+        if (node->txn_conflicts > 0) {
+            node->txn_conflicts--;
+            *result = (struct command_result){
+                .e = ERR_PRECONDITION_FAILED, .has_failed = true, .failed = txn.check_count - 1};
+            return;
+        }
+        *result = node->txn_result;
+        result->results = writer_slice(&node->txn_results);
+        return;
+    }
     struct fake_record *old = fake_find(node, command->key);
     *result = (struct command_result){.e = OK, .existed = old != NULL};
     if (command->type == COMMAND_DELETE) {
@@ -252,6 +273,10 @@ static void fake_answer(struct node *node, struct node_write *write)
     struct command_result result = {.e = node->e};
     struct writer results = {0};
     assert_int_equal(command_decode(buf_slice(write->command), &command), OK);
+    if (command.type == COMMAND_TXN) {
+        buf_drop(&node->txn);
+        node->txn = buf_ref(write->command);
+    }
     bool is_range = node->e == OK && command.type == COMMAND_TXN &&
                     fake_delete_range(node, &command, &result, &results);
     if (node->e == OK && !is_range) {
@@ -269,6 +294,7 @@ void node_write(struct node *node, struct slice key, struct node_write *write)
     assert_true(key.size > 0);
     node->deadline_ms = write->deadline_ms;
     if (node->holds) {
+        node->first_held = node->first_held == NULL ? write : node->first_held;
         node->held = write;
         return;
     }
@@ -627,6 +653,7 @@ static void fixture_open_with(struct fixture *fixture, struct api_options option
     options.metrics = fixture->metrics;
     options.version = "0.1.0";
     options.value_bytes_max = VALUE_BYTES_MAX;
+    options.txn_bytes_max = TXN_BYTES_MAX;
     options.request_timeout_ms = 5000;
     fixture->api = api_new(&options);
     api_serve(fixture->api, &fixture->node);
@@ -659,6 +686,8 @@ static void fixture_close_parts(struct fixture *fixture)
     env_uv_close(fixture->env);
     writer_deinit(&fixture->reply);
     writer_deinit(&fixture->log_lines);
+    buf_drop(&fixture->node.txn);
+    writer_deinit(&fixture->node.txn_results);
     history_free(fixture->node.history);
     for (size_t i = 0; i < FAKE_RECORDS_MAX; i++) {
         fake_clear(&fixture->node.records[i]);
