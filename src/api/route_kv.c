@@ -10,6 +10,7 @@
 #include "api/kv_body.h"
 #include "api/kv_int.h"
 #include "api/kv_intent.h"
+#include "api/kv_patch.h"
 #include "api/ttl.h"
 #include "base/assert.h"
 #include "base/limits.h"
@@ -106,6 +107,9 @@ err api_kv_prepare(struct exchange *x, struct problem *problem)
     if (e == OK && is_write) {
         e = check_content_type(x->request, problem);
     }
+    if (e == OK && x->method == HTTP_METHOD_PATCH) {
+        e = api_kv_patch_check(x, problem);
+    }
     if (e == OK && is_write && x->method != HTTP_METHOD_DELETE) {
         e = api_kv_body_prepare(x, problem);
     }
@@ -200,7 +204,9 @@ void api_kv_add_common_fields(struct exchange *x)
 void api_kv_answer(struct exchange *x)
 {
     ASSERT(x->key.size > 0);
-    if (api_method_is_unsafe(x->method)) {
+    if (x->method == HTTP_METHOD_PATCH) {
+        api_kv_patch(x);
+    } else if (api_method_is_unsafe(x->method)) {
         api_kv_write(x);
     } else {
         api_kv_read(x);

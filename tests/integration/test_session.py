@@ -259,8 +259,7 @@ class OneKey(harness.TestCase):
                 ("PUT", "/stats", 405, "GET, HEAD, OPTIONS"),
                 ("DELETE", "/", 405, "GET, HEAD, OPTIONS"),
                 ("POST", "/livez", 405, "GET, HEAD, OPTIONS"),
-                ("LOCK", "/kv/x", 405, "GET, HEAD, PUT, POST, DELETE, OPTIONS"),
-                ("PATCH", "/kv/x", 501, None),
+                ("LOCK", "/kv/x", 405, "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS"),
                 ("BREW", "/kv/x", 501, None)):
             response = self.node.request(method, path)
             slug = "method-not-allowed" if status == 405 else "not-implemented"
@@ -269,7 +268,7 @@ class OneKey(harness.TestCase):
                 self.assertEqual(response.headers["allow"], allow, method)
         options = self.node.request("OPTIONS", "/kv/x")
         self.assertEqual((options.status, options.headers["allow"]),
-                         (204, "GET, HEAD, PUT, POST, DELETE, OPTIONS"))
+                         (204, "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS"))
 
     # ---- parameters and fields ----
 

@@ -16,8 +16,8 @@ static void a_wrong_method_is_told_the_right_ones(void **state)
     struct fixture *f = *state;
     request(f, "LOCK /kv/a", "", NULL);
     assert_problem(f, 405, "method-not-allowed", "LOCK is not allowed here");
-    assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, OPTIONS");
-    assert_member(f, "allow", "GET, HEAD, PUT, POST, DELETE, OPTIONS");
+    assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS");
+    assert_member(f, "allow", "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS");
     request(f, "POST /stats", "", "x");
     assert_problem(f, 405, "method-not-allowed", "");
     assert_field(f, "Allow", "GET, HEAD, OPTIONS");
@@ -27,7 +27,7 @@ static void a_wrong_method_is_told_the_right_ones(void **state)
     assert_problem(f, 405, "method-not-allowed", "");
     request(f, "TRACE /kv/a", "", NULL);
     assert_problem(f, 501, "not-implemented", "no such method");
-    assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, OPTIONS");
+    assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS");
 }
 
 static void options_tells_the_methods_without_a_body(void **state)
@@ -35,7 +35,7 @@ static void options_tells_the_methods_without_a_body(void **state)
     struct fixture *f = *state;
     request(f, "OPTIONS /kv/a", "", NULL);
     assert_int_equal(f->status, 204);
-    assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, OPTIONS");
+    assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS");
     assert_int_equal(f->body.size, 0);
     request(f, "OPTIONS /livez", "", NULL);
     assert_int_equal(f->status, 204);

@@ -121,8 +121,6 @@ static void what_is_not_there_yet_is_never_ignored(void **state)
     struct fixture *f = *state;
     request(f, "GET /kv/a?at=3", "", NULL);
     assert_problem(f, 501, "not-implemented", "not there yet");
-    request(f, "PATCH /kv/a", "", "{}");
-    assert_problem(f, 501, "not-implemented", "PATCH");
 }
 
 static void parameters_reach_the_node(void **state)
@@ -187,7 +185,7 @@ static void options_tell_the_methods_and_the_limits(void **state)
     struct fixture *f = *state;
     request(f, "OPTIONS /kv/a", "", NULL);
     assert_int_equal(f->status, 204);
-    assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, OPTIONS");
+    assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS");
     assert_field(f, "KV-Max-Value-Bytes", "100000");
     assert_field(f, "KV-Max-Key-Bytes", "480");
     assert_field(f, "Accept-Encoding", "gzip, deflate");
