@@ -1,7 +1,6 @@
 #include "api/json_scan.h"
 
 #include <json-c/json_tokener.h>
-#include <string.h>
 
 #include "base/assert.h"
 
@@ -22,6 +21,12 @@ struct scan {
 static bool is_space(uint8_t byte)
 {
     return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+/* What stands between values. */
+static bool is_structure(uint8_t byte)
+{
+    return byte == ',' || byte == ':' || byte == '[' || byte == ']' || byte == '{' || byte == '}';
 }
 
 static bool is_digit(uint8_t byte)
@@ -208,8 +213,8 @@ static const char *check_number(struct slice text)
 static bool scan_plain(struct scan *scan)
 {
     const uint8_t *begin = scan->at;
-    while (scan->at < scan->end && !is_space(*scan->at) &&
-           memchr(",:[]{}\"", *scan->at, 7) == NULL) {
+    while (scan->at < scan->end && !is_space(*scan->at) && *scan->at != '"' &&
+           !is_structure(*scan->at)) {
         scan->at++;
     }
     struct slice text = {begin, (size_t)(scan->at - begin)};
@@ -244,33 +249,35 @@ static bool scan_structure(struct scan *scan)
     return scan->depth <= scan->bounds.depth && scan->parts <= scan->bounds.parts;
 }
 
+/* The next string, plain value or byte of structure. */
+static bool scan_next(struct scan *scan)
+{
+    while (scan->depth > 0 && scan->at < scan->end && is_space(*scan->at)) {
+        scan->at++;
+    }
+    if (scan->at == scan->end) {
+        return fail(scan, scan->depth > 0 ? "an array or object has no end" : "a value is missing");
+    }
+    if (*scan->at == '"') {
+        scan->at++;
+        return scan_string(scan);
+    }
+    bool begins = *scan->at == '{' || *scan->at == '[';
+    return begins || (scan->depth > 0 && is_structure(*scan->at)) ? scan_structure(scan)
+                                                                  : scan_plain(scan);
+}
+
 err api_json_next(struct slice *rest, struct json_bounds bounds, struct slice *out_value,
                   const char **out_why)
 {
     api_json_skip(rest);
     struct scan scan = {.at = rest->data, .end = rest->data + rest->size, .bounds = bounds};
     do {
-        while (scan.depth > 0 && scan.at < scan.end && is_space(*scan.at)) {
-            scan.at++;
-        }
-        bool is_good;
-        if (scan.at == scan.end) {
-            is_good = fail(&scan,
-                           scan.depth > 0 ? "an array or object has no end" : "a value is missing");
-        } else if (*scan.at == '"') {
-            scan.at++;
-            is_good = scan_string(&scan);
-        } else if (*scan.at == '{' || *scan.at == '[' ||
-                   (scan.depth > 0 && memchr("}],:", *scan.at, 4) != NULL)) {
-            is_good = scan_structure(&scan);
-        } else {
-            is_good = scan_plain(&scan);
-        }
-        if (!is_good) {
+        if (!scan_next(&scan)) {
             bool is_bound = scan.why == NULL;
-            *out_why = !is_bound                   ? scan.why
-                       : scan.depth > bounds.depth ? "arrays and objects are nested too deep"
-                                                   : "it has too many parts";
+            const char *bound = scan.depth > bounds.depth ? "arrays and objects are nested too deep"
+                                                          : "it has too many parts";
+            *out_why = is_bound ? bound : scan.why;
             return is_bound ? ERR_TOO_LARGE : ERR_BAD_REQUEST;
         }
     } while (scan.depth > 0);

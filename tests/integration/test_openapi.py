@@ -22,6 +22,7 @@ TEXT = b"words, and more words. " * 100
 TEXT_DIGEST = f"sha-256=:{base64.b64encode(hashlib.sha256(TEXT).digest()).decode()}:"
 
 # (status, method, target, body, fields), in this order. What one has changed, a later one finds.
+MERGE_PATCH = [("Content-Type", "application/merge-patch+json")]
 ONE_NODE = [
     (201, "PUT", "/kv/a", b"1", JSON),
     (200, "PUT", "/kv/a?ttl=1h", b"1", ()),
@@ -48,6 +49,15 @@ ONE_NODE = [
     (200, "HEAD", "/kv/a", None, ()),
     (304, "HEAD", "/kv/a", None, [("If-None-Match", "*")]),
     (204, "OPTIONS", "/kv/a", None, ()),
+    (201, "PATCH", "/kv/j", b'{"a":1}', MERGE_PATCH),
+    (200, "PATCH", "/kv/j", b'{"b":{"c":null}}', MERGE_PATCH),
+    (204, "PATCH", "/kv/j", b"{}", [*MERGE_PATCH, ("Prefer", "return=minimal")]),
+    (200, "POST", "/txn", b'{"if":[{"key":"j","exists":true}],"then":[{"get":"j"},{"incr":"n"},'
+                          b'{"append":"s","value":"x"},{"delete":"s2"},{"delete_prefix":"t/"}]}',
+     [("Idempotency-Key", "t"), ("Prefer", "timing")]),
+    (412, "POST", "/txn", b'{"if":[{"key":"j","exists":false}],"then":[{"get":"j"}]}', ()),
+    (409, "POST", "/txn", b'{"then":[{"incr":"j"}]}', ()),
+    (200, "POST", "/batch?atomic=1", b'{"get":"j"}', ()),
     (200, "DELETE", "/kv/a", None, [("Prefer", "return=representation")]),
     (204, "DELETE", "/kv/a", None, [("Prefer", "return=minimal")]),
     (200, "DELETE", "/kv/a", None, ()),
