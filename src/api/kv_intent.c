@@ -105,6 +105,18 @@ static err check_combination(const struct exchange *x, struct problem *problem)
     return OK;
 }
 
+void api_kv_fingerprint_query(struct writer *text, struct slice query)
+{
+    while (query.size > 0) {
+        struct slice pair = api_text_split(&query, '&');
+        struct slice value = pair;
+        if (!slice_equal(api_text_split(&value, '='), SLICE_LITERAL("timeout"))) {
+            writer_sized(text, pair);
+        }
+    }
+    writer_u8(text, '\0');
+}
+
 /* What tells one request from another under the same idempotency key, but for its body. */
 static void begin_fingerprint(struct exchange *x, struct kv_intent *intent)
 {
@@ -112,7 +124,7 @@ static void begin_fingerprint(struct exchange *x, struct kv_intent *intent)
     struct writer text = {0};
     writer_u8(&text, (uint8_t)x->method);
     writer_sized(&text, http_path(x->request));
-    writer_sized(&text, http_query(x->request));
+    api_kv_fingerprint_query(&text, http_query(x->request));
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
         writer_sized(&text, http_header(x->request, names[i]));
     }
@@ -145,7 +157,14 @@ static err parse_conditions(struct exchange *x, struct kv_intent *intent, struct
     return e;
 }
 
-err api_kv_intent_parse(struct exchange *x, struct problem *problem)
+/* Whatever its header fields are. */
+static bool says_more(const struct exchange *x)
+{
+    return x->params.is_special || x->params.has_by || x->method == HTTP_METHOD_PATCH ||
+           x->prefer.result != PREFER_RETURN_DEFAULT;
+}
+
+static err parse(struct exchange *x, struct problem *problem)
 {
     struct http_request *request = x->request;
     struct kv_intent intent = {
@@ -162,10 +181,8 @@ err api_kv_intent_parse(struct exchange *x, struct problem *problem)
     struct slice fence = http_header_find(request, SLICE_LITERAL("KV-Fence"));
     struct slice key = http_header_find(request, SLICE_LITERAL("Idempotency-Key"));
     err e = parse_ttl(x, &intent, problem);
-    bool is_plain = !x->params.is_special && !x->params.has_ttl && !x->params.has_by &&
-                    intent.if_match.data == NULL && intent.if_none_match.data == NULL &&
-                    !intent.is_patch && fence.data == NULL && key.data == NULL &&
-                    intent.wanted == PREFER_RETURN_DEFAULT;
+    bool is_plain = !says_more(x) && !x->params.has_ttl && intent.if_match.data == NULL &&
+                    intent.if_none_match.data == NULL && fence.data == NULL && key.data == NULL;
     if (e != OK || is_plain) {
         return e;
     }
@@ -185,6 +202,18 @@ err api_kv_intent_parse(struct exchange *x, struct problem *problem)
     x->intent = http_alloc(request, sizeof(intent));
     *x->intent = intent;
     return OK;
+}
+
+/* The names that parse looks for. */
+#define NAMES                                                                                      \
+    (HTTP_NAME_BIT("If-Match") | HTTP_NAME_BIT("If-None-Match") |                                  \
+     HTTP_NAME_BIT("If-Unmodified-Since") | HTTP_NAME_BIT("KV-Fence") |                            \
+     HTTP_NAME_BIT("Idempotency-Key") | HTTP_NAME_BIT("KV-TTL") | HTTP_NAME_BIT("X-TTL"))
+
+err api_kv_intent_parse(struct exchange *x, struct problem *problem)
+{
+    bool is_plain = !says_more(x) && !http_may_have(x->request, NAMES); /* nearly always */
+    return LIKELY(is_plain) ? OK : parse(x, problem);
 }
 
 /* ---- the command ---- */

@@ -47,6 +47,12 @@ MUST_USE err api_kv_intent_parse(struct exchange *x, struct problem *problem);
 MUST_USE err api_kv_parse_idempotency_key(struct slice key, struct slice *out_key,
                                           struct problem *problem);
 
+/*
+ * Appends what a query tells of a request, to tell it from another one under its idempotency key:
+ * all of it but how long to wait for the answer, which a second try may say anew.
+ */
+void api_kv_fingerprint_query(struct writer *text, struct slice query);
+
 /* The command of a write with an intent; `value` and its type are what to store. Caller unrefs. */
 struct buf *api_kv_intent_encode(struct exchange *x, struct slice value, struct slice content_type);
 

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "api/kv_int.h"
+#include "api/kv_intent.h"
+#include "api/kv_intent.h"
 #include "api/ttl.h"
 #include "base/assert.h"
 
@@ -127,7 +129,7 @@ void api_system_take_key(struct exchange *x, struct slice body, struct system_ca
     struct writer text = {0};
     writer_u8(&text, (uint8_t)x->method);
     writer_sized(&text, http_path(x->request));
-    writer_sized(&text, http_query(x->request));
+    api_kv_fingerprint_query(&text, http_query(x->request));
     writer_sized(&text, http_header(x->request, "content-type"));
     writer_bytes(&text, body);
     call->idempotency_key = key;

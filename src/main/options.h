@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "proto/membership.h"
 
-#define OPTION_COUNT 35u
+#define OPTION_COUNT 36u
 
 /* Where a setting comes from; a later one wins. */
 enum option_origin {

@@ -172,6 +172,8 @@ static void a_fingerprint_tells_requests_apart(void **state)
     struct hash128 again =
         fingerprint_of(f, "PUT /kv/a", "Prefer: timing\r\nIdempotency-Key: k\r\n");
     assert_true(hash128_equal(first, again));
+    again = fingerprint_of(f, "PUT /kv/a?timeout=2s", "Idempotency-Key: k\r\n");
+    assert_true(hash128_equal(first, again));
     static const char *const others[][2] = {
         {"PUT /kv/b", ""},
         {"POST /kv/a", ""},
