@@ -17,7 +17,8 @@ enum json_merge_side {
 /*
  * Appends what `patch` makes of `target`; data NULL: there is none. Members stay in their order,
  * new ones come behind them; numbers stay as they are written (but -0 is 0), strings and white
- * space may be written another way. ERR_BAD_REQUEST: no JSON, ERR_TOO_LARGE: too deep, too many parts; both
+ * space may be written another way. ERR_BAD_REQUEST: no JSON, ERR_TOO_LARGE: too deep, too many
+ * parts; both
  * with the side and static words.
  */
 MUST_USE err api_json_merge(struct slice target, struct slice patch, struct writer *out,

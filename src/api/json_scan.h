@@ -23,7 +23,8 @@ bool api_json_take(struct slice *rest, uint8_t wanted);
 
 /*
  * Takes the next value off `rest`, borrowed. Strings and numbers are as they should be then;
- * whether the rest is, json-c tells. ERR_BAD_REQUEST, ERR_TOO_LARGE (`bounds`), with static words for it.
+ * whether the rest is, json-c tells. ERR_BAD_REQUEST, ERR_TOO_LARGE (`bounds`), with static words
+ * for it.
  */
 MUST_USE err api_json_next(struct slice *rest, struct json_bounds bounds, struct slice *out_value,
                            const char **out_why);
