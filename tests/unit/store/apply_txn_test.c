@@ -272,6 +272,35 @@ static void a_quota_is_of_the_whole(void **state)
     world_remove(&world);
 }
 
+static void a_plain_write_takes_a_keys_time_away(void **state)
+{
+    (void)state;
+    const struct txn_op timed = {.type = TXN_PUT, .key = SLICE_LITERAL("a"), .ttl_ms = 10};
+    const struct txn_op lease = {.type = TXN_LEASE_GRANT, .lease = 7, .ttl_ms = 10};
+    const struct txn_op leased = {.type = TXN_PUT, .key = SLICE_LITERAL("b"), .lease = 7};
+    const struct txn_op expire = {.type = TXN_EXPIRE, .number = 10};
+    struct world world = {0};
+    world_make(&world);
+    assert_int_equal(world_op_error(&world, &lease, 1), OK);
+    for (unsigned is_put = 0; is_put < 2; is_put++) {
+        assert_int_equal(world_op_error(&world, &timed, 1), OK);
+        assert_int_equal(world_op_error(&world, &leased, 1), OK);
+        world_check(&world);
+        for (size_t i = 0; i < 2; i++) {
+            struct slice key = i == 0 ? timed.key : leased.key;
+            struct command_result result = is_put ? world_put(&world, key, SLICE_LITERAL("p"))
+                                                  : world_delete(&world, key);
+            assert_true(result.existed);
+            world_check(&world);
+        }
+    }
+    assert_int_equal(world_op_error(&world, &expire, 100), OK);
+    assert_value(&world, timed.key, SLICE_LITERAL("p"));
+    assert_value(&world, leased.key, SLICE_LITERAL("p"));
+    world_check(&world);
+    world_remove(&world);
+}
+
 /* ---- told ---- */
 
 struct told {
@@ -503,6 +532,7 @@ int main(void)
         cmocka_unit_test(what_is_refused_in_the_middle_leaves_nothing_behind),
         cmocka_unit_test(without_the_checks_the_else_branch_is_done),
         cmocka_unit_test(a_quota_is_of_the_whole),
+        cmocka_unit_test(a_plain_write_takes_a_keys_time_away),
         cmocka_unit_test(each_change_is_told_in_the_order_of_the_keys),
         cmocka_unit_test(where_records_stand_makes_no_difference),
     };
