@@ -89,8 +89,10 @@ NOUNS = {
     "node/replica_compact.c": ["replica"],
     "node/replica_log.c": ["replica"],
     "node/replica_start.c": ["replica"],
+    "node/notices.c": ["notice", "node_notice", "node_state"],
     "node/snapshots_in.c": ["snapshots"],
     "node/snapshots_out.c": ["snapshots"],
+    "node/watches.c": ["watch"],
     "proto/conf.c": ["id_set"],
     "proto/membership.c": ["member"],
     "store/apply_answer.c": ["apply"],
@@ -165,7 +167,7 @@ NO_UNIT_TEST.update(dict.fromkeys(
 
 NO_UNIT_TEST.update(dict.fromkeys(
     """node/node_frames.c node/node_metrics.c node/node_status.c node/replica.c
-    node/replica_apply.c node/replica_log.c""".split(),
+    node/replica_apply.c node/replica_log.c node/replica_start.c""".split(),
     "a part of a running node, without one of its own: unit/node/node_test.c runs whole ones"))
 
 # Unit tests of a whole layer, which mirror no file of it.

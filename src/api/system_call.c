@@ -4,7 +4,6 @@
 
 #include "api/kv_int.h"
 #include "api/kv_intent.h"
-#include "api/kv_intent.h"
 #include "api/ttl.h"
 #include "base/assert.h"
 

@@ -341,7 +341,7 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     struct http_conn *conn = CONTAINER_OF(handle, struct http_conn, poll);
     ASSERT(conn->phase != HTTP_CONN_GONE);
     /*
-     * UV_PRIORITIZED is only asked for in order to hear of hang-ups while nothing else is wanted.
+     * UV_PRIORITIZED is only asked for in order to hear of hang-ups while nothing is to be read.
      */
     if (status < 0 || (events & (UV_READABLE | UV_WRITABLE | UV_DISCONNECT)) == 0) {
         http_conn_cut(conn);
@@ -567,7 +567,8 @@ static void poll_for(struct http_conn *conn)
     bool is_reading = conn->phase == HTTP_CONN_OPEN && !conn->is_paused && !conn->has_eof;
     int events = is_reading || conn->phase == HTTP_CONN_LINGER ? UV_READABLE : 0;
     events |= conn->is_blocked ? UV_WRITABLE : 0;
-    events |= conn->phase == HTTP_CONN_LAST && !http_conn_has_left(conn) ? UV_DISCONNECT : 0;
+    bool may_leave = conn->phase == HTTP_CONN_LAST && !http_conn_has_left(conn);
+    events |= may_leave ? UV_DISCONNECT | UV_PRIORITIZED : 0;
     events = events != 0 ? events : UV_PRIORITIZED;
     if (events != conn->polled) {
         int status = uv_poll_start(&conn->poll, events, on_poll);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The pages of docs/tour, run as they stand: against a node alone, and each of a cluster's three."""
+"""The pages of docs/tour, run as they stand: on a node alone, and on each of a cluster's three."""
 
 import re
 import subprocess

@@ -288,8 +288,8 @@ static void a_plain_write_takes_a_keys_time_away(void **state)
         world_check(&world);
         for (size_t i = 0; i < 2; i++) {
             struct slice key = i == 0 ? timed.key : leased.key;
-            struct command_result result = is_put ? world_put(&world, key, SLICE_LITERAL("p"))
-                                                  : world_delete(&world, key);
+            struct command_result result =
+                is_put ? world_put(&world, key, SLICE_LITERAL("p")) : world_delete(&world, key);
             assert_true(result.existed);
             world_check(&world);
         }
