@@ -95,12 +95,15 @@ NOUNS = {
     "node/watches.c": ["watch"],
     "proto/conf.c": ["id_set"],
     "proto/membership.c": ["member"],
+    "store/apply.c": ["apply"],
     "store/apply_answer.c": ["apply"],
     "store/apply_expire.c": ["apply"],
     "store/apply_key.c": ["apply"],
     "store/apply_lease.c": ["apply"],
     "store/apply_lock.c": ["apply"],
     "store/apply_txn.c": ["apply"],
+    "store/stage.c": ["stage"],
+    "store/system.c": ["system"],
 }
 
 # Files that may hold writable state of the whole process, and why.

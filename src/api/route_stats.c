@@ -120,6 +120,16 @@ static struct json_object *store_part(const struct node *node)
     return store;
 }
 
+static struct json_object *idempotency_part(const struct node_status *status)
+{
+    struct json_object *part = json_object_new_object();
+    uint64_t keys = status->state != NULL ? status->state->idempotency_keys : 0;
+    api_document_add_u64(part, "keys", keys);
+    api_document_add_u64(part, "keys_max", status->idempotency_count);
+    api_document_add_u64(part, "age_ms_max", status->idempotency_age_ms);
+    return part;
+}
+
 static struct json_object *history_part(const struct node *node)
 {
     const struct history *history = node_history(node);
@@ -212,6 +222,7 @@ void api_stats_answer(struct exchange *x)
     api_document_add(page, "raft", raft_part(&status));
     api_document_add(page, "repair", repair_part(&status));
     api_document_add(page, "store", store_part(node));
+    api_document_add(page, "idempotency", idempotency_part(&status));
     api_document_add(page, "history", history_part(node));
     api_document_add(page, "watch", watch_part(x->api));
     api_document_add(page, "wal", wal_part(node));

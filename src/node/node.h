@@ -427,7 +427,9 @@ struct node_status {
     uint64_t snapshot_index; /* what the checkpoint covers */
     uint64_t quota_bytes;    /* node_quota_bytes */
     bool is_quota_reached;
-    bool is_disk_full; /* its log or its store finds no room */
+    uint64_t idempotency_age_ms; /* by which this node, if it leads, has answers forgotten, */
+    uint64_t idempotency_count;  /* and how many of them it lets be */
+    bool is_disk_full;           /* its log or its store finds no room */
     uint64_t pending_writes;
     uint64_t pending_reads;
     const struct store_region

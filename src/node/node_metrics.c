@@ -75,6 +75,12 @@ static double read_used(void *ctx)
     return state == NULL ? 0 : (double)store_region_used(state);
 }
 
+static double read_idempotency(void *ctx)
+{
+    const struct store_region *state = store_region(of_ctx(ctx)->store, REGION_FIRST);
+    return state == NULL ? 0 : (double)state->idempotency_keys;
+}
+
 static double read_watchers(void *ctx)
 {
     return (double)watches_count(node_watches(ctx));
@@ -314,6 +320,8 @@ static const struct {
     {METRIC("used_bytes"), "What the records count in the quota.", false, read_used},
     {METRIC("quota_bytes"), "The quota; 0: none.", false, read_quota},
     {METRIC("quota_reached"), "1 if writes that grow are refused.", false, read_quota_reached},
+    {METRIC("idempotency_entries"), "Idempotency keys whose answers are remembered.", false,
+     read_idempotency},
     {METRIC("watchers"), "Watches that are open.", false, read_watchers},
     {METRIC("history_bytes"), "Memory of the last changes, at most.", false, read_history_bytes},
     {METRIC("history_revisions"), "Revisions that can be watched from, or read.", false,
@@ -412,10 +420,23 @@ static void register_snapshots(struct node *node)
                         "Snapshots that came in whole.", NULL, &snapshots->received);
 }
 
+static void register_expiry(struct node *node)
+{
+    struct metrics *metrics = node->options.metrics;
+    const struct expiry *expiry = &node->replica->expiry;
+    metrics_add_counter(metrics, METRIC("expiry_commands_total"),
+                        "Commands by which this node, leading, had removed what was due.", NULL,
+                        &expiry->commands);
+    metrics_add_counter(metrics, METRIC("expired_total"),
+                        "Keys, leases, places in queues and idempotency keys removed so.", NULL,
+                        &expiry->removed);
+}
+
 void node_register_metrics(struct node *node)
 {
     struct metrics *metrics = node->options.metrics;
     struct replica *replica = node->replica;
+    register_expiry(node);
     for (size_t i = 0; i < ARRAY_COUNT(figures); i++) {
         metrics_add_read(metrics, figures[i].name, figures[i].help, figures[i].is_counter,
                          figures[i].read, node);

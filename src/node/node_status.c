@@ -141,6 +141,8 @@ void node_status(const struct node *node, struct node_status *out_status)
         .quota_bytes = node_quota_bytes(node),
         .is_disk_full = replica->space.is_short,
         .is_quota_reached = replica->quota.is_reached,
+        .idempotency_age_ms = node->options.idempotency_age_ms,
+        .idempotency_count = node->options.idempotency_count,
         .pending_writes = replica->writes.count,
         .pending_reads = replica->reads.count,
         .state = store_region(node->store, replica->region),

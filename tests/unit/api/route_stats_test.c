@@ -6,10 +6,13 @@ static void the_page_has_every_name_that_tools_rely_on(void **state)
     const struct store_region region = {.id = 1,
                                         .revision = UINT64_C(1) << 53,
                                         .keys = 3,
+                                        .idempotency_keys = 7,
                                         .key_bytes = 30,
                                         .value_bytes = 300,
                                         .state_hash = {.low = 2, .high = 1}};
     f->node.status.state = &region;
+    f->node.status.idempotency_count = 1000;
+    f->node.status.idempotency_age_ms = 60000;
     request(f, "GET /stats", "", NULL);
     assert_int_equal(f->status, 200);
     struct json_object *page = json_body(f);
@@ -33,6 +36,10 @@ static void the_page_has_every_name_that_tools_rely_on(void **state)
     assert_int_equal(json_u64(store, "size_bytes"), 0);
     assert_int_equal(json_u64(store, "used_bytes"), 0);
     assert_int_equal(json_u64(json_object_object_get(page, "wal"), "segments"), 0);
+    struct json_object *idempotency = json_object_object_get(page, "idempotency");
+    assert_int_equal(json_u64(idempotency, "keys"), 7);
+    assert_int_equal(json_u64(idempotency, "keys_max"), 1000);
+    assert_int_equal(json_u64(idempotency, "age_ms_max"), 60000);
     struct json_object *history = json_object_object_get(page, "history");
     assert_int_equal(json_u64(history, "bytes"), 0);
     assert_int_equal(json_u64(history, "changes"), 0);
