@@ -62,12 +62,66 @@ static const char *type_name(const struct wal_inspect_record *record)
     }
 }
 
+static const char *op_name(enum txn_type type)
+{
+    static const char *const names[TXN_TYPES + 1] = {
+        [TXN_GET] = "get",
+        [TXN_PUT] = "put",
+        [TXN_DELETE] = "delete",
+        [TXN_DELETE_RANGE] = "delete-range",
+        [TXN_ADD] = "add",
+        [TXN_APPEND] = "append",
+        [TXN_TOUCH] = "touch",
+        [TXN_LEASE_GRANT] = "lease-grant",
+        [TXN_LEASE_KEEP] = "lease-keep",
+        [TXN_LEASE_REVOKE] = "lease-revoke",
+        [TXN_LOCK] = "lock",
+        [TXN_LOCK_RENEW] = "lock-renew",
+        [TXN_LOCK_LEAVE] = "lock-leave",
+        [TXN_UNLOCK] = "unlock",
+        [TXN_EXPIRE] = "expire",
+    };
+    return names[type];
+}
+
+/* Each operation with its key; a lock's name begins with its kind. */
+static void print_ops(struct dump *dump, const char *branch, struct slice ops)
+{
+    struct reader walk = reader_of(ops);
+    struct txn_op op;
+    while (txn_next_op(&walk, &op)) {
+        (void)printf(" %s=%s:%s", branch, op_name(op.type),
+                     main_offline_escape(op.key, &dump->key));
+    }
+}
+
+static void print_txn(struct dump *dump, const struct command *command)
+{
+    struct txn txn;
+    if (txn_decode(command->value, &txn) != OK) {
+        (void)printf(" undecodable\n"); /* it cannot be: command_decode has looked */
+        return;
+    }
+    (void)printf(" txn elapsed_ms=%" PRIu64 " checks=%" PRIu32, command->clock.elapsed_ms,
+                 txn.check_count);
+    if (txn.idempotency_key.size > 0) {
+        (void)printf(" idempotency_key=%s", main_offline_escape(txn.idempotency_key, &dump->key));
+    }
+    print_ops(dump, "then", txn.then_ops);
+    print_ops(dump, "else", txn.else_ops);
+    (void)putchar('\n');
+}
+
 static void print_command(struct dump *dump, struct slice data)
 {
     struct command command;
     err e = command_decode(data, &command);
     if (e != OK) {
         (void)printf(" undecodable=%s\n", err_name(e));
+        return;
+    }
+    if (command.type == COMMAND_TXN) {
+        print_txn(dump, &command);
         return;
     }
     const char *key = main_offline_escape(command.key, &dump->key);

@@ -57,13 +57,14 @@ static void on_region(void *ctx, const struct store_region *region, err e)
         return;
     }
     const struct membership *membership = &region->membership;
-    (void)printf(
-        "region=%" PRIu64 " applied_index=%" PRIu64 " applied_term=%" PRIu64 " revision=%" PRIu64
-        " clock_ms=%" PRIu64 " keys=%" PRIu64 " key_bytes=%" PRIu64 " value_bytes=%" PRIu64
-        " system_keys=%" PRIu64 " system_bytes=%" PRIu64 " hash=%016" PRIx64 "%016" PRIx64,
-        region->id, region->applied.index, region->applied.term, region->revision, region->clock_ms,
-        region->keys, region->key_bytes, region->value_bytes, region->system_keys,
-        region->system_bytes, region->state_hash.high, region->state_hash.low);
+    (void)printf("region=%" PRIu64 " applied_index=%" PRIu64 " applied_term=%" PRIu64
+                 " revision=%" PRIu64 " clock_ms=%" PRIu64 " elapsed_ms=%" PRIu64 " keys=%" PRIu64
+                 " key_bytes=%" PRIu64 " value_bytes=%" PRIu64 " system_keys=%" PRIu64
+                 " system_bytes=%" PRIu64 " hash=%016" PRIx64 "%016" PRIx64,
+                 region->id, region->applied.index, region->applied.term, region->revision,
+                 region->clock_ms, region->elapsed_ms, region->keys, region->key_bytes,
+                 region->value_bytes, region->system_keys, region->system_bytes,
+                 region->state_hash.high, region->state_hash.low);
     print_ids("voters", &membership->conf.voters);
     print_ids("voters_outgoing", &membership->conf.voters_outgoing);
     print_ids("learners", &membership->conf.learners);
@@ -89,6 +90,11 @@ static void on_record(void *ctx, const struct store_inspect_record *told)
                      record->create_revision, record->mod_revision, record->version,
                      record->modified_ms, record->value.size,
                      main_offline_escape(record->content_type, &dump->content_type));
+        if (record->expires_ms != 0) { /* elapsed time, as the region's line has it */
+            bool is_leased = (record->flags & STORE_RECORD_LEASED) != 0;
+            (void)printf(is_leased ? " lease=%016" PRIx64 : " expires_elapsed_ms=%" PRIu64,
+                         record->expires_ms);
+        }
     }
     if (told->fault != NULL) {
         dump->damages++;

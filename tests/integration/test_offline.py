@@ -166,6 +166,22 @@ class Offline(harness.TestCase):
             self.assertRegex(output, line)
         self.assertRegex(output, r" region=1 hard-state term=\d+ vote=1 commit=\d+\n")
 
+    def test_the_dumps_tell_what_a_transaction_was(self):
+        node = self.cluster()[0]
+        headers = (("If-None-Match", "*"), ("Idempotency-Key", "once"))
+        self.assertEqual(node.put("/kv/timed?ttl=1h", b"1", headers=headers).status, 201)
+        node.request("POST", "/leases?ttl=1h&id=7f")
+        node.put("/kv/leased?lease=7f", b"2")
+        node.stop()
+        output, _ = self.look("log", "dump", directory=node.data)
+        self.assertRegex(output, r" txn elapsed_ms=\d+ checks=1 idempotency_key=once "
+                                 r"then=put:timed\n")
+        self.assertRegex(output, r" checks=0 then=lease-grant:\n")
+        output, _ = self.look("store", "dump", directory=node.data)
+        self.assertRegex(output, r"(?m)^key=timed .* expires_elapsed_ms=\d+ crc=ok$")
+        self.assertRegex(output, r"(?m)^key=leased .* lease=000000000000007f crc=ok$")
+        self.expect_whole(node.data)
+
     def test_a_dump_can_be_bounded(self):
         index = [int(re.search(r"index=(\d+)", line).group(1))
                  for _, _, line in self.records() if line.startswith("region=1 entry")]
