@@ -45,6 +45,11 @@ class Tour(harness.TestCase):
                 self.fail(f"{page.name}, node {node.id}:\n$ {command}\nthe page says\n"
                           + "\n".join(expected) + "\nthe node answers\n" + "\n".join(actual))
 
+    def follow_in(self, page, size, place):
+        cluster = self.cluster(size)
+        self.follow(page, cluster[place])
+        cluster.close()  # the next one needs its ports
+
     def test_the_pages_are_there(self):
         self.assertGreaterEqual(len(PAGES), 6)
         for page in PAGES:
@@ -52,12 +57,12 @@ class Tour(harness.TestCase):
 
     def test_a_node_alone(self):
         for page in PAGES:
-            self.follow(page, self.cluster(1)[0])
+            self.follow_in(page, 1, 0)
 
     def test_each_node_of_three(self):
         for page in PAGES:
             for place in range(3):
-                self.follow(page, self.cluster(3)[place])
+                self.follow_in(page, 3, place)
 
 
 if __name__ == "__main__":
