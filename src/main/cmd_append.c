@@ -52,7 +52,7 @@ static enum exit_status append(struct call *call)
 
 enum exit_status main_cmd_append(struct env *env, int count, char *const *arguments)
 {
-    struct append_settings settings = {.guards = {NULL}};
+    struct append_settings settings = {.guards = {0}};
     struct call call = {
         .name = "append", .form = &main_form_append, .env = env, .settings = &settings};
     static const struct call_rules rules = {.words_min = 2, .words_max = 2, .run = append};
