@@ -110,9 +110,12 @@ static void print_json(const char *name, struct json_object *document)
 {
     struct json_object *line = json_object_new_object();
     (void)json_object_object_add(line, "event", json_object_new_string(name));
-    json_object_object_foreach(document, member, value)
+    struct lh_entry *member;
+    lh_foreach(json_object_get_object(document), member)
     {
-        (void)json_object_object_add(line, member, json_object_get(value));
+        const char *key = lh_entry_k(member);
+        struct json_object *value = lh_entry_v(member);
+        (void)json_object_object_add(line, key, json_object_get(value));
     }
     main_call_print_json(line);
 }

@@ -81,11 +81,15 @@ static size_t route_place(const struct route *route)
 /* Which methods of each row the document has; what it has and no row has is a finding. */
 static void match_document(struct json_object *document, unsigned told[ROUTES_MAX])
 {
-    json_object_object_foreach(member(document, "paths"), template, item)
+    struct lh_entry *path_entry;
+    lh_foreach(json_object_get_object(member(document, "paths")), path_entry)
     {
-        json_object_object_foreach(item, name, operation)
+        const char *template = lh_entry_k(path_entry);
+        struct json_object *item = lh_entry_v(path_entry);
+        struct lh_entry *method_entry;
+        lh_foreach(json_object_get_object(item), method_entry)
         {
-            (void)operation;
+            const char *name = lh_entry_k(method_entry);
             enum http_method method = method_of(name);
             if (method == HTTP_METHOD_OTHER) {
                 continue;
@@ -170,8 +174,11 @@ static bool has_query_parameter(struct json_object *document, struct json_object
 
 static bool has_kv_parameter(struct json_object *document, const char *name)
 {
-    json_object_object_foreach(member(member(document, "paths"), KV_PATH), method, operation)
+    struct lh_entry *entry;
+    lh_foreach(json_object_get_object(member(member(document, "paths"), KV_PATH)), entry)
     {
+        const char *method = lh_entry_k(entry);
+        struct json_object *operation = lh_entry_v(entry);
         if (method_of(method) != HTTP_METHOD_OTHER &&
             has_query_parameter(document, operation, name)) {
             return true;
@@ -221,8 +228,11 @@ static void the_links_of_the_root_lead_somewhere(void **state)
     struct fixture *f = *state;
     request(f, "GET /", "", NULL);
     struct json_object *document = json_body(f);
-    json_object_object_foreach(member(document, "links"), name, link)
+    struct lh_entry *entry;
+    lh_foreach(json_object_get_object(member(document, "links")), entry)
     {
+        const char *name = lh_entry_k(entry);
+        struct json_object *link = lh_entry_v(entry);
         char path[200];
         struct slice filled = fill_template(json_object_get_string(link), path);
         const struct route *route = api_route_find(filled, HTTP_METHOD_GET);

@@ -30,7 +30,7 @@ static void what_is_not_given_is_not_sent(void **state)
     struct draft draft;
     struct client_request request = {.method = "PUT"};
     main_draft_init(&draft, "/kv/a");
-    main_guards_draft(&(struct guards){NULL}, &draft);
+    main_guards_draft(&(struct guards){0}, &draft);
     assert_int_equal(main_draft_finish(&draft, &request, NULL), OK);
     assert_string_equal(request.path, "/kv/a");
     assert_null(request.headers[0]);
