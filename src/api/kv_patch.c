@@ -122,10 +122,9 @@ static void merge(struct exchange *x, const struct store_record *record)
     struct writer merged = {0};
     enum json_merge_side side;
     const char *why;
-    bool is_there = record != NULL;
     struct slice target = SLICE_EMPTY;
     struct slice content_type = SLICE_LITERAL("application/json");
-    if (is_there) {
+    if (record != NULL) {
         content_type = record->content_type;
         target = record->value.data != NULL ? record->value : SLICE_LITERAL("");
     }
@@ -141,7 +140,7 @@ static void merge(struct exchange *x, const struct store_record *record)
         ASSERT(e == ERR_TOO_LARGE);
         api_exchange_respond_problem(x, &problem);
     } else {
-        x->intent->patch.revision = is_there ? record->mod_revision : 0;
+        x->intent->patch.revision = record != NULL ? record->mod_revision : 0;
         write_merged(x, writer_slice(&merged), content_type);
     }
     writer_deinit(&merged);
