@@ -11,6 +11,7 @@
 #include "sim/checker.h"
 #include "sim/node_env.h"
 #include "sim/txn_clients.h"
+#include "store/store_int.h"
 
 #define VALUE_HEAD 24u
 #define VALUE_MAGIC UINT64_C(0x6e6f6f746e6f7001)
@@ -129,13 +130,25 @@ bool clients_is_whole(struct slice value)
     return is_right;
 }
 
-bool clients_find_value(const struct inode *inode, struct prng *chance, uint64_t *out_offset)
+static bool is_among(uint64_t request, const uint64_t *requests, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (requests[i] == request) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool clients_find_value(const struct inode *inode, const uint64_t *requests, size_t count,
+                        struct prng *chance, uint64_t *out_offset)
 {
     uint8_t window[VALUE_HEAD];
     uint64_t found = 0;
     for (uint64_t at = 0; at + VALUE_HEAD < inode_extent(inode); at++) {
         if (inode_read(inode, at, window, sizeof(window)) == sizeof(window) &&
-            load_u64(window) == VALUE_MAGIC && prng_below(chance, ++found) == 0) {
+            load_u64(window) == VALUE_MAGIC && is_among(load_u64(window + 8), requests, count) &&
+            prng_below(chance, ++found) == 0) {
             /* Of the magic alone: what follows an old one may be a live part of LMDB's page. */
             *out_offset = at + chance_between(chance, 0, 7);
         }
@@ -150,6 +163,22 @@ static size_t key_of(uint32_t key, char text[KEY_SIZE_MAX])
     size_t total = key % 8 == 7 ? (size_t)size + (size_t)(key * 37u % 400u) : (size_t)size;
     memset(text + size, '.', total - (size_t)size);
     return total;
+}
+
+size_t clients_stored_requests(const struct clients *clients, const struct host *host,
+                               uint64_t *requests)
+{
+    size_t count = 0;
+    char text[KEY_SIZE_MAX];
+    for (uint32_t key = 0; key < clients->sim->plan.key_count; key++) {
+        struct slice name = {(const uint8_t *)text, key_of(key, text)};
+        struct store_record record;
+        if (store_find_record(host->node->store, STORE_SPACE_USER, name, &record) == OK) {
+            requests[count] = clients_request_of(record.value);
+            count++;
+        }
+    }
+    return count;
 }
 
 /* ---- outcomes ---- */

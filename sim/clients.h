@@ -24,9 +24,15 @@ bool clients_is_whole(struct slice value);
 /* The request number that a value carries; 0: it is none of ours. */
 uint64_t clients_request_of(struct slice value);
 
-/* Where in a file one of a client's values has a byte that follows from its number; false: nowhere.
- */
-bool clients_find_value(const struct inode *inode, struct prng *chance, uint64_t *out_offset);
+/* The requests whose values the host's store has now, into `requests`, which has room for every
+ * key; returns how many. The host's node runs. */
+size_t clients_stored_requests(const struct clients *clients, const struct host *host,
+                               uint64_t *requests);
+
+/* Where in a file the value of one of the requests has a byte that follows from its number; false:
+ * nowhere. */
+bool clients_find_value(const struct inode *inode, const uint64_t *requests, size_t count,
+                        struct prng *chance, uint64_t *out_offset);
 
 /* The host's life is over, with every operation that it had. */
 void clients_life_ended(struct clients *clients, const struct host *host);

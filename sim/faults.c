@@ -500,17 +500,24 @@ static void pick_checkpoint(void *ctx, const char *path, struct inode *inode)
     }
 }
 
-/* A bit of a stored value. (LMDB's own pages have no checksums: what rots there is for the state
- * hash to find, and may end the process in other ways.) */
+/*
+ * A bit of a value that is stored now: an old page's is nobody's. (LMDB's own pages have no
+ * checksums: what rots there is for the state hash to find, and may end the process in other ways.)
+ */
 static void rot_value(struct faults *faults, struct host *host)
 {
     struct rot rot = {.chance = &faults->chance};
     disk_each(host->disk, pick_checkpoint, &rot);
-    if (rot.inode == NULL) {
+    if (rot.inode == NULL || host_raft(host) == NULL) {
         return;
     }
+    const struct sim *sim = faults->sim;
+    uint64_t *requests = mem_calloc(sim->plan.key_count, sizeof(*requests));
+    size_t count = clients_stored_requests(sim->clients, host, requests);
     uint64_t at = 0;
-    if (!clients_find_value(rot.inode, &faults->chance, &at)) {
+    bool is_found = clients_find_value(rot.inode, requests, count, &faults->chance, &at);
+    mem_free(requests);
+    if (!is_found) {
         return;
     }
     inode_rot(rot.inode, at, (uint8_t)(1u << prng_below(&faults->chance, 8)));

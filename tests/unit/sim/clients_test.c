@@ -66,14 +66,16 @@ static void a_value_is_found_in_a_file_where_it_can_be_spoilt(void **state)
     struct prng prng;
     prng_init(&prng, 1);
     uint64_t offset = 0;
-    assert_false(clients_find_value(inode, &prng, &offset));
+    static const uint64_t requests[] = {9, 10};
+    assert_false(clients_find_value(inode, requests, 2, &prng, &offset));
     struct writer value = value_of(10, 60);
     inode_write(inode, 1000, writer_slice(&value), false);
     inode_write(inode, 3000, writer_slice(&value), false);
+    assert_false(clients_find_value(inode, requests, 1, &prng, &offset)); /* another one's */
     bool has_first = false;
     bool has_second = false;
     for (int i = 0; i < 100; i++) {
-        assert_true(clients_find_value(inode, &prng, &offset));
+        assert_true(clients_find_value(inode, requests, 2, &prng, &offset));
         bool is_first = offset >= 1000 && offset < 1000 + value.size;
         bool is_second = offset >= 3000 && offset < 3000 + value.size;
         assert_true(is_first || is_second);
