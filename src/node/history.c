@@ -1,12 +1,9 @@
 /*
  * Changes stand one behind the other in blocks, oldest first, each with what had to be copied right
- * behind it; a ring of slots finds them by number. A slot has the end of its change's key, too:
- * looking for a key goes through the slots alone, 16 bytes a change, and hardly ever to a key that
- * is another one. So appending keeps no index, and the few that read the past pay for it.
+ * behind it; a ring of slots finds them by number. No index by key is kept: appending is what every
+ * write pays for, and the few that read the past look at what came since (scan_past.h).
  */
 #include "node/history.h"
-
-#include <stdlib.h>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -17,33 +14,12 @@
 #define SLOTS_MIN 256u
 /* What is copied behind a change at most; more of it gets a buf of its own. */
 #define COPY_SIZE_MAX (8u << 10)
-#define BATCH_SIZE 512u
 
 struct block {
     struct block *next;
     uint32_t used;
     uint32_t left; /* changes in it that are there */
     uint8_t bytes[BLOCK_SIZE - sizeof(struct block *) - 2 * sizeof(uint32_t)];
-};
-
-struct slot {
-    struct history_entry *entry;
-    uint64_t key_end; /* as end_of */
-};
-
-/*
- * The first keys from `from` on that were changed after `revision`, in order, each with its first
- * change since; good as long as no change comes or goes.
- */
-struct batch {
-    uint64_t revision;
-    uint64_t first; /* the history's numbers when it was made; made_end 0: there is none */
-    uint64_t end;
-    size_t from_size;
-    uint8_t from[KEY_SIZE_MAX + 1];
-    bool is_whole; /* no key comes behind the last one */
-    uint32_t count;
-    const struct history_entry *entries[2 * (size_t)BATCH_SIZE];
 };
 
 struct history {
@@ -55,29 +31,19 @@ struct history {
     uint64_t next;
     uint64_t end; /* H4: from here to next is the revision that is being told */
     uint64_t bytes;
-    bool is_overrun; /* the revision that is being told is more than is kept */
-    struct slot *slots;
-    uint64_t slot_count; /* a power of two */
+    bool is_overrun;              /* the revision that is being told is more than is kept */
+    struct history_entry **slots; /* by number */
+    uint64_t slot_count;          /* a power of two */
     struct block *oldest;
     struct block *youngest;
     struct block *spare;
-    struct batch batch;
 };
 
-static inline struct slot *slot_of(const struct history *history, uint64_t number)
+static inline struct history_entry **slot_of(const struct history *history, uint64_t number)
 {
     ASSERT(number >= history->first);
     ASSERT(number < history->next);
     return &history->slots[number & (history->slot_count - 1)];
-}
-
-/* The key's last eight bytes: where keys of one kind differ. A shorter one has all of its bytes. */
-static uint64_t end_of(struct slice key)
-{
-    uint64_t end = 0;
-    size_t size = key.size < sizeof(end) ? key.size : sizeof(end);
-    memcpy(&end, key.data + key.size - size, size);
-    return end;
 }
 
 /* ---- what is kept, in bytes (H3) ---- */
@@ -146,7 +112,7 @@ static void release(struct history *history)
 static void grow_slots(struct history *history)
 {
     uint64_t count = history->slot_count == 0 ? SLOTS_MIN : history->slot_count * 2;
-    struct slot *slots = mem_calloc(count, sizeof(*slots));
+    struct history_entry **slots = mem_calloc(count, sizeof(*slots));
     for (uint64_t number = history->first; number < history->next; number++) {
         slots[number & (count - 1)] = *slot_of(history, number);
     }
@@ -159,7 +125,7 @@ static void grow_slots(struct history *history)
 
 static void drop_first(struct history *history)
 {
-    struct history_entry *entry = slot_of(history, history->first)->entry;
+    struct history_entry *entry = *slot_of(history, history->first);
     ASSERT(history->bytes >= entry->bytes);
     history->bytes -= entry->bytes;
     buf_unref(entry->record.owner);
@@ -175,7 +141,7 @@ static bool is_empty(const struct history *history)
 
 static const struct history_entry *first_entry(const struct history *history)
 {
-    return slot_of(history, history->first)->entry;
+    return *slot_of(history, history->first);
 }
 
 /* H1: the whole of the oldest revision. */
@@ -317,10 +283,10 @@ void history_changed(struct history *history, const struct store_change *change)
     struct history_entry *entry = allocate(history, size);
     fill(entry, change);
     entry->number = history->next;
-    entry->bytes = sizeof(struct slot) + size + held_bytes(entry->record.owner) +
-                   held_bytes(entry->replaced.owner);
+    entry->bytes =
+        sizeof(entry) + size + held_bytes(entry->record.owner) + held_bytes(entry->replaced.owner);
     history->next++;
-    *slot_of(history, entry->number) = (struct slot){entry, end_of(change->key)};
+    *slot_of(history, entry->number) = entry;
     history->bytes += entry->bytes;
     while (history->bytes > history->options.bytes_max && !history->is_overrun) {
         if (first_entry(history)->revision == change->revision) {
@@ -397,7 +363,7 @@ uint64_t history_find(const struct history *history, uint64_t revision)
     uint64_t high = history->end;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        if (slot_of(history, middle)->entry->revision <= revision) {
+        if ((*slot_of(history, middle))->revision <= revision) {
             low = middle + 1;
         } else {
             high = middle;
@@ -409,20 +375,7 @@ uint64_t history_find(const struct history *history, uint64_t revision)
 const struct history_entry *history_at_number(const struct history *history, uint64_t number)
 {
     ASSERT(number < history->end);
-    return slot_of(history, number)->entry;
-}
-
-uint64_t history_next_of_key(const struct history *history, uint64_t number, struct slice key)
-{
-    ASSERT(number >= history_first(history));
-    uint64_t end = end_of(key);
-    for (; number < history->end; number++) {
-        const struct slot *slot = slot_of(history, number);
-        if (slot->key_end == end && slice_equal(slot->entry->key, key)) {
-            break;
-        }
-    }
-    return number;
+    return *slot_of(history, number);
 }
 
 const struct store_record *history_replaced(const struct history_entry *entry, bool *out_is_damaged)
@@ -430,123 +383,4 @@ const struct store_record *history_replaced(const struct history_entry *entry, b
     *out_is_damaged = entry->has_replaced && entry->is_copy &&
                       store_record_verify(&entry->replaced, entry->key) != OK;
     return entry->has_replaced && !*out_is_damaged ? &entry->replaced : NULL;
-}
-
-/* ---- the past ---- */
-
-static enum history_was was_before(const struct history_entry *entry,
-                                   struct store_record *out_record)
-{
-    bool is_damaged;
-    const struct store_record *replaced = history_replaced(entry, &is_damaged);
-    if (replaced == NULL) {
-        return is_damaged ? HISTORY_DAMAGED : HISTORY_ABSENT;
-    }
-    *out_record = *replaced;
-    return HISTORY_RECORD;
-}
-
-enum history_was history_at(const struct history *history, uint64_t revision, struct slice key,
-                            struct store_record *out_record)
-{
-    ASSERT(history_covers(history, revision));
-    uint64_t number = history_next_of_key(history, history_find(history, revision), key);
-    return number == history->end ? HISTORY_SAME
-                                  : was_before(slot_of(history, number)->entry, out_record);
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    const struct history_entry *left = *(const struct history_entry *const *)a;
-    const struct history_entry *right = *(const struct history_entry *const *)b;
-    int order = slice_compare(left->key, right->key);
-    return order != 0 ? order : (left->number > right->number) - (left->number < right->number);
-}
-
-/* Sorts what was gathered, and leaves the first change of each of the first BATCH_SIZE keys. */
-static void condense(struct batch *batch)
-{
-    uint32_t count = 0;
-    qsort(batch->entries, batch->count, sizeof(batch->entries[0]), compare_entries);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct history_entry *entry = batch->entries[i];
-        if (count > 0 && slice_equal(entry->key, batch->entries[count - 1]->key)) {
-            continue;
-        }
-        if (count == BATCH_SIZE) {
-            batch->is_whole = false;
-            break;
-        }
-        batch->entries[count] = entry;
-        count++;
-    }
-    batch->count = count;
-}
-
-static void make_batch(struct history *history, uint64_t revision, struct slice from)
-{
-    struct batch *batch = &history->batch;
-    batch->revision = revision;
-    batch->first = history->first;
-    batch->end = history->end;
-    batch->is_whole = true;
-    batch->count = 0;
-    batch->from_size = from.size;
-    if (from.size > 0) {
-        memcpy(batch->from, from.data, from.size);
-    }
-    struct slice bound = SLICE_EMPTY; /* keys from here on come in a later batch; empty: none do */
-    for (uint64_t n = history_find(history, revision); n < history->end; n++) {
-        const struct history_entry *entry = slot_of(history, n)->entry;
-        bool is_early = slice_compare(entry->key, from) < 0;
-        bool is_late = bound.size > 0 && slice_compare(entry->key, bound) >= 0;
-        if (is_early || is_late) {
-            continue;
-        }
-        batch->entries[batch->count] = entry;
-        batch->count++;
-        if (batch->count == ARRAY_COUNT(batch->entries)) {
-            condense(batch);
-            bound = batch->is_whole ? SLICE_EMPTY : batch->entries[batch->count - 1]->key;
-        }
-    }
-    condense(batch);
-}
-
-/* Whether `batch` knows what comes from `from` on. */
-static bool is_in_batch(const struct history *history, uint64_t revision, struct slice from)
-{
-    const struct batch *batch = &history->batch;
-    struct slice batch_from = {batch->from, batch->from_size};
-    return batch->end == history->end && batch->first == history->first &&
-           batch->revision == revision && slice_compare(from, batch_from) >= 0 &&
-           (batch->is_whole || slice_compare(from, batch->entries[batch->count - 1]->key) <= 0);
-}
-
-bool history_next_changed(struct history *history, uint64_t revision, struct slice from,
-                          struct history_past *out_past)
-{
-    ASSERT(history_covers(history, revision));
-    ASSERT(from.size <= sizeof(history->batch.from));
-    struct batch *batch = &history->batch;
-    if (!is_in_batch(history, revision, from)) {
-        make_batch(history, revision, from);
-    }
-    uint32_t low = 0;
-    uint32_t high = batch->count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (slice_compare(batch->entries[middle]->key, from) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == batch->count) {
-        ASSERT(batch->is_whole);
-        return false;
-    }
-    out_past->key = batch->entries[low]->key;
-    out_past->was = was_before(batch->entries[low], &out_past->record);
-    return true;
 }

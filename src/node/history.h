@@ -76,37 +76,8 @@ uint64_t history_end(const struct history *history);
 uint64_t history_find(const struct history *history, uint64_t revision);
 /* From history_first up to history_end. Borrowed until the history is changed. */
 const struct history_entry *history_at_number(const struct history *history, uint64_t number);
-/* The next change of `key` from `number` on; history_end: there is none yet. Faster than looking
- * at each. */
-uint64_t history_next_of_key(const struct history *history, uint64_t number, struct slice key);
 /* The record that was replaced; NULL: there was none, or it is damaged (*out_is_damaged). */
 const struct store_record *history_replaced(const struct history_entry *entry,
                                             bool *out_is_damaged);
-
-/* ---- the past; `revision` is covered, and all is borrowed until the history is changed ---- */
-
-enum history_was {
-    HISTORY_SAME,    /* it was not changed since: what is there now is what was */
-    HISTORY_ABSENT,  /* it was not there */
-    HISTORY_RECORD,  /* `record` was there */
-    HISTORY_DAMAGED, /* it was there, and what was kept of it is damaged */
-};
-
-struct history_past {
-    enum history_was was;
-    struct slice key;
-    struct store_record record; /* RECORD: without an owner of its own to keep it by, copy it */
-};
-
-/* What stood under `key` at `revision`. */
-enum history_was history_at(const struct history *history, uint64_t revision, struct slice key,
-                            struct store_record *out_record);
-/*
- * The first key in byte order, from `from` on (SLICE_EMPTY: of all), that was changed after
- * `revision`, and what stood there: never SAME. False: none was. Going on behind each key that it
- * finds, without a change in between, costs little; the first call looks at all changes since.
- */
-bool history_next_changed(struct history *history, uint64_t revision, struct slice from,
-                          struct history_past *out_past);
 
 #endif

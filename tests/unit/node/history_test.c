@@ -10,7 +10,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/prng.h"
-#include "node/history.h"
+#include "history_testing.h"
 #include "store/record.h"
 
 #define VALUE_SIZE_MAX 16u
@@ -114,9 +114,7 @@ static void an_empty_one_covers_the_revision_it_begins_at(void **state)
     assert_int_equal(history_newest(history), 7);
     assert_int_equal(history_find(history, 7), history_end(history));
     struct store_record record;
-    assert_int_equal(history_at(history, 7, text_of("a"), &record), HISTORY_SAME);
-    struct history_past past;
-    assert_false(history_next_changed(history, 7, SLICE_EMPTY, &past));
+    assert_int_equal(was_at(history, 7, text_of("a"), &record), WAS_SAME);
     history_free(history);
 }
 
@@ -142,10 +140,6 @@ static void changes_are_numbered_in_order_and_found_by_revision(void **state)
         assert_int_equal(entry->kind, STORE_CHANGE_PUT);
         assert_true(slice_equal(entry->record.value, SLICE_LITERAL("value")));
     }
-    assert_int_equal(history_next_of_key(history, begin, text_of("key-6")), begin + 5);
-    assert_int_equal(history_next_of_key(history, begin + 6, text_of("key-6")), begin + 12);
-    assert_int_equal(history_next_of_key(history, begin, text_of("key-7")), begin + 600);
-    assert_int_equal(history_next_of_key(history, begin + 596, text_of("key-1")), begin + 600);
     history_free(history);
 }
 
@@ -295,8 +289,7 @@ static void a_large_record_out_of_the_checkpoint_is_copied(void **state)
         history_revised(history, revision);
         cell_clear(&cell);
         struct store_record record;
-        assert_int_equal(history_at(history, revision - 1, text_of("key"), &record),
-                         HISTORY_RECORD);
+        assert_int_equal(was_at(history, revision - 1, text_of("key"), &record), WAS_RECORD);
         assert_true(slice_equal(record.value, (struct slice){bytes, size}));
         assert_int_equal(record.mod_revision, revision);
         mem_free(bytes);
@@ -315,10 +308,7 @@ static void a_damaged_copy_is_not_given_out(void **state)
     tell_delete(history, &cell, text_of("key"), 2, 1);
     history_revised(history, 2);
     struct store_record record;
-    assert_int_equal(history_at(history, 1, text_of("key"), &record), HISTORY_DAMAGED);
-    struct history_past past;
-    assert_true(history_next_changed(history, 1, SLICE_EMPTY, &past));
-    assert_int_equal(past.was, HISTORY_DAMAGED);
+    assert_int_equal(was_at(history, 1, text_of("key"), &record), WAS_DAMAGED);
     bool is_damaged;
     assert_null(history_replaced(history_at_number(history, history_first(history)), &is_damaged));
     assert_true(is_damaged);
@@ -363,14 +353,14 @@ static void model_change(struct model *model, unsigned k, uint64_t revision)
     memcpy(now->values[k], value, (size_t)size);
 }
 
-static bool is_as_in(const struct snapshot *snapshot, unsigned k, enum history_was was,
+static bool is_as_in(const struct snapshot *snapshot, unsigned k, enum was was,
                      const struct store_record *record)
 {
     if (!snapshot->is_there[k]) {
-        return was == HISTORY_ABSENT;
+        return was == WAS_ABSENT;
     }
     struct slice expected = {(const uint8_t *)snapshot->values[k], snapshot->size[k]};
-    return was == HISTORY_RECORD && slice_equal(record->value, expected);
+    return was == WAS_RECORD && slice_equal(record->value, expected);
 }
 
 static void check_at(const struct model *model, uint64_t revision, uint64_t newest)
@@ -378,10 +368,10 @@ static void check_at(const struct model *model, uint64_t revision, uint64_t newe
     for (unsigned k = 0; k < KEYS; k++) {
         struct store_record record;
         struct slice key = text_of(model->keys[k]);
-        enum history_was was = history_at(model->history, revision, key, &record);
-        const struct snapshot *snapshot = &model->states[was == HISTORY_SAME ? newest : revision];
+        enum was was = was_at(model->history, revision, key, &record);
+        const struct snapshot *snapshot = &model->states[was == WAS_SAME ? newest : revision];
         struct slice there = {(const uint8_t *)snapshot->values[k], snapshot->size[k]};
-        if (was == HISTORY_SAME) { /* what is there now is what was */
+        if (was == WAS_SAME) { /* what is there now is what was */
             const struct snapshot *then = &model->states[revision];
             struct slice before = {(const uint8_t *)then->values[k], then->size[k]};
             assert_int_equal(snapshot->is_there[k], then->is_there[k]);
@@ -389,31 +379,6 @@ static void check_at(const struct model *model, uint64_t revision, uint64_t newe
         } else {
             assert_true(is_as_in(snapshot, k, was, &record));
         }
-    }
-}
-
-/* Goes through all changed keys from a random one on: each that history_at knows, in order. */
-static void check_next(struct model *model, uint64_t revision)
-{
-    unsigned k = (unsigned)prng_below(&model->chance, KEYS);
-    struct slice from = text_of(model->keys[k]);
-    uint8_t behind[64];
-    struct history_past past;
-    struct store_record record;
-    while (history_next_changed(model->history, revision, from, &past)) {
-        for (; !slice_equal(text_of(model->keys[k]), past.key); k++) {
-            assert_int_equal(history_at(model->history, revision, text_of(model->keys[k]), &record),
-                             HISTORY_SAME);
-        }
-        assert_true(is_as_in(&model->states[revision], k, past.was, &past.record));
-        memcpy(behind, past.key.data, past.key.size);
-        behind[past.key.size] = 0;
-        from = (struct slice){behind, past.key.size + 1};
-        k++;
-    }
-    for (; k < KEYS; k++) {
-        assert_int_equal(history_at(model->history, revision, text_of(model->keys[k]), &record),
-                         HISTORY_SAME);
     }
 }
 
@@ -440,7 +405,6 @@ static void run_model(uint64_t seed, uint64_t bytes_max, uint64_t revisions_max,
             uint64_t then = oldest + prng_below(&model.chance, revision - oldest + 1);
             assert_true(history_covers(model.history, then));
             check_at(&model, then, revision);
-            check_next(&model, then);
             checked += revision - then;
         }
     }
@@ -463,38 +427,6 @@ static void every_covered_revision_is_as_it_was(void **state)
     }
 }
 
-/* More keys than a look gathers at once, in no order, some of them twice. */
-static void all_changed_keys_are_found_however_many_there_are(void **state)
-{
-    (void)state;
-    struct history *history = history_of(1 << 24, 100000, 0);
-    struct prng chance;
-    prng_init(&chance, 3);
-    enum {
-        COUNT = 5000
-    };
-    static bool is_changed[COUNT];
-    char key[32];
-    for (uint64_t revision = 1; revision <= COUNT; revision++) {
-        unsigned k = (unsigned)prng_below(&chance, COUNT);
-        (void)snprintf(key, sizeof(key), "key-%08u", k);
-        put_once(history, key, "value", revision);
-        is_changed[k] = is_changed[k] || revision > 10;
-    }
-    struct slice from = SLICE_EMPTY;
-    struct history_past past;
-    for (unsigned k = 0; k < COUNT; k++) {
-        if (is_changed[k]) {
-            assert_true(history_next_changed(history, 10, from, &past));
-            int size = snprintf(key, sizeof(key), "key-%08u", k);
-            assert_true(slice_equal(past.key, text_of(key)));
-            from = (struct slice){(const uint8_t *)key, (size_t)size + 1}; /* with its NUL */
-        }
-    }
-    assert_false(history_next_changed(history, 10, from, &past));
-    history_free(history);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -510,7 +442,6 @@ int main(void)
         cmocka_unit_test(a_large_record_out_of_the_checkpoint_is_copied),
         cmocka_unit_test(a_damaged_copy_is_not_given_out),
         cmocka_unit_test(every_covered_revision_is_as_it_was),
-        cmocka_unit_test(all_changed_keys_are_found_however_many_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* Whole nodes in one process and one loop: what they promise to whoever writes and reads. */
+#include "history_testing.h"
 #include "node/node_int.h"
 #include "node_testing.h"
 
@@ -48,11 +49,11 @@ static void a_restart_has_the_changes_since_the_checkpoint(void **state)
     struct history *history = node_history(cluster.nodes[0]);
     assert_int_equal(history_oldest(history), 3);
     struct store_record record;
-    assert_int_equal(history_at(history, 3, SLICE_LITERAL("a"), &record), HISTORY_RECORD);
+    assert_int_equal(was_at(history, 3, SLICE_LITERAL("a"), &record), WAS_RECORD);
     assert_true(slice_equal(record.value, SLICE_LITERAL("2")));
-    assert_int_equal(history_at(history, 4, SLICE_LITERAL("a"), &record), HISTORY_RECORD);
+    assert_int_equal(was_at(history, 4, SLICE_LITERAL("a"), &record), WAS_RECORD);
     assert_true(slice_equal(record.value, SLICE_LITERAL("4")));
-    assert_int_equal(history_at(history, 3, SLICE_LITERAL("b"), &record), HISTORY_SAME);
+    assert_int_equal(was_at(history, 3, SLICE_LITERAL("b"), &record), WAS_SAME);
     cluster_deinit(&cluster);
 }
 
