@@ -39,10 +39,10 @@ static void tell(struct watch *watch, const struct store_party *leader)
     if (leader != NULL) {
         writer_format(&data, "\"token\":%" PRIu64 ",", leader->number);
         if (leader->party.content_type.size > 0) {
-            api_system_write_bytes(&data, "content_type", leader->party.content_type);
+            api_text_json_member(&data, "content_type", leader->party.content_type);
             writer_u8(&data, ',');
         }
-        api_system_write_bytes(&data, "value", leader->party.owner);
+        api_text_json_member(&data, "value", leader->party.owner);
     }
     writer_u8(&data, '}');
     watch->is_blocked = !api_event_stream_write(watch->stream, leader != NULL ? "leader" : "none",

@@ -41,7 +41,7 @@ static err write_keys(struct lease_call *lease, struct store *store, struct writ
     writer_format(out, ",\"keys\":[");
     while ((e = store_leased_next(store, lease->id, &key)) == OK && count < limit) {
         writer_format(out, count == 0 ? "{" : ",{");
-        api_system_write_bytes(out, "key", system_key_slice(&key));
+        api_text_json_member(out, "key", system_key_slice(&key));
         writer_u8(out, '}');
         last = key;
         count++;

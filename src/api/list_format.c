@@ -5,23 +5,11 @@
 #include "api/text.h"
 #include "proto/text.h"
 
-void api_list_put_bytes(struct writer *out, const char *name, struct slice bytes)
-{
-    if (api_text_is_utf8(bytes)) {
-        writer_format(out, "\"%s\":", name);
-        api_text_json(out, bytes);
-    } else {
-        writer_format(out, "\"%s_base64\":\"", name);
-        api_text_base64(out, bytes);
-        writer_u8(out, '"');
-    }
-}
-
 void api_list_put_key(struct writer *out, struct slice key, const struct store_record *record,
                       bool has_value)
 {
     writer_u8(out, '{');
-    api_list_put_bytes(out, "key", key);
+    api_text_json_member(out, "key", key);
     writer_format(out,
                   ",\"etag\":\"%" PRIu64 "\",\"size\":%zu,\"create_revision\":%" PRIu64
                   ",\"version\":%" PRIu64,
@@ -29,11 +17,11 @@ void api_list_put_key(struct writer *out, struct slice key, const struct store_r
                   record->version);
     if (record->content_type.size > 0) {
         writer_u8(out, ',');
-        api_list_put_bytes(out, "content_type", record->content_type);
+        api_text_json_member(out, "content_type", record->content_type);
     }
     if (has_value) {
         writer_u8(out, ',');
-        api_list_put_bytes(out, "value", record->value);
+        api_text_json_member(out, "value", record->value);
     }
     writer_u8(out, '}');
 }
@@ -41,7 +29,7 @@ void api_list_put_key(struct writer *out, struct slice key, const struct store_r
 void api_list_put_prefix(struct writer *out, struct slice prefix)
 {
     writer_u8(out, '{');
-    api_list_put_bytes(out, "prefix", prefix);
+    api_text_json_member(out, "prefix", prefix);
     writer_u8(out, '}');
 }
 

@@ -5,9 +5,6 @@
 #include "base/codec.h"
 #include "store/store.h"
 
-/* Appends "NAME":"…", or if it is no UTF-8 "NAME_base64":"…". */
-void api_list_put_bytes(struct writer *out, const char *name, struct slice bytes);
-
 /*
  * Appends a key with what is known of its record, as an object: its value with it, unless that is
  * left out.

@@ -128,10 +128,10 @@ static void write_holder(struct writer *out, const struct node_state *state,
     }
     if (party->content_type.size > 0) {
         writer_u8(out, ',');
-        api_system_write_bytes(out, "content_type", party->content_type);
+        api_text_json_member(out, "content_type", party->content_type);
     }
     writer_u8(out, ',');
-    api_system_write_bytes(out, "owner", party->owner);
+    api_text_json_member(out, "owner", party->owner);
     writer_u8(out, '}');
 }
 
@@ -146,7 +146,7 @@ static err write_lock(struct lock_call *lock, const struct node_state *state, st
         return e;
     }
     writer_u8(out, '{');
-    api_system_write_bytes(out, "name", name);
+    api_text_json_member(out, "name", name);
     writer_format(out, ",\"limit\":%u,\"held\":%u,\"waiting\":%u,\"holders\":[", found.limit,
                   found.holders, found.waiters);
     uint64_t first = 0;

@@ -26,16 +26,10 @@ static void write_text(struct writer *out, const char *name, struct slice value)
     api_text_json(out, value);
 }
 
-/* Text as it is, other bytes as NAME_base64. */
 static void write_bytes(struct writer *out, const char *name, struct slice value)
 {
-    if (api_text_is_utf8(value)) {
-        write_text(out, name, value);
-    } else {
-        writer_format(out, ",\"%s_base64\":\"", name);
-        api_text_base64(out, value);
-        writer_u8(out, '"');
-    }
+    writer_u8(out, ',');
+    api_text_json_member(out, name, value);
 }
 
 static void write_u64(struct writer *out, const char *name, uint64_t value)

@@ -251,15 +251,3 @@ void api_system_write_seconds(struct writer *out, uint64_t ms)
     }
     writer_bytes(out, (struct slice){(const uint8_t *)text, size});
 }
-
-void api_system_write_bytes(struct writer *out, const char *name, struct slice bytes)
-{
-    if (api_text_is_utf8(bytes)) {
-        writer_format(out, "\"%s\":", name);
-        api_text_json(out, bytes);
-    } else {
-        writer_format(out, "\"%s_base64\":\"", name);
-        api_text_base64(out, bytes);
-        writer_u8(out, '"');
-    }
-}

@@ -61,7 +61,5 @@ void api_system_respond(struct exchange *x, int status, struct writer *document)
 void api_system_take_result(struct exchange *x, const struct command_result *result);
 /* Appends seconds as JSON: "10.0", "0.25". */
 void api_system_write_seconds(struct writer *out, uint64_t ms);
-/* Appends `"NAME":"TEXT"`, or `"NAME_base64"` where the bytes are no text. */
-void api_system_write_bytes(struct writer *out, const char *name, struct slice bytes);
 
 #endif

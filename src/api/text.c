@@ -180,6 +180,18 @@ void api_text_json(struct writer *out, struct slice text)
     writer_u8(out, '"');
 }
 
+void api_text_json_member(struct writer *out, const char *name, struct slice bytes)
+{
+    if (api_text_is_utf8(bytes)) {
+        writer_format(out, "\"%s\":", name);
+        api_text_json(out, bytes);
+    } else {
+        writer_format(out, "\"%s_base64\":\"", name);
+        api_text_base64(out, bytes);
+        writer_u8(out, '"');
+    }
+}
+
 /* ---- for people ---- */
 
 /* The size of the character at the start of `text` if it may be shown, else 0. */

@@ -45,6 +45,8 @@ void api_text_base64(struct writer *out, struct slice bytes);
 MUST_USE err api_text_base64_decode(struct writer *out, struct slice text);
 /* Appends a JSON string, quotes included; a byte that is not UTF-8 becomes U+FFFD. */
 void api_text_json(struct writer *out, struct slice text);
+/* Appends a member of a JSON object: "NAME":"…", or "NAME_base64":"…" of bytes that are no text. */
+void api_text_json_member(struct writer *out, const char *name, struct slice bytes);
 /*
  * Appends a line for a terminal: what would steer it (C0, DEL and C1, so line ends, too), or is not
  * UTF-8, becomes U+FFFD.

@@ -7,22 +7,10 @@
 #include "api/ttl.h"
 #include "base/assert.h"
 
-void api_txn_write_bytes(struct writer *out, const char *name, struct slice bytes)
-{
-    if (api_text_is_utf8(bytes)) {
-        writer_format(out, "\"%s\":", name);
-        api_text_json(out, bytes);
-        return;
-    }
-    writer_format(out, "\"%s_base64\":\"", name);
-    api_text_base64(out, bytes);
-    writer_u8(out, '"');
-}
-
 static void write_member(struct writer *out, const char *name, struct slice bytes)
 {
     writer_u8(out, ',');
-    api_txn_write_bytes(out, name, bytes);
+    api_text_json_member(out, name, bytes);
 }
 
 /* Of the record that is there now. */
@@ -74,7 +62,7 @@ static const char *yes_or_no(bool is_so)
 static void write_range(struct writer *out, const struct txn_name *name,
                         const struct txn_result *result)
 {
-    api_txn_write_bytes(out, name->word == TXN_WORD_DELETE_PREFIX ? "prefix" : "key", name->key);
+    api_text_json_member(out, name->word == TXN_WORD_DELETE_PREFIX ? "prefix" : "key", name->key);
     if (name->end.size > 0) {
         write_member(out, "end", name->end);
     }
@@ -103,7 +91,7 @@ void api_txn_write_result(struct writer *out, const struct txn_name *name,
         write_range(out, name, result);
         return;
     }
-    api_txn_write_bytes(out, "key", name->key);
+    api_text_json_member(out, "key", name->key);
     switch ((int)result->type) {
     case TXN_GET:
         writer_format(out, ",\"found\":%s", yes_or_no(result->existed));

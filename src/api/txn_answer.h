@@ -19,7 +19,4 @@ void api_txn_set_refusal(const struct node *node, const struct txn_plan *plan,
                          const struct command_result *result, struct problem *problem,
                          struct slice *out_key);
 
-/* Appends "NAME":"TEXT", or "NAME_base64":"…" for what is no UTF-8. */
-void api_txn_write_bytes(struct writer *out, const char *name, struct slice bytes);
-
 #endif

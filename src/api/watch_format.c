@@ -32,23 +32,10 @@ static void end(struct writer *out, enum watch_form form)
     writer_bytes(out, form == WATCH_FORM_NDJSON ? SLICE_LITERAL("}\n") : SLICE_LITERAL("}\n\n"));
 }
 
-/* "NAME":"…", or "NAME_base64":"…" if it is no text. */
-static void bytes_member(struct writer *out, const char *name, struct slice bytes)
-{
-    if (api_text_is_utf8(bytes)) {
-        writer_format(out, "\"%s\":", name);
-        api_text_json(out, bytes);
-        return;
-    }
-    writer_format(out, "\"%s_base64\":\"", name);
-    api_text_base64(out, bytes);
-    writer_u8(out, '"');
-}
-
 static void record_members(struct writer *out, const struct store_record *record)
 {
     writer_u8(out, ',');
-    bytes_member(out, "value", record->value);
+    api_text_json_member(out, "value", record->value);
     writer_format(out,
                   ",\"revision\":%" PRIu64 ",\"create_revision\":%" PRIu64 ",\"version\":%" PRIu64,
                   record->mod_revision, record->create_revision, record->version);
@@ -63,7 +50,7 @@ static void prev_members(struct writer *out, const struct history_entry *entry)
     }
     if (replaced != NULL) {
         writer_u8(out, ',');
-        bytes_member(out, "prev_value", replaced->value);
+        api_text_json_member(out, "prev_value", replaced->value);
         writer_format(out, ",\"prev_revision\":%" PRIu64, replaced->mod_revision);
     }
 }
@@ -72,7 +59,7 @@ void api_watch_format_change(struct writer *out, struct watch_style style,
                              const struct history_entry *entry, bool is_last)
 {
     begin(out, style.form, kinds[entry->kind], is_last ? entry->revision : 0);
-    bytes_member(out, "key", entry->key);
+    api_text_json_member(out, "key", entry->key);
     if (entry->kind == STORE_CHANGE_PUT) {
         record_members(out, &entry->record);
     } else {
@@ -88,7 +75,7 @@ void api_watch_format_state(struct writer *out, struct watch_style style, struct
                             const struct store_record *record)
 {
     begin(out, style.form, kinds[STORE_CHANGE_PUT], 0);
-    bytes_member(out, "key", key);
+    api_text_json_member(out, "key", key);
     record_members(out, record);
     end(out, style.form);
 }

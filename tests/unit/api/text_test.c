@@ -146,6 +146,18 @@ static void what_people_see_neither_steers_a_terminal_nor_is_markup(void **state
     }
 }
 
+static void a_member_is_text_or_base64(void **state)
+{
+    (void)state;
+    struct writer out = {0};
+    api_text_json_member(&out, "key", SLICE_LITERAL("a\"b"));
+    assert_true(slice_equal(writer_slice(&out), SLICE_LITERAL("\"key\":\"a\\\"b\"")));
+    writer_reset(&out);
+    api_text_json_member(&out, "key", SLICE_LITERAL("\x00\xff"));
+    assert_true(slice_equal(writer_slice(&out), SLICE_LITERAL("\"key_base64\":\"AP8=\"")));
+    writer_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +168,7 @@ int main(void)
         cmocka_unit_test(base64_is_that_of_rfc_4648),
         cmocka_unit_test(what_is_no_base64_leaves_nothing),
         cmocka_unit_test(a_json_string_is_valid_whatever_it_holds),
+        cmocka_unit_test(a_member_is_text_or_base64),
         cmocka_unit_test(what_people_see_neither_steers_a_terminal_nor_is_markup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
