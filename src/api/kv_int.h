@@ -30,10 +30,6 @@ void api_kv_set_refusal(const struct node *node, const struct command_result *re
 /* `done` of x->op.write: answers. */
 void api_kv_write_done(struct node_write *write, const struct command_result *result);
 
-/* Whether the fields of a request whose body is JSON are ones that mean something there.
- * ERR_BAD_REQUEST, ERR_UNSUPPORTED_ENCODING, set in `problem`. */
-MUST_USE err api_json_check_fields(const struct http_request *request, struct problem *problem);
-
 /* What to tell a person whose request got ERR_DIVERGED. */
 extern const char api_kv_explain_divergence[];
 
@@ -41,9 +37,6 @@ extern const char api_kv_explain_divergence[];
 bool api_kv_is_field_text(struct slice text);
 
 /* ---- header fields of the answer ---- */
-
-/* The strong ETag of a key's revision. */
-void api_kv_add_etag(struct exchange *x, uint64_t mod_revision);
 
 struct kv_record_fields {
     uint64_t create_revision;

@@ -128,7 +128,7 @@ const char api_kv_explain_divergence[] =
     "this node's state differs from that of other members, so it serves nothing until that is "
     "mended; ask another member";
 
-void api_kv_add_etag(struct exchange *x, uint64_t mod_revision)
+static void add_etag(struct exchange *x, uint64_t mod_revision)
 {
     char *text = api_exchange_text(x, ETAG_SIZE_MAX);
     size_t size = api_etag_write(text, mod_revision);
@@ -186,7 +186,7 @@ void api_kv_add_record_fields(struct exchange *x, const struct kv_record_fields 
     if (UNLIKELY(record->is_coded)) {
         add_coded_etag(x, record->mod_revision);
     } else {
-        api_kv_add_etag(x, record->mod_revision);
+        add_etag(x, record->mod_revision);
     }
     api_exchange_field_u64(x, "KV-Create-Revision", record->create_revision);
     api_exchange_field_u64(x, "KV-Version", record->version);

@@ -18,7 +18,7 @@ err api_txn_call_timeout(void *ctx, struct slice value, struct problem *problem)
     return api_params_take_timeout(value, &call->timeout_ms, problem);
 }
 
-err api_json_check_fields(const struct http_request *request, struct problem *problem)
+static err check_fields(const struct http_request *request, struct problem *problem)
 {
     static const char *const foreign[] = {"if-match", "if-none-match", "kv-fence", "kv-ttl",
                                           "x-ttl"};
@@ -45,7 +45,7 @@ err api_txn_call_new(struct exchange *x, const struct param_own *params, size_t 
     *call = (struct txn_call){.timeout_ms = x->api->options.request_timeout_ms};
     x->txn = call;
     struct slice query = http_query(x->request);
-    err e = api_json_check_fields(x->request, problem);
+    err e = check_fields(x->request, problem);
     if (e == OK && query.size > 0) {
         e = api_params_parse_own(query, http_alloc(x->request, query.size), params, param_count,
                                  call, problem);
