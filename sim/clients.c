@@ -171,7 +171,8 @@ size_t clients_stored_requests(const struct clients *clients, const struct host 
     size_t count = 0;
     char text[KEY_SIZE_MAX];
     for (uint32_t key = 0; key < clients->sim->plan.key_count; key++) {
-        struct slice name = {(const uint8_t *)text, key_of(key, text)};
+        size_t size = key_of(key, text);
+        struct slice name = {(const uint8_t *)text, size};
         struct store_record record;
         if (store_find_record(host->node->store, STORE_SPACE_USER, name, &record) == OK) {
             requests[count] = clients_request_of(record.value);

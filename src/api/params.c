@@ -117,15 +117,11 @@ static err take_timeout(struct slice value, struct kv_params *params, struct pro
 
 static err take_by(struct slice value, struct kv_params *params, struct problem *problem)
 {
-    bool is_negative = value.size > 0 && value.data[0] == '-';
-    struct slice digits = {value.data + is_negative, value.size - is_negative};
-    uint64_t number;
-    if (api_units_parse_u64(digits, &number) != OK || number > INT64_MAX) {
+    if (api_units_parse_i64(value, &params->by) != OK) {
         return api_problem_set(problem, ERR_BAD_REQUEST,
                                "by is a whole number of 64 bits, such as 1 or -5, not \"%.*s\"",
                                SLICE_ARGS(cut(value)));
     }
-    params->by = is_negative ? -(int64_t)number : (int64_t)number;
     params->has_by = true;
     return OK;
 }

@@ -146,15 +146,12 @@ static err take_by(struct json_object *value, struct draft *draft, struct proble
     bool is_text = json_object_is_type(value, json_type_string);
     struct slice text =
         is_number || is_text ? slice_from_text(json_object_get_string(value)) : SLICE_EMPTY;
-    bool is_negative = text.size > 0 && text.data[0] == '-';
-    uint64_t size;
-    struct slice digits = {text.data + is_negative, text.size - is_negative};
-    if (api_units_parse_u64(digits, &size) != OK ||
-        size > (uint64_t)INT64_MAX + (is_negative ? 1 : 0)) {
+    int64_t by;
+    if (api_units_parse_i64(text, &by) != OK) {
         return api_problem_set(problem, ERR_BAD_REQUEST,
                                "\"by\" is a whole number of 64 bits, such as 1 or -5");
     }
-    draft->op.number = is_negative ? 0 - size : size;
+    draft->op.number = (uint64_t)by;
     return OK;
 }
 

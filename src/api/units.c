@@ -35,6 +35,19 @@ err api_units_parse_u64(struct slice text, uint64_t *out_value)
     return OK;
 }
 
+err api_units_parse_i64(struct slice text, int64_t *out_value)
+{
+    bool is_negative = text.size > 0 && text.data[0] == '-';
+    struct slice digits = is_negative ? (struct slice){text.data + 1, text.size - 1} : text;
+    uint64_t size;
+    if (api_units_parse_u64(digits, &size) != OK ||
+        size > (uint64_t)INT64_MAX + (is_negative ? 1 : 0)) {
+        return ERR_BAD_REQUEST;
+    }
+    *out_value = (int64_t)(is_negative ? 0 - size : size);
+    return OK;
+}
+
 static err parse_with_unit(struct slice text, const struct unit *units, size_t unit_count,
                            uint64_t *out_value)
 {

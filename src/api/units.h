@@ -11,6 +11,8 @@
 
 /* Decimal digits and nothing else. ERR_BAD_REQUEST, also when it does not fit. */
 MUST_USE err api_units_parse_u64(struct slice text, uint64_t *out_value);
+/* The same with a "-" before it, if need be: from -2^63 to 2^63 - 1. Same error. */
+MUST_USE err api_units_parse_i64(struct slice text, int64_t *out_value);
 /* "500ms", "5s", "2m", "1h": the unit is required. Same error. */
 MUST_USE err api_units_parse_duration(struct slice text, uint64_t *out_ms);
 /* "4096", "64KiB", "8MiB", "1GiB", "1TiB". Same error. */

@@ -39,6 +39,9 @@ BODY_REVISION = re.compile(r'("revision":)(\d+)')
 def transcript(node, directory):
     """What the session answers at `node`: commands, exit statuses, headers, bodies."""
     base = int(node.get("/kv/none").headers["kv-revision"])  # linearizable: it has caught up
+    # A node that has just started does not know yet how old its state is, and leaves that out.
+    harness.wait_until(lambda: "kv-staleness-ms" in node.get("/kv/none").headers, 20,
+                       "the node knows how long ago it heard from its leader")
 
     def relative(match):
         return f"{match.group(1)}+{int(match.group(2)) - base}"

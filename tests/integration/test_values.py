@@ -258,9 +258,10 @@ class Freshness(ValuesTestCase):
         leader.kill()
         left = cluster.others(leader)[0]
 
-        def is_there():
-            found = self.head("-L", f"{left.url}/kv/re%20direct?redirect")
-            return found[""] == 200
+        def is_there():  # until it is, curl is sent to the one that was killed
+            status, body, _ = harness.curl("-sS", "--fail", "-L",
+                                           f"{left.url}/kv/re%20direct?redirect")
+            return status == 0 and body == VALUE
 
         harness.wait_until(is_there, 20, "the next leader is named")
 

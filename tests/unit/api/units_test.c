@@ -21,6 +21,39 @@ static void a_number_is_digits_that_fit(void **state)
     }
 }
 
+static void a_signed_number_is_a_minus_and_digits_at_most(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        int64_t value;
+    } good[] = {{"0", 0},
+                {"-0", 0},
+                {"7", 7},
+                {"-5", -5},
+                {"9223372036854775807", INT64_MAX},
+                {"-9223372036854775808", INT64_MIN}};
+    const char *const bad[] = {"",
+                               "-",
+                               "--1",
+                               "+1",
+                               "- 1",
+                               "1-",
+                               "-1.5",
+                               "0x1",
+                               "9223372036854775808",
+                               "-9223372036854775809"};
+    int64_t value;
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+        assert_int_equal(api_units_parse_i64(slice_from_text(good[i].text), &value), OK);
+        assert_true(value == good[i].value);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_int_equal(api_units_parse_i64(slice_from_text(bad[i]), &value), ERR_BAD_REQUEST);
+    }
+    assert_int_equal(api_units_parse_i64(SLICE_EMPTY, &value), ERR_BAD_REQUEST);
+}
+
 static void a_duration_has_a_unit(void **state)
 {
     (void)state;
@@ -85,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_number_is_digits_that_fit),
+        cmocka_unit_test(a_signed_number_is_a_minus_and_digits_at_most),
         cmocka_unit_test(a_duration_has_a_unit),
         cmocka_unit_test(a_size_is_in_bytes_or_in_powers_of_1024),
         cmocka_unit_test(what_is_formatted_parses_back),
