@@ -6,8 +6,8 @@
 #   quick    development build: unit and golden tests, static checks       (the inner loop)
 #   test     release: everything but lint; ASan+UBSan: everything but static checks and timing
 #   asan     ASan+UBSan alone, with timing
-#   tsan     everything but static checks under ThreadSanitizer; tsan-unit: no integration either,
-#            nor whole simulated clusters, which have one thread
+#   tsan     everything but static checks under ThreadSanitizer; tsan-unit: the unit tests of the
+#            layers that have more than one thread
 #   check    static checks, clang build, clang-tidy, cppcheck, -fanalyzer
 #   analyze  gcc -fanalyzer alone
 #   fuzz     every fuzz target for ten seconds
@@ -125,9 +125,8 @@ stage() {
         ;;
     tsan-unit)
         scripts/setup.sh build test
-        scripts/build.sh tsan
-        run tsan "tsan, without processes" --label-exclude 'lint|check|integration' \
-            --exclude-regex '^(fuzz/raft_cluster|sim/.*)$'
+        scripts/build.sh tsan threads sanitizer_canary
+        run tsan "tsan, what has threads" --label-regex '^(threads|canary)$'
         ;;
     check)
         scripts/setup.sh build test check
