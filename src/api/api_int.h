@@ -96,6 +96,8 @@ void api_export_answer(struct exchange *x);
 /* /watch, /watch/KEY */
 MUST_USE err api_watch_prepare(struct exchange *x, struct problem *problem);
 void api_watch_answer(struct exchange *x);
+/* Whether one more may watch. ERR_OVERLOADED, set in `problem`. */
+MUST_USE err api_watch_check_room(const struct api *api, struct problem *problem);
 
 /* /txn */
 MUST_USE err api_txn_prepare(struct exchange *x, struct problem *problem);

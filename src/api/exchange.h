@@ -37,6 +37,7 @@ struct probe_query {
 struct admin_call;
 struct watch_params;
 struct kv_intent;
+struct kv_wait;
 struct list_params;
 struct lease_call;
 struct lock_call;
@@ -52,6 +53,7 @@ struct exchange {
     struct kv_params params;        /* kv routes */
     bool is_patient;                /* it asked to wait: however long it takes, it is not slow */
     struct kv_intent *intent;       /* of a write that is more than a plain one, else NULL */
+    struct kv_wait *wait;           /* of a long poll, in the request's memory; else NULL */
     struct prefer prefer;           /* what the client would like */
     enum standing_kind given;       /* kv routes: how consistent the answer is */
     struct txn_call *txn;           /* /txn, /batch */

@@ -6,6 +6,10 @@
 
 /* Reads, or writes, x->key: answers it, now or later. */
 void api_kv_read(struct exchange *x);
+/* Hands x->op.read to the node as the request asks; its `done` and is_scan are set. */
+void api_kv_submit_read(struct exchange *x);
+/* Whether the record is what If-None-Match, or If-Modified-Since, says that the client has. */
+bool api_kv_is_unchanged(const struct exchange *x, const struct store_record *record);
 /* Answers a read of x->key with its record, in the form that was asked for: kv_value.c. */
 void api_kv_respond_record(struct exchange *x, const struct store_record *record);
 void api_kv_write(struct exchange *x);

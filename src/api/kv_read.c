@@ -1,5 +1,7 @@
 /* Reads of one key: from the node's record to the answer. */
 #include "api/kv_int.h"
+#include "api/kv_past.h"
+#include "api/kv_wait.h"
 #include "api/timing.h"
 #include "base/assert.h"
 
@@ -39,6 +41,12 @@ static void read_done(struct node_read *read, err e, struct store_record *record
     struct exchange *x = CONTAINER_OF(read, struct exchange, op.read);
     const struct timing_row rows[] = {{"index", read->index_us}};
     api_timing_add(x, rows, ARRAY_COUNT(rows));
+    if (UNLIKELY(x->wait != NULL) && api_kv_wait_holds(x, e, record)) {
+        if (e == OK) {
+            buf_drop(&record->owner);
+        }
+        return;
+    }
     if (e == OK || e == ERR_NOT_FOUND) {
         x->given = read->consistency == READ_STALE ? STANDING_STALE : STANDING_LINEARIZABLE;
     }
@@ -51,7 +59,7 @@ static void read_done(struct node_read *read, err e, struct store_record *record
     buf_unref(owner);
 }
 
-void api_kv_read(struct exchange *x)
+void api_kv_submit_read(struct exchange *x)
 {
     const struct api_options *options = &x->api->options;
     x->op.read.key = x->key;
@@ -59,7 +67,17 @@ void api_kv_read(struct exchange *x)
     x->op.read.staleness_ms_max = x->params.staleness_ms_max;
     x->op.read.revision_min = x->params.revision_min;
     x->op.read.deadline_ms = env_now_ms(options->env) + x->params.timeout_ms;
-    x->op.read.received_ns = http_started_ns(x->request);
-    x->op.read.done = read_done;
+    x->op.read.received_ns =
+        x->wait == NULL ? http_started_ns(x->request) : env_now_ns(options->env);
     node_read(x->api->node, &x->op.read);
+}
+
+void api_kv_read(struct exchange *x)
+{
+    if (UNLIKELY(x->params.at != 0)) {
+        api_kv_read_past(x);
+        return;
+    }
+    x->op.read.done = read_done;
+    api_kv_submit_read(x);
 }

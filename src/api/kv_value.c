@@ -230,14 +230,26 @@ static bool add_digest(struct exchange *x, const struct store_record *record)
     return size > 0;
 }
 
-static void respond_as_asked(struct exchange *x, const struct store_record *record)
+static struct validators validators_of(const struct store_record *record, char etag[ETAG_SIZE_MAX])
 {
-    char etag[ETAG_SIZE_MAX];
-    const struct validators validators = {
+    return (struct validators){
         .etag = {(const uint8_t *)etag, api_etag_write(etag, record->mod_revision)},
         .modified_ms = record->modified_ms,
         .version = record->version,
     };
+}
+
+bool api_kv_is_unchanged(const struct exchange *x, const struct store_record *record)
+{
+    char etag[ETAG_SIZE_MAX];
+    const struct validators validators = validators_of(record, etag);
+    return api_precondition_of_read(x->request, &validators) == PRECONDITION_UNCHANGED;
+}
+
+static void respond_as_asked(struct exchange *x, const struct store_record *record)
+{
+    char etag[ETAG_SIZE_MAX];
+    const struct validators validators = validators_of(record, etag);
     switch (api_precondition_of_read(x->request, &validators)) {
     case PRECONDITION_FAILED:
         refuse_condition(x, record);

@@ -125,13 +125,7 @@ static err take_limit(void *ctx, struct slice value, struct problem *problem)
 
 static err take_at(void *ctx, struct slice value, struct problem *problem)
 {
-    struct list_params *params = ctx;
-    if (!parse_number(value, &params->at) || params->at == 0) {
-        return api_problem_set(problem, ERR_BAD_REQUEST,
-                               "at is a revision, such as 42, not \"%.*s\"",
-                               SLICE_ARGS(cut(value)));
-    }
-    return OK;
+    return api_params_take_at(value, &((struct list_params *)ctx)->at, problem);
 }
 
 static err take_format(void *ctx, struct slice value, struct problem *problem)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/prefer.h"
 #include "api/suggest.h"
 #include "api/text.h"
 #include "api/ttl.h"
@@ -14,12 +15,11 @@
 #define ECHO_SIZE_MAX 48u  /* of what a client sent, in a detail */
 #define PARAMS_NAMES_SIZE 192u
 
+/* Of what kind of request it is. */
 enum reach {
-    REACH_HERE = 0,       /* it works */
-    REACH_LATER_READ = 1, /* refused on reads until it is there */
-    REACH_LATER_WRITE = 2,
-    REACH_LATER = 3,
-    REACH_WRITE = 4, /* it is of writes alone */
+    REACH_BOTH,
+    REACH_READ,
+    REACH_WRITE,
 };
 
 /* Every name that docs/api.md gives to one key, so that near misses of them are found. */
@@ -41,27 +41,30 @@ static err take_touch(struct slice value, struct kv_params *params, struct probl
 static err take_ttl(struct slice value, struct kv_params *params, struct problem *problem);
 static err take_staleness(struct slice value, struct kv_params *params, struct problem *problem);
 static err take_revision(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_at(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_index(struct slice value, struct kv_params *params, struct problem *problem);
 static err take_redirect(struct slice value, struct kv_params *params, struct problem *problem);
+static err take_wait(struct slice value, struct kv_params *params, struct problem *problem);
 static err take_meta(struct slice value, struct kv_params *params, struct problem *problem);
 
 static const struct param kv_params[] = {
-    {"consistency", REACH_HERE, take_consistency},
-    {"timeout", REACH_HERE, take_timeout},
-    {"at", REACH_LATER, NULL},
+    {"consistency", REACH_BOTH, take_consistency},
+    {"timeout", REACH_BOTH, take_timeout},
+    {"at", REACH_READ, take_at},
     {"by", REACH_WRITE, take_by},
     {"cas", REACH_WRITE, take_cas},
-    {"index", REACH_LATER_READ, NULL},
+    {"index", REACH_READ, take_index},
     {"keepttl", REACH_WRITE, take_keepttl},
     {"lease", REACH_WRITE, take_lease},
-    {"max-staleness", REACH_HERE, take_staleness},
-    {"meta", REACH_HERE, take_meta},
-    {"min-revision", REACH_HERE, take_revision},
+    {"max-staleness", REACH_BOTH, take_staleness},
+    {"meta", REACH_BOTH, take_meta},
+    {"min-revision", REACH_BOTH, take_revision},
     {"op", REACH_WRITE, take_op},
     {"prev", REACH_WRITE, take_prev},
-    {"redirect", REACH_HERE, take_redirect},
+    {"redirect", REACH_BOTH, take_redirect},
     {"touch", REACH_WRITE, take_touch},
     {"ttl", REACH_WRITE, take_ttl},
-    {"wait", REACH_LATER_READ, NULL},
+    {"wait", REACH_READ, take_wait},
 };
 _Static_assert(ARRAY_COUNT(kv_params) <= 32, "the parameters seen are bits of a uint32_t");
 
@@ -244,6 +247,48 @@ static err take_revision(struct slice value, struct kv_params *params, struct pr
     return api_params_take_revision(value, &params->revision_min, problem);
 }
 
+err api_params_take_at(struct slice value, uint64_t *out_revision, struct problem *problem)
+{
+    if (api_units_parse_u64(value, out_revision) != OK || *out_revision == 0) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "at is a revision, such as 42, not \"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    return OK;
+}
+
+static err take_at(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    return api_params_take_at(value, &params->at, problem);
+}
+
+/* ---- long polls ---- */
+
+static err take_index(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    if (api_units_parse_u64(value, &params->index) != OK || params->index > REVISION_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "index is the revision that you have, as the ETag has it without "
+                               "the quotes, or 0; not \"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    params->has_index = true;
+    return OK;
+}
+
+static err take_wait(struct slice value, struct kv_params *params, struct problem *problem)
+{
+    if (api_units_parse_duration(value, &params->wait_ms) != OK ||
+        params->wait_ms > PREFER_WAIT_MS_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "wait is a duration with its unit from 0s to 10m, such as 30s, not "
+                               "\"%.*s\"",
+                               SLICE_ARGS(cut(value)));
+    }
+    params->has_wait = true;
+    return OK;
+}
+
 static err take_redirect(struct slice value, struct kv_params *params, struct problem *problem)
 {
     params->is_redirect = true;
@@ -310,23 +355,16 @@ static err take(const struct http_parameter *parameter, bool is_write, uint32_t 
     if (param == NULL) {
         return check_unknown(parameter->name, problem);
     }
-    if (param->reach == REACH_WRITE && !is_write) {
-        return api_problem_set(problem, ERR_BAD_REQUEST, "?%s is of writes; this is a read",
-                               param->name);
-    }
-    unsigned refused_reach = is_write ? REACH_LATER_WRITE : REACH_LATER_READ;
-    if (((unsigned)param->reach & refused_reach) != 0) {
-        return api_problem_set(problem, ERR_NOT_IMPLEMENTED,
-                               "?%s is not there yet, and ignoring it would change what this "
-                               "request means",
-                               param->name);
+    if (param->reach == (is_write ? REACH_READ : REACH_WRITE)) {
+        return api_problem_set(problem, ERR_BAD_REQUEST, "?%s is of %s; this is a %s", param->name,
+                               is_write ? "reads" : "writes", is_write ? "write" : "read");
     }
     uint32_t bit = UINT32_C(1) << (param - kv_params);
     if ((*seen & bit) != 0) {
         return api_problem_set(problem, ERR_BAD_REQUEST, "?%s is given twice", param->name);
     }
     *seen |= bit;
-    return param->take == NULL ? OK : param->take(parameter->value, params, problem);
+    return param->take(parameter->value, params, problem);
 }
 
 /* Of two that each say how old an answer may be, one was not meant. */
@@ -374,13 +412,9 @@ err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_param
     return e == OK ? check_together(seen, problem) : e;
 }
 
-const char *api_params_kv_name(size_t i, bool *out_works)
+const char *api_params_kv_name(size_t i)
 {
-    if (i >= ARRAY_COUNT(kv_params)) {
-        return NULL;
-    }
-    *out_works = kv_params[i].take != NULL;
-    return kv_params[i].name;
+    return i < ARRAY_COUNT(kv_params) ? kv_params[i].name : NULL;
 }
 
 /* ---- paths without parameters of others ---- */

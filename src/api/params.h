@@ -1,7 +1,7 @@
 /*
  * Query parameters. Those of others are ignored (some tools append their own), but a near miss of
- * one of ours, a bad value, or one that is documented and not there yet is refused: a typing
- * mistake or an old server must not turn a condition into an unconditional write. Under /admin/
+ * one of ours or a bad value is refused: a typing mistake must not turn a condition into an
+ * unconditional write. Under /admin/
  * others have none: there each unknown one is refused.
  */
 #ifndef API_PARAMS_H
@@ -42,22 +42,24 @@ struct kv_params {
     uint64_t staleness_ms_max; /* BOUNDED */
     uint64_t revision_min;     /* 0: none */
     bool is_redirect;          /* who does not lead names the leader instead of asking it */
-    bool is_meta;              /* what is known of the value, in place of it */
+    uint64_t at;               /* the revision to read; 0: now */
+    uint64_t index;            /* has_index: the revision that the client has */
+    uint64_t wait_ms;          /* has_wait: how long an answer may be held for a change */
+    bool has_index;
+    bool has_wait;
+    bool is_meta; /* what is known of the value, in place of it */
 };
 
 /*
  * Fills `params`, which holds the defaults, from what is left of `query`. `is_write` tells which of
- * the parameters to come would change what the request means. ERR_BAD_REQUEST, ERR_NOT_IMPLEMENTED,
+ * the parameters to come would change what the request means. ERR_BAD_REQUEST,
  * set in `problem`, which borrows from the query's memory.
  */
 MUST_USE err api_params_parse_kv(struct http_query *query, bool is_write, struct kv_params *params,
                                  struct problem *problem);
 
-/*
- * The name of the parameter at place `i` of those that /kv/KEY knows, or NULL behind the last.
- * `out_works`: whether it does something already; else it is known for its near misses.
- */
-const char *api_params_kv_name(size_t i, bool *out_works);
+/* The name of the parameter at place `i` of those that /kv/KEY knows, or NULL behind the last. */
+const char *api_params_kv_name(size_t i);
 
 /* A parameter of a path where nobody else's are expected. */
 struct param_own {
@@ -79,12 +81,15 @@ MUST_USE err api_params_parse_own(struct slice text, uint8_t *memory, const stru
 MUST_USE err api_params_take_consistency(struct slice value, enum read_consistency *out_consistency,
                                          struct problem *problem);
 
-/* The values of ?max-staleness and ?min-revision. ERR_BAD_REQUEST, set in `problem`. */
+/* The values of ?max-staleness, ?min-revision and ?at. ERR_BAD_REQUEST, set in `problem`. */
 MUST_USE err api_params_take_staleness(struct slice value, uint64_t *out_ms,
                                        struct problem *problem);
 /* As above. */
 MUST_USE err api_params_take_revision(struct slice value, uint64_t *out_revision,
                                       struct problem *problem);
+/* As above. */
+MUST_USE err api_params_take_at(struct slice value, uint64_t *out_revision,
+                                struct problem *problem);
 
 /* The value of ?timeout. ERR_BAD_REQUEST, set in `problem`. */
 MUST_USE err api_params_take_timeout(struct slice value, uint64_t *out_ms, struct problem *problem);

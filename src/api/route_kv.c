@@ -11,6 +11,7 @@
 #include "api/kv_int.h"
 #include "api/kv_intent.h"
 #include "api/kv_patch.h"
+#include "api/kv_wait.h"
 #include "api/ttl.h"
 #include "base/assert.h"
 #include "base/limits.h"
@@ -116,6 +117,9 @@ err api_kv_prepare(struct exchange *x, struct problem *problem)
     if (e == OK && is_write) {
         e = api_kv_intent_parse(x, problem);
     }
+    if (e == OK && !is_write) {
+        e = api_kv_wait_prepare(x, problem);
+    }
     if (e == OK && x->params.is_redirect) {
         e = redirect(x, is_write, problem);
     }
@@ -146,7 +150,9 @@ struct kv_record_fields api_kv_fields_of(const struct exchange *x,
     };
     struct node_state state;
     struct system_lease lease = {.due_ms = record->expires_ms};
-    if (LIKELY(record->expires_ms == 0) || node_state_look(x->api->node, &state) != OK) {
+    bool has_no_end =
+        record->expires_ms == 0 || x->params.at != 0; /* of the past it says nothing */
+    if (LIKELY(has_no_end) || node_state_look(x->api->node, &state) != OK) {
         return fields;
     }
     if ((record->flags & STORE_RECORD_LEASED) != 0) {

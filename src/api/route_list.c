@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/etag.h"
+#include "api/kv_past.h"
 #include "api/list_cursor.h"
 #include "api/list_format.h"
 #include "api/list_int.h"
@@ -174,15 +175,10 @@ static void put_path(const struct key_list *list, struct writer *out)
 
 static const char *explain_revision(const struct key_list *list, err e)
 {
-    if (e == ERR_BAD_REQUEST) {
-        return "there is no such revision yet: KV-Revision has the newest one";
-    }
-    return list->params.cursor.size > 0
-               ? "the revision at which this list was begun is not kept any more: restart the "
-                 "list, "
-                 "without the cursor"
-               : "that revision is not kept any more: \"oldest\" is the oldest one that can be "
-                 "read";
+    bool is_resumed = e == ERR_GONE && list->params.cursor.size > 0;
+    return is_resumed ? "the revision at which this list was begun is not kept any more: restart "
+                        "the list, without the cursor"
+                      : api_kv_explain_past(e);
 }
 
 void api_list_refuse(struct key_list *list, err e, struct slice key)

@@ -460,20 +460,17 @@ static void opened(struct node_read *read, err e, struct store_record *record)
     }
 }
 
-static bool is_full(const struct exchange *x)
+err api_watch_check_room(const struct api *api, struct problem *problem)
 {
-    uint64_t max = x->api->options.watchers_max;
-    return watches_count(node_watches(x->api->node)) >= (max > 0 ? max : WATCHERS_MAX_DEFAULT);
-}
-
-static void refuse_full(struct exchange *x)
-{
-    struct problem problem = {.setting = "max-watchers", .limit = x->api->options.watchers_max};
-    err e = api_problem_set(&problem, ERR_OVERLOADED,
-                            "as many watch on this node as may (--max-watchers): ask another "
-                            "member, or again later");
-    ASSERT(e == ERR_OVERLOADED);
-    api_exchange_respond_problem(x, &problem);
+    uint64_t max = api->options.watchers_max > 0 ? api->options.watchers_max : WATCHERS_MAX_DEFAULT;
+    if (watches_count(node_watches(api->node)) < max) {
+        return OK;
+    }
+    problem->setting = "max-watchers";
+    problem->limit = max;
+    return api_problem_set(problem, ERR_OVERLOADED,
+                           "as many watch on this node as may (--max-watchers): ask another "
+                           "member, or again later");
 }
 
 err api_watch_prepare(struct exchange *x, struct problem *problem)
@@ -485,8 +482,9 @@ err api_watch_prepare(struct exchange *x, struct problem *problem)
 void api_watch_answer(struct exchange *x)
 {
     const struct watch_params *params = x->watch;
-    if (is_full(x)) {
-        refuse_full(x);
+    struct problem problem = {.e = OK};
+    if (api_watch_check_room(x->api, &problem) != OK) {
+        api_exchange_respond_problem(x, &problem);
         return;
     }
     x->op.read.is_scan = true;

@@ -292,7 +292,6 @@ class OneKey(harness.TestCase):
             self.assertEqual((response.body, response.headers["kv-consistency"]), (b"x", level))
 
     def test_what_is_not_there_yet_is_refused_and_not_ignored(self):
-        self.assert_problem(self.node.get("/kv/later?at=3"), 501, "not-implemented")
         response = self.node.put("/kv/later", b"x", headers=[("Content-Encoding", "br")])
         self.assert_problem(response, 415, "unsupported-encoding")
         self.assertEqual(self.node.get("/kv/later").status, 404)

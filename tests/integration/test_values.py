@@ -190,6 +190,27 @@ class Freshness(ValuesTestCase):
             for reader in readers:
                 reader.close()
 
+    def test_a_key_is_read_as_it_was_on_any_node_until_that_is_forgotten(self):
+        cluster = self.cluster(3, history_revisions=20)
+        was = {}
+        for i in range(20):
+            node = cluster[i % 3]
+            method = "DELETE" if i % 7 == 6 else "PUT"
+            self.assertIn(node.request(method, "/kv/was", b"%d" % i).status, (200, 201, 204))
+            found = cluster[(i + 1) % 3].get("/kv/was")
+            was[int(found.headers["kv-revision"])] = (found.status, found.body)
+        for node in cluster:
+            for revision, (status, body) in was.items():
+                found = node.get(f"/kv/was?at={revision}")
+                self.assertEqual(found.status, status)
+                if status == 200:
+                    self.assertEqual(found.body, body)
+        for i in range(30):
+            cluster[0].put("/kv/others", b"%d" % i)
+        for node in cluster:
+            document = self.assert_problem(node.get(f"/kv/was?at={max(was)}"), 410, "compacted")
+            self.assertGreater(document["oldest"], max(was))
+
     def test_a_member_that_was_paused_does_not_take_its_own_state_for_fresh(self):
         cluster = self.cluster(3)
         leader = cluster.leader()

@@ -225,6 +225,60 @@ class Failover(harness.TestCase):
         self.assertEqual(revisions, list(range(revisions[0], revisions[0] + len(revisions))))
 
 
+class LongPoll(harness.TestCase):
+    def poll(self, node, path, *arguments):
+        """A curl that waits for a key to change."""
+        process = subprocess.Popen(["curl", "-sS", "--max-time", "60", *arguments, node.url + path],
+                                   stdout=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def wait_watchers(self, node, count):
+        wait_until(lambda: node.stats()["watch"]["watchers"] == count, 30, f"{count} wait")
+
+    def test_who_waits_on_any_node_is_told_of_the_next_change(self):
+        cluster = self.cluster(3)
+        cluster[0].put("/kv/k", b"one")
+        index = int(cluster[0].get("/kv/k").headers["etag"].strip('"'))
+        polls = [self.poll(node, f"/kv/k?index={index}&wait=5m") for node in cluster]
+        polls += [self.poll(node, "/kv/k", "-H", f'If-None-Match: "{index}"', "-H",
+                            "Prefer: wait=300") for node in cluster]
+        for node in cluster:
+            self.wait_watchers(node, 2)
+        cluster[1].put("/kv/other", b"x")
+        self.assertEqual([poll.poll() for poll in polls], [None] * 6)
+        cluster[2].put("/kv/k", b"two")
+        self.assertEqual([poll.communicate(timeout=30)[0] for poll in polls], [b"two"] * 6)
+        for node in cluster:
+            self.wait_watchers(node, 0)
+
+    def test_it_outlives_its_leader(self):
+        cluster = self.cluster(3)
+        leader = cluster.leader()
+        follower, other = cluster.others(leader)
+        follower.put("/kv/k", b"one")
+        poll = self.poll(follower, "/kv/k?index=1&wait=5m&timeout=30s")
+        self.wait_watchers(follower, 1)
+        leader.kill()
+        cluster.leader()
+        self.assertIsNone(poll.poll())
+        self.assertIn(other.put("/kv/k?timeout=30s", b"two").status, (200, 201))
+        self.assertEqual(poll.communicate(timeout=60)[0], b"two")
+
+    def test_clients_that_go_leave_nothing_behind(self):
+        node = self.cluster(1, max_watchers=20)[0]
+        node.put("/kv/k", b"one")
+        polls = [self.poll(node, "/kv/k?index=1") for _ in range(20)]
+        self.wait_watchers(node, 20)
+        response = node.get("/kv/k?index=1")
+        self.assert_problem(response, 503, "overloaded")
+        for poll in polls:
+            poll.kill()
+        self.wait_watchers(node, 0)
+
+
 class SlowReader(harness.TestCase):
     def test_it_costs_no_memory_and_others_nothing(self):
         cluster = self.cluster(1)

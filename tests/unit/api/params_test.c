@@ -94,13 +94,21 @@ static void a_near_miss_is_not_taken_for_somebody_elses(void **state)
     }
 }
 
-static void what_comes_later_is_refused_where_it_would_matter(void **state)
+static void what_is_of_reads_is_refused_on_writes(void **state)
 {
     (void)state;
-    assert_int_equal(parse("at=3", false).e, ERR_NOT_IMPLEMENTED);
-    struct outcome_of_query outcome = parse("wait=3s", false);
-    assert_int_equal(outcome.e, ERR_NOT_IMPLEMENTED);
-    assert_non_null(strstr(outcome.problem.detail, "?wait"));
+    static const char *const queries[] = {"at=3", "wait=3s", "index=3"};
+    for (size_t i = 0; i < ARRAY_COUNT(queries); i++) {
+        assert_int_equal(parse(queries[i], false).e, OK);
+        struct outcome_of_query outcome = parse(queries[i], true);
+        assert_int_equal(outcome.e, ERR_BAD_REQUEST);
+        assert_non_null(strstr(outcome.problem.detail, "is of reads; this is a write"));
+    }
+    struct outcome_of_query outcome = parse("index=42&wait=1s&at=7", false);
+    assert_int_equal(outcome.params.index, 42);
+    assert_true(outcome.params.has_index && outcome.params.has_wait);
+    assert_int_equal(outcome.params.wait_ms, 1000);
+    assert_int_equal(outcome.params.at, 7);
 }
 
 static void what_is_of_writes_is_refused_on_reads(void **state)
@@ -169,7 +177,7 @@ int main(void)
         cmocka_unit_test(known_parameters_are_taken_decoded),
         cmocka_unit_test(bad_values_are_refused_with_what_would_do),
         cmocka_unit_test(a_near_miss_is_not_taken_for_somebody_elses),
-        cmocka_unit_test(what_comes_later_is_refused_where_it_would_matter),
+        cmocka_unit_test(what_is_of_reads_is_refused_on_writes),
         cmocka_unit_test(what_is_of_writes_is_refused_on_reads),
         cmocka_unit_test(a_write_says_what_it_does),
         cmocka_unit_test(how_fresh_a_read_has_to_be_is_taken),

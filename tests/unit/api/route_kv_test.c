@@ -116,13 +116,6 @@ static void a_problem_shows_the_key_in_a_form_that_json_can_hold(void **state)
     assert_member(f, "key_base64", "/wA=");
 }
 
-static void what_is_not_there_yet_is_never_ignored(void **state)
-{
-    struct fixture *f = *state;
-    request(f, "GET /kv/a?at=3", "", NULL);
-    assert_problem(f, 501, "not-implemented", "not there yet");
-}
-
 static void parameters_reach_the_node(void **state)
 {
     struct fixture *f = *state;
@@ -204,7 +197,6 @@ int main(void)
         TEST(a_key_may_have_480_bytes_and_not_481),
         TEST(a_bad_escape_is_a_bad_request),
         TEST(a_problem_shows_the_key_in_a_form_that_json_can_hold),
-        TEST(what_is_not_there_yet_is_never_ignored),
         TEST(parameters_reach_the_node),
         TEST(who_does_not_lead_names_the_leader_if_asked_to),
         TEST(options_tell_the_methods_and_the_limits),
