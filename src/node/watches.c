@@ -245,6 +245,7 @@ static void lose_all(struct watches *watches, uint64_t first)
     for (uint64_t i = 0; i < watches->bucket_count; i++) {
         for (struct topic *topic = watches->buckets[i]; topic != NULL; topic = topic->next) {
             topic->known_from = first;
+            topic->match_count = 0; /* else what these make way for would count as known again */
         }
     }
     make_all_due(watches);

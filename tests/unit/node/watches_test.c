@@ -273,6 +273,29 @@ static void after_a_restart_of_the_history_everybody_is_too_late(void **state)
     world_close(&world);
 }
 
+/* More had come by then than a topic knows the numbers of, and more comes in that very turn. */
+static void what_comes_after_a_restart_does_not_hide_it(void **state)
+{
+    (void)state;
+    struct world world;
+    struct watcher waiting = {.told = 0};
+    world_open(&world, 1 << 20);
+    begin(&world, &waiting, "a", false, 0);
+    for (int i = 0; i < 40; i++) {
+        change(&world, "a");
+    }
+    turns(&world, 1);
+    assert_int_equal(waiting.count, 40);
+    world.revision = 50;
+    history_restart(world.history, world.revision);
+    change(&world, "a");
+    turns(&world, 1);
+    assert_true(waiting.is_gone);
+    assert_int_equal(waiting.count, 40);
+    watch_close(&waiting.watch);
+    world_close(&world);
+}
+
 static void all_are_told_that_it_has_ended(void **state)
 {
     (void)state;
@@ -463,6 +486,7 @@ int main(void)
         cmocka_unit_test(who_waits_is_not_too_late_however_much_passes),
         cmocka_unit_test(who_takes_nothing_is_too_late_once_the_history_has_passed),
         cmocka_unit_test(after_a_restart_of_the_history_everybody_is_too_late),
+        cmocka_unit_test(what_comes_after_a_restart_does_not_hide_it),
         cmocka_unit_test(all_are_told_that_it_has_ended),
         cmocka_unit_test(many_of_one_key_are_served_in_pieces),
         cmocka_unit_test(each_sees_what_fits_once_and_in_order),
