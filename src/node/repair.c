@@ -319,6 +319,8 @@ static void finish(struct replica *replica)
     struct membership nobody = {.member_count = 0};
     struct err_note note = {.text = ""};
     repair->is_waiting = false;
+    /* The state has come from elsewhere: how it came to be this node does not know. */
+    history_restart(replica->history, store_region(node->store, replica->region)->revision);
     if (replica_recover(replica, &nobody, &note) != OK) {
         fatal(0, "%s", note.text);
     }

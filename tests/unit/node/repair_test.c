@@ -108,6 +108,23 @@ static void a_damaged_store_is_rebuilt_from_a_peer_and_the_log_stays(void **stat
     cluster_deinit(&cluster);
 }
 
+/* Who watched before and comes back has to be told that it is too late. */
+static void what_was_before_a_rebuilt_state_is_not_known(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    uint32_t i = a_follower_with_a_cut_log(&cluster);
+    restart_with_spoilt_store(&cluster, i);
+    struct node *node = cluster.nodes[i];
+    assert_true(turn_until(&cluster, is_repaired, node));
+    assert_all_equal(&cluster);
+    uint64_t oldest = history_oldest(node->replica->history);
+    assert_true(oldest >= 100); /* where the log was cut */
+    assert_false(history_covers(node->replica->history, oldest - 1));
+    assert_int_equal(history_newest(node->replica->history), node_revision(node));
+    cluster_deinit(&cluster);
+}
+
 static void two_of_three_are_rebuilt_from_the_one_that_is_left(void **state)
 {
     (void)state;
@@ -569,6 +586,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_damaged_store_is_rebuilt_from_a_peer_and_the_log_stays),
+        cmocka_unit_test(what_was_before_a_rebuilt_state_is_not_known),
         cmocka_unit_test(two_of_three_are_rebuilt_from_the_one_that_is_left),
         cmocka_unit_test(a_log_that_is_whole_rebuilds_the_store_without_peers),
         cmocka_unit_test(a_node_alone_refuses_and_keeps_what_it_has),
