@@ -128,6 +128,12 @@ static void log_request(const struct exchange *x, int status, size_t size, uint6
     }
 }
 
+void api_exchange_take_revision(struct exchange *x, const struct command_result *result)
+{
+    x->has_revision = result->e == OK || result->revision > 0;
+    x->revision = result->revision;
+}
+
 /* X2: what every answer has and leaves behind. `size`: of the content, where it is known. */
 static struct http_response begin_response(struct exchange *x, int status, size_t size)
 {

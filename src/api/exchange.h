@@ -111,6 +111,13 @@ static inline void api_exchange_field_u64(struct exchange *x, const char *name, 
     api_exchange_add_u64(x, slice_from_text(name), value);
 }
 
+/*
+ * The answer is of the revision at which the command was carried out, or refused by what was there:
+ * on a node that follows another than its own. What never got so far has none, and the answer then
+ * the node's.
+ */
+void api_exchange_take_revision(struct exchange *x, const struct command_result *result);
+
 /* ---- answers: `x` is gone afterwards ---- */
 
 /* `content` lies in `body`, which is shared; or `body` is NULL and `content` is copied. */

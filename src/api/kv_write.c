@@ -182,6 +182,7 @@ void api_kv_write_done(struct node_write *write, const struct command_result *re
 {
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
     api_kv_add_write_times(x);
+    api_exchange_take_revision(x, result);
     if (result->is_replayed) {
         api_exchange_field_text(x, "Idempotency-Replayed", "true");
     }
@@ -193,8 +194,6 @@ void api_kv_write_done(struct node_write *write, const struct command_result *re
         refuse_write(x, result);
         return;
     }
-    x->has_revision = true;
-    x->revision = result->revision;
     bool tells_making = x->method == HTTP_METHOD_PUT || x->method == HTTP_METHOD_PATCH;
     int status = tells_making && !result->existed ? 201 : 200;
     if (x->intent != NULL) {

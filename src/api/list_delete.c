@@ -8,8 +8,6 @@
 static void respond(struct exchange *x, uint64_t deleted, uint64_t revision)
 {
     struct writer document = {0};
-    x->has_revision = true;
-    x->revision = revision;
     writer_format(&document, "{\"deleted\":%" PRIu64 ",\"revision\":%" PRIu64 "}\n", deleted,
                   revision);
     api_exchange_field_u64(x, "KV-Deleted", deleted);
@@ -23,6 +21,7 @@ static void write_done(struct node_write *write, const struct command_result *re
 {
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
     api_kv_add_write_times(x);
+    api_exchange_take_revision(x, result);
     if (result->e != OK) {
         api_exchange_refuse(x, result->e, api_kv_explain_write(x, result->e));
         return;

@@ -58,12 +58,13 @@ static void pump(struct batch *batch);
 
 /* ---- one line's answer ---- */
 
-static void write_problem(struct batch_line *line, const struct problem *problem, struct slice key)
+static void write_problem(struct batch_line *line, const struct problem *problem, struct slice key,
+                          uint64_t revision)
 {
     const struct problem_context context = {
         .key = key,
         .request_id = line->batch->request_id,
-        .revision = node_revision(line->batch->api->node),
+        .revision = revision > 0 ? revision : node_revision(line->batch->api->node),
         .is_unsafe = true,
     };
     struct writer document = {0};
@@ -110,7 +111,7 @@ static void write_done(struct node_write *write, const struct command_result *re
         struct problem problem = {.e = OK};
         struct slice key;
         api_txn_set_refusal(batch->api->node, &line->plan, result, &problem, &key);
-        write_problem(line, &problem, key);
+        write_problem(line, &problem, key, result->revision);
     }
     api_txn_plan_deinit(&line->plan);
     line->is_done = true;
@@ -186,7 +187,7 @@ static struct batch_line *take_line(struct batch *batch)
     line->number = batch->line_number;
     struct problem problem = {.e = OK};
     if (parse_line(line, text, &problem) != OK) {
-        write_problem(line, &problem, SLICE_EMPTY);
+        write_problem(line, &problem, SLICE_EMPTY, 0);
         api_txn_plan_deinit(&line->plan);
         line->is_done = true;
         return line;

@@ -71,8 +71,6 @@ static void respond_result(struct exchange *x, const struct command_result *resu
     api_txn_write_answer(&text, &x->txn->plan, result);
     struct buf *body = writer_to_buf(&text);
     writer_deinit(&text);
-    x->has_revision = true;
-    x->revision = result->revision;
     api_exchange_field(x, "Content-Type", SLICE_LITERAL("application/json"));
     api_exchange_field(x, "Cache-Control", SLICE_LITERAL("no-store"));
     api_exchange_respond(x, 200, body, buf_slice(body));
@@ -97,6 +95,7 @@ static void write_done(struct node_write *write, const struct command_result *re
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
     struct txn_plan plan = x->txn->plan; /* the exchange is gone with its answer */
     api_kv_add_write_times(x);
+    api_exchange_take_revision(x, result);
     if (result->is_replayed) {
         api_exchange_field_text(x, "Idempotency-Replayed", "true");
     }

@@ -235,8 +235,7 @@ void api_system_respond(struct exchange *x, int status, struct writer *document)
 
 void api_system_take_result(struct exchange *x, const struct command_result *result)
 {
-    x->has_revision = result->e == OK;
-    x->revision = result->revision;
+    api_exchange_take_revision(x, result);
     if (result->is_replayed) {
         api_exchange_field_text(x, "Idempotency-Replayed", "true");
     }

@@ -103,9 +103,11 @@ static void conditions_of_the_request_hold_as_well(void **state)
                                                  .has_failed = true,
                                                  .failed = 0,
                                                  .existed = true,
-                                                 .mod_revision = 7};
+                                                 .mod_revision = 7,
+                                                 .revision = 9};
     request(f, "PATCH /kv/a", TYPE "If-Match: \"3\"\r\n", "{}");
     assert_problem(f, 412, "precondition-failed", "which is not what If-Match asks for");
+    assert_field(f, "KV-Revision", "9");
     assert_field(f, "ETag", "\"7\"");
     assert_int_equal(f->node.txn_count, 1);
     assert_int_equal(fake_txn(&f->node).check_count, 2);

@@ -78,9 +78,10 @@ static void a_line_may_be_a_transaction(void **state)
     assert_non_null(strstr(text, "{\"line\":1,\"type\":\"/problems/precondition-failed\""));
     assert_non_null(strstr(text, "\"clause\":0"));
     mem_free(text);
-    f->node.txn_result = (struct command_result){.e = ERR_NOT_A_NUMBER};
+    f->node.txn_result = (struct command_result){.e = ERR_NOT_A_NUMBER, .revision = 57};
     request(f, "POST /batch", "", "{\"incr\":\"a\"}");
     text = chunks(f);
+    assert_non_null(strstr(text, "\"revision\":57"));
     assert_non_null(strstr(text, "\"detail\":\"incr: the value is not a whole"));
     assert_non_null(strstr(text, "\"key\":\"a\""));
     mem_free(text);

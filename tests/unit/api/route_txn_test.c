@@ -31,8 +31,11 @@ static void the_clause_that_does_not_hold_is_named(void **state)
                                                  .failed = 2,
                                                  .existed = true,
                                                  .mod_revision = 43,
-                                                 .version = 3};
+                                                 .version = 3,
+                                                 .revision = 57};
     request(f, "POST /txn", "", body);
+    assert_field(f, "KV-Revision", "57"); /* not that of the node that was asked */
+    assert_member(f, "revision", "57");
     assert_problem(f, 412, "precondition-failed",
                    "if[1] does not hold: {\"key\":\"b\",\"etag\":\"41\"}; the key is at revision "
                    "43, version 3; nothing was done");
