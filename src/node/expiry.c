@@ -34,11 +34,16 @@ uint64_t expiry_elapsed_ms(const struct expiry *expiry)
 
 uint64_t expiry_guess_ms(const struct expiry *expiry)
 {
-    uint64_t now_ms = env_now_ms(expiry->replica->node->env);
+    const struct replica *replica = expiry->replica;
+    uint64_t now_ms = env_now_ms(replica->node->env);
     if (expiry->is_known) {
         return expiry_elapsed_ms(expiry);
     }
-    return expiry->seen_ms == 0 ? 0 : expiry->seen_ms + (now_ms - expiry->seen_at_ms);
+    uint64_t guess_ms = expiry->seen_ms == 0 ? 0 : expiry->seen_ms + (now_ms - expiry->seen_at_ms);
+    /* What this turn has applied was not looked at yet: its keys would have more left than was
+     * asked for. */
+    const struct store_region *state = store_region(replica->node->store, replica->region);
+    return state != NULL && state->elapsed_ms > guess_ms ? state->elapsed_ms : guess_ms;
 }
 
 /* Wakes the loop at `at_ms`; 0: not at all. */
