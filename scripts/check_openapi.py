@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The OpenAPI document is one: docs/openapi, put together by openapi.py.
 
-O1  The parts fit together; with those of docs/openapi/later, too, which are of routes to come.
+O1  The parts fit together.
 O2  It is what the OpenAPI Initiative's schema of such documents asks for.
 O3  Each schema in it is one of JSON Schema.
 O4  Each operation has an id of its own, a summary and a known tag; the parameters in its path are

@@ -41,6 +41,12 @@ static const struct route routes[] = {
      .methods = METHODS_READ,
      .prepare = api_export_prepare,
      .answer = api_export_answer},
+    {.id = ROUTE_IMPORT,
+     .path = SLICE_INIT("/import"),
+     .body = BODY_TXN,
+     .methods = METHOD(POST),
+     .prepare = api_import_prepare,
+     .answer = api_import_answer},
     {.id = ROUTE_WATCH,
      .path = SLICE_INIT("/watch/"),
      .is_prefix = true,
@@ -244,9 +250,6 @@ static err check_method(const struct exchange *x, struct problem *problem)
                                "there is nothing at this path; keys are under /kv/, and GET / "
                                "lists what else there is");
     }
-    if ((route->methods_later & bit) != 0) {
-        return api_problem_set(problem, ERR_NOT_IMPLEMENTED, "%s", route->later);
-    }
     if (((route->methods | METHOD(OPTIONS)) & bit) == 0) {
         char allow[ALLOW_SIZE];
         api_route_allow(route, allow);
@@ -338,7 +341,8 @@ static err refuse_body(const struct exchange *x, struct problem *problem)
 {
     uint64_t limit = body_limit(x, &problem->setting);
     uint64_t size = http_content_length(x->request);
-    const char *what = x->route->body == BODY_TXN ? "the body of a transaction"
+    const char *what = x->route->body == BODY_TXN
+                           ? "the body of a transaction, a batch or an import"
                        : problem->setting != NULL ? "a value"
                                                   : "a body here";
     problem->limit = limit;

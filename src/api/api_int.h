@@ -19,6 +19,8 @@ struct watch_cache;
 #define METHODS_READ (METHOD(GET) | METHOD(HEAD))
 #define METHODS_WRITE (METHOD(PUT) | METHOD(POST) | METHOD(DELETE))
 
+#define API_BATCH_BYTES_MAX (256u << 20) /* batch_bytes is at most this */
+
 /* What the body of a request to a route is: how large it may be. */
 enum body_kind {
     BODY_OTHER, /* a few parameters, if anything */
@@ -32,9 +34,7 @@ struct route {
     struct slice path; /* exactly, or as a prefix of something longer */
     bool is_prefix;
     enum body_kind body;
-    unsigned methods;       /* besides OPTIONS, which every route has */
-    unsigned methods_later; /* documented and not there yet: 501 with `later` as its detail */
-    const char *later;
+    unsigned methods; /* besides OPTIONS, which every route has */
     /* The header is there: checks what can be checked before the body comes. NULL: nothing. */
     MUST_USE err (*prepare)(struct exchange *x, struct problem *problem);
     /* The request is complete: answers it, now or later. */
@@ -51,8 +51,8 @@ struct api {
     struct meter meter;
     struct list list_pieces; /* list_queue.c */
     struct env_timer list_timer;
-    uint64_t batch_bytes;                /* of the batches that are worked at */
-    struct inflight inflight;            /* idempotency keys at work */
+    uint64_t batch_bytes;     /* of the bodies of batches and imports that are worked at */
+    struct inflight inflight; /* idempotency keys at work */
     const struct http_stats *http_stats; /* NULL: not told */
     struct lingers lingers;
     struct list paused_calls; /* system_call.h */
@@ -93,6 +93,9 @@ void api_list_queue_deinit(struct api *api);
 /* /export */
 MUST_USE err api_export_prepare(struct exchange *x, struct problem *problem);
 void api_export_answer(struct exchange *x);
+/* /import */
+MUST_USE err api_import_prepare(struct exchange *x, struct problem *problem);
+void api_import_answer(struct exchange *x);
 /* /watch, /watch/KEY */
 MUST_USE err api_watch_prepare(struct exchange *x, struct problem *problem);
 void api_watch_answer(struct exchange *x);

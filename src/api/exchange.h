@@ -37,6 +37,7 @@ struct probe_query {
 struct admin_call;
 struct watch_params;
 struct kv_intent;
+struct import_query;
 struct kv_wait;
 struct list_params;
 struct lease_call;
@@ -58,6 +59,7 @@ struct exchange {
     enum standing_kind given;       /* kv routes: how consistent the answer is */
     struct txn_call *txn;           /* /txn, /batch */
     struct inflight_entry inflight; /* its idempotency key, until the answer */
+    struct import_query *import;    /* /import, in the request's memory */
     struct probe_query probe;       /* /readyz */
     struct watch_params *watch;     /* /watch, in the request's memory */
     union {

@@ -17,6 +17,7 @@ static const struct {
 } route_names[ROUTE_COUNT] = {
     [ROUTE_KV] = {"kv", "route=\"kv\""},
     [ROUTE_KV_COLLECTION] = {"kv_collection", "route=\"kv_collection\""},
+    [ROUTE_IMPORT] = {"import", "route=\"import\""},
     [ROUTE_EXPORT] = {"export", "route=\"export\""},
     [ROUTE_TXN] = {"txn", "route=\"txn\""},
     [ROUTE_BATCH] = {"batch", "route=\"batch\""},

@@ -12,6 +12,7 @@ enum route_id {
     ROUTE_KV,
     ROUTE_KV_COLLECTION,
     ROUTE_EXPORT,
+    ROUTE_IMPORT,
     ROUTE_WATCH, /* /watch, and what is below it */
     ROUTE_TXN,
     ROUTE_BATCH,

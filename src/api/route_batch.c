@@ -22,7 +22,6 @@
 #define BATCH_LINES_MAX 256u
 #define BATCH_READS_MAX 8u
 #define BATCH_PIECE_SIZE 16384u
-#define BATCH_BYTES_MAX (256u << 20) /* of bodies that are worked at */
 
 /* It outlives its request: the answer is streamed. */
 struct batch {
@@ -351,7 +350,7 @@ static void respond_lines(struct exchange *x)
 {
     static const struct http_stream_handler handler = {stream_writable, stream_closed};
     struct slice body = buf_slice(http_body(x->request));
-    if (body.size > BATCH_BYTES_MAX - x->api->batch_bytes) {
+    if (body.size > API_BATCH_BYTES_MAX - x->api->batch_bytes) {
         api_exchange_refuse(x, ERR_OVERLOADED,
                             "too many batches are at work; try again a little later");
         return;

@@ -119,6 +119,33 @@ class ThereAndBack(Export):
         self.assertEqual(len(path.read_bytes().splitlines()), 2)
         self.assertIn("0 keys written", self.run_ok("import", path, "-e", self.endpoint(source)))
 
+    def test_there_and_back_with_curl_alone(self):
+        source, target = self.cluster(1)[0], self.cluster(3)
+        state = self.fill(source, 500)
+        whole = self.directory / "whole"
+        self.assertEqual(harness.curl("-sS", "--fail", source.url + "/export", "-o", whole)[0], 0)
+        follower, other = target.others(target.leader())
+
+        def send(node, path, query=""):
+            status, body, errors = harness.curl("-sS", "--data-binary", f"@{path}",
+                                                f"{node.url}/import{query}")
+            self.assertEqual(status, 0, errors)
+            return json.loads(body)
+
+        damaged = self.directory / "damaged"
+        damaged.write_bytes(whole.read_bytes().replace(b'"many/7"', b'"many/8"', 1))
+        self.assertIn("nothing was written", send(follower, damaged)["detail"])
+        self.assertEqual(target.settle()[0]["keys"], 0)
+        counts = {"keys": len(state), "written": len(state), "skipped": 0}
+        self.assertEqual(send(follower, whole), counts)
+        for node in target:
+            self.assert_state(target, node, state)
+        other.put("/kv/empty", b"another")
+        other.request("DELETE", "/kv/large", None)
+        self.assertEqual(send(other, whole, "?mode=create"),
+                         counts | {"written": 1, "skipped": len(state) - 1})
+        self.assert_state(target, follower, state | {b"empty": b"another"})
+
     def test_members_that_go_meanwhile_fail_nothing(self):
         source, target = self.cluster(1), self.cluster(3)
         state = self.fill(source[0], harness.pick(3000, 100000))

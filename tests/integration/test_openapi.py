@@ -71,6 +71,9 @@ ONE_NODE = [
     (200, "GET", "/kv", None, [("Accept", "application/x-ndjson")]),
     (200, "GET", "/kv", None, [("Accept", "text/plain")]),
     (200, "GET", "/export?prefix=list/", None, ()),
+    (200, "POST", "/import?mode=create",
+     b'{"pontoon_export":1,"revision":0,"keys":0,"state_hash":"00000000000000000000000000000000"}\n'
+     b'{"records":0,"crc32c":"785432e1"}\n', ()),
     (200, "DELETE", "/kv?prefix=list/&dry-run=1", None, ()),
     (200, "DELETE", "/kv?prefix=list/", None, ()),
     (201, "POST", "/leases?ttl=10m&id=7f", None, ()),
