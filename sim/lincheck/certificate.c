@@ -8,6 +8,7 @@
  *     nothing else is, and if there was a value.
  * K3  Refused operations, and reads without an answer, say nothing and stand nowhere.
  * K4  A key with an operation that has no revision is not replayed: that may have been anywhere.
+ * K5  Changes of one transaction have one revision, each of another key: they stand together.
  */
 #include <inttypes.h>
 
@@ -244,6 +245,30 @@ static enum lincheck_verdict look(struct replay *replay, size_t position, size_t
     return LINCHECK_ILLEGAL;
 }
 
+/* K5, behind `first`, the revision's change: whether this one happened with it. */
+static bool is_together(const struct replay *replay, size_t first, size_t position)
+{
+    const struct lincheck_op *op = op_at(replay, position);
+    return op->txn != 0 && op->txn == op_at(replay, first)->txn &&
+           (is_change(op) || may_be_change(replay, position)) &&
+           cell_at(replay, position)->mod_revision != op->revision;
+}
+
+/* K5: applies what stands in (first, end) and happened with `first`. Returns how much that was. */
+static size_t apply_together(struct replay *replay, size_t first, size_t end,
+                             enum lincheck_verdict *verdict)
+{
+    size_t count = 0;
+    for (size_t i = first + 1; i < end && *verdict == LINCHECK_LEGAL; i++) {
+        if (is_together(replay, first, i)) {
+            count++;
+            move_first(replay, first + count, i);
+            *verdict = apply_change(replay, first + count);
+        }
+    }
+    return count;
+}
+
 static enum lincheck_verdict replay_group(struct replay *replay, size_t begin, size_t end)
 {
     enum lincheck_verdict verdict = LINCHECK_LEGAL;
@@ -254,7 +279,7 @@ static enum lincheck_verdict replay_group(struct replay *replay, size_t begin, s
         move_first(replay, begin, change);
         changed_by = replay->order[begin].index;
         verdict = apply_change(replay, begin);
-        position++;
+        position += 1 + apply_together(replay, begin, end, &verdict);
     }
     while (position < end && verdict == LINCHECK_LEGAL) {
         verdict = look(replay, position, changed_by);

@@ -33,6 +33,9 @@ static const char *kind_problem(const struct lincheck_op *op)
         if (op->request_id != 0 || op->outcome == LINCHECK_APPLIED) {
             return "a get is in no log";
         }
+        if (op->txn != 0) {
+            return "a get is no change of a transaction";
+        }
         break;
     default:
         return "there is no such kind";

@@ -17,11 +17,13 @@ enum field {
     FIELD_WRITTEN,
     FIELD_EXISTED,
     FIELD_OUTCOME,
+    FIELD_TXN,
     FIELD_COUNT
 };
 
-static const char *const field_names[FIELD_COUNT] = {
-    "client", "key", "value", "time", "request", "revision", "written", "existed", "outcome"};
+static const char *const field_names[FIELD_COUNT] = {"client",  "key",      "value",   "time",
+                                                     "request", "revision", "written", "existed",
+                                                     "outcome", "txn"};
 static const char *const kind_names[LINCHECK_KIND_COUNT] = {"get", "put", "delete"};
 
 #define BIT(field) (1u << (field))
@@ -108,6 +110,8 @@ static bool parse_field(enum field field, struct slice word, struct lincheck_op 
         return parse_existed(word, op);
     case FIELD_OUTCOME:
         return parse_outcome(word, op);
+    case FIELD_TXN:
+        return parse_number(word, &op->txn);
     case FIELD_COUNT:
         break;
     }
@@ -262,6 +266,9 @@ static void write_op(struct writer *out, const struct lincheck_op *op)
     }
     if (op->mod_revision != 0) {
         write_number(out, FIELD_WRITTEN, op->mod_revision);
+    }
+    if (op->txn != 0) {
+        write_number(out, FIELD_TXN, op->txn);
     }
     static const char *const existed[] = {"", " existed=no", " existed=yes"};
     static const char *const outcomes[LINCHECK_OUTCOME_COUNT] = {"", "", " outcome=applied",

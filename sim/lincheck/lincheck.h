@@ -28,7 +28,7 @@
 #define LINCHECK_OPS_MAX (UINT32_MAX / 2)    /* operations have indices of 32 bits */
 #define LINCHECK_NO_OP SIZE_MAX              /* no operation, where an index could stand */
 
-/* Conditional and multi-key operations are to come: their kinds go to the end. */
+/* A transaction over several keys is an operation for each of them, tied together by `txn`. */
 enum lincheck_kind {
     LINCHECK_GET,
     LINCHECK_PUT,
@@ -60,6 +60,7 @@ struct lincheck_op {
     uint64_t returned;     /* instant; LINCHECK_NEVER if UNKNOWN or APPLIED */
     uint64_t revision;     /* PUT, DELETE: the region's, right after it; GET: of the state read */
     uint64_t mod_revision; /* GET: of the write that made what it found; 0: unknown */
+    uint64_t txn;          /* PUT, DELETE: changes with one number happened at once; 0: alone */
     enum lincheck_kind kind;
     enum lincheck_outcome outcome;
     enum lincheck_existed existed;

@@ -120,6 +120,9 @@ void lincheck_words_op(struct writer *out, const struct lincheck_op *op)
     if (op->mod_revision != 0) {
         writer_format(out, ", written at %" PRIu64, op->mod_revision);
     }
+    if (op->txn != 0) {
+        writer_format(out, ", transaction %" PRIu64, op->txn);
+    }
     static const char *const outcomes[LINCHECK_OUTCOME_COUNT] = {
         "", ", outcome unknown", ", applied by the log", ", refused"};
     writer_format(out, "%s)", outcomes[op->outcome]);

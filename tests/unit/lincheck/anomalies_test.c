@@ -147,6 +147,39 @@ static const struct history_case cases[] = {
      LEGAL,
      "put client=1 key=1 value=1 time=0..10 revision=2\n"
      "put client=2 key=1 value=2 time=20.. outcome=applied revision=1\n"},
+    /* ---- transactions: a line a key ---- */
+    {"half_of_a_transaction_is_seen", REASON(VALUE), LEGAL,
+     "put client=1 key=1 value=1 time=0..50 revision=1 txn=1\n"
+     "put client=1 key=2 value=1 time=0..50 revision=1 txn=1\n"
+     "get client=2 key=1 value=1 time=10..20 revision=1\n"
+     "get client=2 key=2 time=30..40 revision=1\n"},
+    {"a_transaction_writes_what_another_has_changed_since", REASON(VALUE), LEGAL,
+     "put client=1 key=1 value=1 time=0..10 revision=1\n"
+     "get client=2 key=1 value=1 time=20..60 revision=2\n" /* what was read at 3 */
+     "put client=3 key=1 value=2 time=30..40 revision=2\n"
+     "put client=2 key=2 value=1 time=20..60 revision=3 txn=1\n"
+     "delete client=2 key=1 time=20..60 revision=3 txn=1 existed=yes\n"},
+    {"two_transactions_have_one_revision", REASON(REVISION_TAKEN), LEGAL,
+     "put client=1 key=1 value=1 time=0..10 revision=1 txn=1\n"
+     "put client=2 key=2 value=2 time=0..10 revision=1 txn=2\n"},
+    {"a_transaction_writes_a_key_twice", REASON(REVISION_TAKEN), LEGAL,
+     "put client=1 key=1 value=1 time=0..10 revision=1 txn=1\n"
+     "put client=1 key=1 value=2 time=0..10 revision=1 txn=1\n"},
+    {"a_transaction_is_whole", LEGAL, LEGAL,
+     "put client=1 key=1 value=1 time=0..10 revision=1\n"
+     "get client=3 key=3 time=30..40 revision=2\n"
+     "get client=2 key=1 value=1 time=20..50 revision=1\n"
+     "delete client=2 key=1 time=20..50 revision=2 txn=7 existed=yes\n"
+     "put client=2 key=2 value=1 time=20..50 revision=2 txn=7 existed=no\n"
+     "get client=3 key=2 value=1 time=60..70 revision=2 written=2\n"
+     "get client=3 key=1 time=60..70 revision=2\n"},
+    {"what_a_transaction_deletes_need_not_be_said_to_have_been", LEGAL, LEGAL,
+     "put client=1 key=1 value=1 time=0..10 revision=1 txn=1\n"
+     "put client=1 key=2 value=1 time=0..10 revision=1 txn=1\n"
+     "delete client=0 key=1 time=20.. outcome=applied revision=2 txn=2\n"
+     "delete client=0 key=2 time=20.. outcome=applied revision=2 txn=2\n"
+     "get client=3 key=1 time=60..70 revision=2\n"
+     "get client=3 key=2 time=60..70 revision=2\n"},
     /* ---- odd, and right ---- */
     {"nothing_happened", LEGAL, LEGAL, ""},
     {"before_the_first_write_there_is_nothing", LEGAL, LEGAL,

@@ -77,6 +77,9 @@ static void values_must_fit_the_kind(void **state)
     op.request_id = 1;
     assert_problem(&op, "in no log");
     op = answered(LINCHECK_GET);
+    op.txn = 1;
+    assert_problem(&op, "no change of a transaction");
+    op = answered(LINCHECK_GET);
     op.mod_revision = 1;
     assert_problem(&op, "found a value");
     op.value = 3;

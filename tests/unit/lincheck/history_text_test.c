@@ -9,7 +9,7 @@ static const char whole[] = "pontoon-history 1\n"
                             "get client=1 key=2 time=4..5 revision=0\n"
                             "get client=1 key=2 value=3 time=4..18446744073709551614 revision=7 "
                             "written=7\n"
-                            "delete client=0 key=0 time=0..0 existed=yes\n"
+                            "delete client=0 key=0 time=0..0 txn=3 existed=yes\n"
                             "applied request=6 revision=7\n"
                             "applied request=9 revision=8\n"
                             "complete\n";
@@ -72,6 +72,7 @@ static void each_field_comes_to_its_place(void **state)
     assert_int_equal(op[4].revision, 0);
     assert_int_equal(op[5].mod_revision, 7);
     assert_int_equal(op[6].existed, LINCHECK_EXISTED_YES);
+    assert_int_equal(op[6].txn, 3);
     assert_int_equal(history.applied_count, 2);
     assert_int_equal(history.applied[1].request_id, 9);
     assert_int_equal(history.applied[1].revision, 8);
