@@ -429,9 +429,11 @@ class Client:
         self.ask(kind, what | {"if": clause_as_model(what["if"])}, wire)
 
     def txn(self):
-        kind, what = self.draw.txn()
+        self.send_txn(self.draw.txn()[1])
+
+    def send_txn(self, what):
         wire = ("POST", f"/txn?timeout={TIMEOUT_MS}ms", json.dumps(what).encode(), [])
-        self.ask(kind, what, wire)
+        self.ask("txn", what, wire)
 
     def get(self):
         kind, what = self.draw.get()
