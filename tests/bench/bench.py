@@ -11,6 +11,7 @@ the machine. Whatever is not installed is left out, with a line that says so.
   bench.py --cost                what a write and a read cost, by stage and thread; flame graphs
   bench.py --soak 600           ten minutes of load on pontoon: is resident memory flat?
   bench.py --idle 10000         what so many idle connections hold, and cost the busy ones
+  bench.py --watchers 10000     what so many watchers of one key cost those who write others
   bench.py --scale 10M          what ten million keys cost over a hundredth of them
 """
 
@@ -33,6 +34,7 @@ import report
 import scale
 import soak
 import tools
+import watchers
 
 PIPELINE = 16
 PIPELINE_CONNECTIONS = 64
@@ -62,6 +64,7 @@ def read_arguments():
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--soak", type=int, metavar="SECONDS", default=0)
     parser.add_argument("--idle", type=int, metavar="CONNECTIONS", default=0)
+    parser.add_argument("--watchers", type=int, metavar="WATCHERS", default=0)
     parser.add_argument("--scale", type=scale.count_of, metavar="KEYS", default=0)
     parser.add_argument("--growth-mb", type=float, default=16, help="that a soak allows")
     parser.add_argument("--out", default=os.path.join(tools.BUILD, "bench"),
@@ -209,6 +212,8 @@ def run():
             return cost.run(arguments, root, settings)
         if arguments.idle:
             return idle.run(arguments, root, settings)
+        if arguments.watchers:
+            return watchers.run(arguments, root, settings)
         if arguments.scale:
             return scale.run(arguments, root, settings)
         if not arguments.soak:
