@@ -6,18 +6,23 @@ set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 
 if [ $# -eq 0 ]; then
-    echo "usage: scripts/setup.sh GROUP...  (build, test, check, bench)" >&2
+    echo "usage: scripts/setup.sh GROUP...  (build, test, clients, check, bench)" >&2
     exit 2
 fi
 
 wanted=()
 for group in "$@"; do
-    mapfile -t packages < <(awk -v group="$group" '$1 == group { print $2 }' "$here/packages.txt")
-    if [ ${#packages[@]} -eq 0 ]; then
+    mapfile -t lines < <(awk -v group="$group" '$1 == group { print $2, $3 }' "$here/packages.txt")
+    if [ ${#lines[@]} -eq 0 ]; then
         echo "setup: no group '$group' in scripts/packages.txt" >&2
         exit 2
     fi
-    wanted+=("${packages[@]}")
+    for line in "${lines[@]}"; do
+        read -r package program <<<"$line"
+        if [ -z "$program" ] || ! command -v "$program" >/dev/null; then
+            wanted+=("$package")
+        fi
+    done
 done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

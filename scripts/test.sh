@@ -90,6 +90,11 @@ tally() {
     fi
 }
 
+# Without them their tests fail, and say so; the others can go on.
+others_clients() {
+    scripts/clients.sh || echo "test: goes on without other people's clients" >&2
+}
+
 none_left() {
     local exe pid left=0
     for exe in /proc/[0-9]*/exe; do
@@ -113,6 +118,7 @@ stage() {
         ;;
     test)
         scripts/setup.sh build test
+        others_clients
         scripts/build.sh release
         run release "release" --label-exclude lint
         scripts/build.sh asan
@@ -120,6 +126,7 @@ stage() {
         ;;
     asan | tsan)
         scripts/setup.sh build test
+        others_clients
         scripts/build.sh "$1"
         run "$1" "$1" --label-exclude 'lint|check'
         ;;
