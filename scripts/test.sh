@@ -90,7 +90,7 @@ tally() {
     fi
 }
 
-# Without them their tests fail, and say so; the others can go on.
+# Where they cannot be had their tests are skipped, and say so; the others can go on.
 others_clients() {
     scripts/clients.sh || echo "test: goes on without other people's clients" >&2
 }
