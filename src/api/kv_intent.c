@@ -300,6 +300,29 @@ static void add_checks(struct exchange *x, struct txn_builder *builder)
     }
 }
 
+/* K2 of kv_patch.c: one that never holds, in front of it one that always does if the value is too
+ * large. */
+static void add_patch_checks(struct exchange *x, struct txn_builder *builder)
+{
+    struct kv_intent *intent = x->intent;
+    struct txn_check check = {.target = TXN_MOD_REVISION,
+                              .relation = TXN_EQUAL,
+                              .key = x->key,
+                              .number = intent->patch.revision};
+    intent->patch.revision_check = (uint32_t)intent->check_count;
+    add_check(builder, intent, "what was read", &check);
+    if (intent->patch.refusal == NULL) {
+        return;
+    }
+    check.number = 0;
+    if (intent->patch.refusal->e == ERR_TOO_LARGE) {
+        check.relation = TXN_GREATER_OR_EQUAL;
+        add_check(builder, intent, "the patch", &check);
+    }
+    check.relation = TXN_LESS;
+    add_check(builder, intent, "the patch", &check);
+}
+
 static enum txn_type type_of(const struct exchange *x)
 {
     static const enum txn_type types[] = {
@@ -325,11 +348,7 @@ struct buf *api_kv_intent_encode(struct exchange *x, struct slice value, struct 
     intent->check_count = 0;
     add_checks(x, &builder);
     if (intent->is_patch) {
-        const struct txn_check check = {.target = TXN_MOD_REVISION,
-                                        .relation = TXN_EQUAL,
-                                        .key = x->key,
-                                        .number = intent->patch.revision};
-        add_check(&builder, intent, "what was read", &check);
+        add_patch_checks(x, &builder);
     }
     struct txn_op op = {.type = type_of(x), .key = x->key, .lease = params->lease};
     op.ttl_ms = intent->ttl_ms;

@@ -9,7 +9,7 @@
 #include "api/exchange.h"
 
 #define INTENT_TAGS_MAX 16u /* in one If-Match or If-None-Match */
-#define INTENT_CHECKS_MAX (2u * INTENT_TAGS_MAX + 6u)
+#define INTENT_CHECKS_MAX (2u * INTENT_TAGS_MAX + 8u)
 
 /* Of a PATCH: kv_patch.c's own. */
 struct kv_patch {
@@ -18,7 +18,9 @@ struct kv_patch {
     uint64_t attempt;  /* from 0 on */
     uint64_t revision; /* that was read and has to be there still; 0: there is no such key */
     uint64_t deadline_ms;
-    char text[64]; /* an attempt's key */
+    uint32_t revision_check;       /* the place of its check */
+    const struct problem *refusal; /* why what is there cannot be merged into (K2); NULL: it can */
+    char text[64];                 /* an attempt's key */
 };
 
 /* In the request's memory; slices borrow from the request. */

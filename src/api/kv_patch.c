@@ -8,6 +8,9 @@
  * K1  With an Idempotency-Key each attempt has one of its own that follows from it, and the next is
  *     made only after the one before has failed for sure. So whoever repeats the request goes the
  *     same way through the same answers, and ends at the same one.
+ * K2  What cannot be merged into is refused under that key as well, by a check that never holds:
+ *     the request may have been carried out before the value became so, or another node may be at
+ *     it.
  */
 #include "api/kv_patch.h"
 
@@ -58,15 +61,43 @@ static struct slice attempt_key(struct kv_intent *intent)
     return (struct slice){(const uint8_t *)intent->patch.text, (size_t)size};
 }
 
-/* The last of the checks is the one of the revision that was read. */
 static bool has_come_between(const struct exchange *x, const struct command_result *result)
 {
-    return result->e == ERR_PRECONDITION_FAILED && result->failed == x->intent->check_count - 1;
+    return result->e == ERR_PRECONDITION_FAILED &&
+           result->failed == x->intent->patch.revision_check;
+}
+
+/* K2: by this attempt, or by one that was made under the same key. */
+static bool is_refused(const struct exchange *x, const struct command_result *result)
+{
+    return result->e == ERR_PRECONDITION_FAILED && result->failed > x->intent->patch.revision_check;
+}
+
+static void respond_refusal(struct exchange *x, const struct command_result *result)
+{
+    const struct problem *own = x->intent->patch.refusal;
+    bool is_too_large = result->failed > x->intent->patch.revision_check + 1;
+    struct problem problem = {.e = OK};
+    err e = api_problem_set(&problem, is_too_large ? ERR_TOO_LARGE : ERR_NOT_JSON,
+                            "the value that was there when this was asked first could not be "
+                            "merged into: nothing was written");
+    ASSERT(e != OK);
+    api_exchange_take_revision(x, result);
+    if (result->is_replayed) {
+        api_exchange_field_text(x, "Idempotency-Replayed", "true");
+    }
+    bool is_own = !result->is_replayed && own != NULL && own->e == e;
+    api_exchange_respond_problem(x, is_own ? own : &problem);
 }
 
 static void write_done(struct node_write *write, const struct command_result *result)
 {
     struct exchange *x = CONTAINER_OF(write, struct exchange, op.write);
+    if (is_refused(x, result)) {
+        api_kv_add_write_times(x);
+        respond_refusal(x, result);
+        return;
+    }
     if (!has_come_between(x, result)) {
         api_kv_write_done(write, result);
         return;
@@ -97,6 +128,19 @@ static void write_merged(struct exchange *x, struct slice value, struct slice co
 
 /* ---- the merge ---- */
 
+/* K2: the value is what is wrong. */
+static void refuse_value(struct exchange *x, const struct problem *problem)
+{
+    if (x->intent->patch.key.size == 0) {
+        api_exchange_respond_problem(x, problem);
+        return;
+    }
+    struct problem *refusal = http_alloc(x->request, sizeof(*refusal));
+    *refusal = *problem;
+    x->intent->patch.refusal = refusal;
+    write_merged(x, SLICE_EMPTY, SLICE_EMPTY);
+}
+
 static void refuse_merge(struct exchange *x, err e, enum json_merge_side side, const char *why)
 {
     struct problem problem = {.e = OK};
@@ -114,7 +158,11 @@ static void refuse_merge(struct exchange *x, err e, enum json_merge_side side, c
                             why);
     }
     ASSERT(e != OK);
-    api_exchange_respond_problem(x, &problem);
+    if (side == JSON_MERGE_PATCH) {
+        api_exchange_respond_problem(x, &problem);
+    } else {
+        refuse_value(x, &problem);
+    }
 }
 
 static void merge(struct exchange *x, const struct store_record *record)
@@ -128,6 +176,8 @@ static void merge(struct exchange *x, const struct store_record *record)
         content_type = record->content_type;
         target = record->value.data != NULL ? record->value : SLICE_LITERAL("");
     }
+    x->intent->patch.revision = record != NULL ? record->mod_revision : 0;
+    x->intent->patch.refusal = NULL;
     err e = api_json_merge(target, x->intent->patch.body, &merged, &side, &why);
     uint64_t limit = x->api->options.value_bytes_max;
     if (e != OK) {
@@ -138,9 +188,8 @@ static void merge(struct exchange *x, const struct store_record *record)
                             "a value is at most %" PRIu64 " bytes, merged this one has %zu", limit,
                             merged.size);
         ASSERT(e == ERR_TOO_LARGE);
-        api_exchange_respond_problem(x, &problem);
+        refuse_value(x, &problem);
     } else {
-        x->intent->patch.revision = record != NULL ? record->mod_revision : 0;
         write_merged(x, writer_slice(&merged), content_type);
     }
     writer_deinit(&merged);

@@ -114,6 +114,78 @@ static void conditions_of_the_request_hold_as_well(void **state)
     assert_int_equal(fake_txn_check(&f->node, 0).number, 3);
 }
 
+/* As a leader whose state has nothing under the key. */
+static void refuse_at(struct fixture *f, uint32_t place, bool is_replayed)
+{
+    f->node.txn_result = (struct command_result){.e = ERR_PRECONDITION_FAILED,
+                                                 .has_failed = true,
+                                                 .failed = place,
+                                                 .existed = true,
+                                                 .mod_revision = 7,
+                                                 .revision = 9,
+                                                 .is_replayed = is_replayed};
+}
+
+static void what_cannot_be_merged_into_is_refused_under_the_key(void **state)
+{
+    struct fixture *f = *state;
+    const char *fields = TYPE "Idempotency-Key: k\r\n";
+    request(f, "PUT /kv/a", "", "text");
+    refuse_at(f, 1, false);
+    request(f, "PATCH /kv/a", fields, "{}");
+    assert_problem(f, 409, "not-json", "is no JSON that could be merged into");
+    assert_field(f, "KV-Revision", "9");
+    assert_null(field_of(f, "Idempotency-Replayed"));
+    assert_int_equal(fake_txn(&f->node).check_count, 2);
+    assert_int_equal(fake_txn_check(&f->node, 0).number, 1); /* what was read */
+    struct txn_check never = fake_txn_check(&f->node, 1);
+    assert_int_equal(never.target, TXN_MOD_REVISION);
+    assert_int_equal(never.relation, TXN_LESS);
+    assert_int_equal(never.number, 0);
+    answer_put(f, true); /* it had been carried out: the value is another one since */
+    f->node.txn_result.is_replayed = true;
+    request(f, "PATCH /kv/a", fields, "{}");
+    assert_int_equal(f->status, 200);
+    assert_field(f, "Idempotency-Replayed", "true");
+    request(f, "PUT /kv/a", "", "{}"); /* and one that could be merged into now */
+    refuse_at(f, 1, true);
+    request(f, "PATCH /kv/a", fields, "{}");
+    assert_problem(f, 409, "not-json", "when this was asked first");
+    assert_field(f, "Idempotency-Replayed", "true");
+    refuse_at(f, 2, true);
+    request(f, "PATCH /kv/a", fields, "{}");
+    assert_problem(f, 413, "too-large", "when this was asked first");
+}
+
+static void what_cannot_be_merged_into_costs_no_write_without_a_key(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "PUT /kv/a", "", "text");
+    request(f, "PATCH /kv/a", TYPE, "{}");
+    assert_problem(f, 409, "not-json", "is no JSON that could be merged into");
+    assert_int_equal(f->node.txn_count, 0);
+}
+
+static void what_becomes_too_large_is_refused_under_the_key(void **state)
+{
+    struct fixture *f = *state;
+    struct writer deep = {0};
+    for (int i = 0; i < 70; i++) {
+        writer_format(&deep, "[");
+    }
+    for (int i = 0; i < 70; i++) {
+        writer_format(&deep, "]");
+    }
+    writer_u8(&deep, 0);
+    request(f, "PUT /kv/a", "", (const char *)deep.data);
+    refuse_at(f, 2, false);
+    request(f, "PATCH /kv/a", TYPE "Idempotency-Key: k\r\n", "{}");
+    assert_problem(f, 413, "too-large", "the value that is there");
+    assert_int_equal(fake_txn_check(&f->node, 1).relation, TXN_GREATER_OR_EQUAL);
+    assert_int_equal(fake_txn_check(&f->node, 2).relation, TXN_LESS);
+    writer_deinit(&deep);
+}
+
 static void other_types_are_refused_before_the_body(void **state)
 {
     struct fixture *f = *state;
@@ -176,6 +248,9 @@ int main(void)
         TEST(it_is_tried_again_when_a_write_came_between),
         TEST(each_attempt_has_a_key_that_follows_from_the_first),
         TEST(conditions_of_the_request_hold_as_well),
+        TEST(what_cannot_be_merged_into_is_refused_under_the_key),
+        TEST(what_cannot_be_merged_into_costs_no_write_without_a_key),
+        TEST(what_becomes_too_large_is_refused_under_the_key),
         TEST(other_types_are_refused_before_the_body),
         TEST(what_cannot_be_merged_is_refused),
         TEST(a_merged_value_has_the_limit_of_all_values),
