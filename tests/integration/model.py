@@ -80,7 +80,8 @@ class Request:
 
     def __repr__(self):
         return (f"<client {self.client}: {self.kind} {self.what}, {self.outcome} at revision "
-                f"{self.revision}: {self.answer}, times {self.times}>")
+                f"{self.revision}, {self.invoked}..{self.returned}: {self.answer}, "
+                f"times {self.times}>")
 
     def is_write(self):
         return self.kind in ("one", "txn", "delete_prefix")

@@ -167,10 +167,21 @@ class Judge:
                 found.append(request)
                 changes = changes or run.changes
         if not found:
-            raise Wrong(f"nobody asked for revision {revision}: {events}\nwith "
-                        f"{ {key: self.state.records.get(key) for key in events} }")
+            raise Wrong(f"nobody asked for revision {revision}, seen at {seen} ns: {events}\nwith "
+                        f"{ {key: self.state.records.get(key) for key in events} }\n"
+                        f"it would be: {self.look_alikes(revision, events)}")
         self.wanted[revision] = found
         return changes
+
+    def look_alikes(self, revision, events):
+        """Requests with another outcome that would have done just that."""
+        found = []
+        for request in self.requests:
+            if request.is_write() and request.outcome != "unknown":
+                _, run = model.carry_out(self.state, request, revision)
+                if run.changes and events_of(run.changes) == events:
+                    found.append(request)
+        return found
 
     def expire(self, revision, seen, events):
         """Nothing goes early: time passes since it was asked for."""
