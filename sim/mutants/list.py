@@ -2,7 +2,8 @@
 
 from core import CORE
 from node import NODE
+from past import PAST
 from storage import STORAGE
 from transactions import TRANSACTIONS
 
-MUTANTS = [*CORE, *NODE, *STORAGE, *TRANSACTIONS]
+MUTANTS = [*CORE, *NODE, *STORAGE, *TRANSACTIONS, *PAST]
