@@ -22,6 +22,7 @@
  *       of members only when it has applied the one before. Who stands has applied every change
  *       that it knows to be committed.
  *   K12 Transactions, and plain writes among them, do what the model of them does (txn_model.h).
+ *   K13 Who watches, and who lists by cursor, is told what was, by the same model (past.h).
  */
 #ifndef SIM_CHECKER_H
 #define SIM_CHECKER_H

@@ -9,8 +9,11 @@
 #include "lincheck/lincheck.h"
 #include "node/node_int.h"
 #include "sim/checker.h"
+#include "sim/listers.h"
 #include "sim/node_env.h"
 #include "sim/txn_clients.h"
+#include "sim/txn_model.h"
+#include "sim/watchers.h"
 #include "store/store_int.h"
 
 #define VALUE_HEAD 24u
@@ -59,6 +62,8 @@ struct clients {
     struct prng conditions; /* which PUTs have one */
     struct client *clients;
     struct txn_clients *txns;
+    struct watchers *watchers;
+    struct listers *listers;
     uint64_t *seen; /* by key: the revision that it was last seen at; 0: it was not there */
     struct list operations;
     struct lincheck_history history;
@@ -76,6 +81,9 @@ struct clients *clients_new(struct sim *sim)
     world_chance(sim->world, "clients", &clients->chance);
     world_chance(sim->world, "conditions", &clients->conditions);
     clients->txns = txn_clients_new(sim);
+    const struct past *past = txn_model_past(checker_txn_model(sim->checker));
+    clients->watchers = watchers_new(sim, past);
+    clients->listers = listers_new(sim, past);
     clients->seen = mem_calloc(sim->plan.key_count, sizeof(*clients->seen));
     list_init(&clients->operations);
     clients->clients = mem_calloc(sim->plan.client_count, sizeof(*clients->clients));
@@ -475,6 +483,8 @@ static void on_next(struct world_event *event)
 void clients_life_ended(struct clients *clients, const struct host *host)
 {
     txn_clients_life_ended(clients->txns, host);
+    watchers_life_ended(clients->watchers, host);
+    listers_life_ended(clients->listers, host);
     LIST_FOREACH (link, &clients->operations) {
         struct operation *operation = CONTAINER_OF(link, struct operation, link);
         if (operation->host == host) {
@@ -486,10 +496,22 @@ void clients_life_ended(struct clients *clients, const struct host *host)
     }
 }
 
+void clients_node_closes(struct clients *clients, const struct host *host)
+{
+    watchers_node_closes(clients->watchers, host);
+}
+
 void clients_stop(struct clients *clients)
 {
     clients->is_stopped = true;
     txn_clients_stop(clients->txns);
+    watchers_calm(clients->watchers);
+    listers_stop(clients->listers);
+}
+
+bool clients_are_told(struct clients *clients)
+{
+    return watchers_are_level(clients->watchers);
 }
 
 uint64_t clients_pending(struct clients *clients)
@@ -505,6 +527,7 @@ void clients_tell(struct clients *clients, FILE *out)
 {
     static const char *const kinds[] = {"get", "stale get", "put", "delete", "conditional put"};
     txn_clients_tell(clients->txns, out);
+    watchers_tell(clients->watchers, out);
     LIST_FOREACH (link, &clients->operations) {
         const struct operation *operation = CONTAINER_OF(link, struct operation, link);
         (void)fprintf(out, "    node %u has a %s of key %u, request %" PRIu64 "%s\n",

@@ -36,10 +36,14 @@ bool clients_find_value(const struct inode *inode, const uint64_t *requests, siz
 
 /* The host's life is over, with every operation that it had. */
 void clients_life_ended(struct clients *clients, const struct host *host);
-/* No new operations from now on. */
+/* The host's node is about to be closed. */
+void clients_node_closes(struct clients *clients, const struct host *host);
+/* No new operations from now on; who watches goes on, and is not disturbed any more. */
 void clients_stop(struct clients *clients);
 /* Operations that a living node has and has not answered. */
 uint64_t clients_pending(struct clients *clients);
+/* Whether all that watch have been told of all that has changed. */
+bool clients_are_told(struct clients *clients);
 /* Prints them, for a failure. */
 void clients_tell(struct clients *clients, FILE *out);
 /* Asks `host` for a read of every key and a write of some, at the end; returns how many that is. */

@@ -156,6 +156,9 @@ static void open_node(void *ctx)
         .log_keep_bytes_max = plan->log_keep_bytes_max,
         .log_keep_entries_max = plan->log_keep_entries_max,
         .log_keep_age_ms_max = plan->log_keep_age_ms_max,
+        .history_bytes_max = plan->history_bytes_max,
+        .history_revisions_max = plan->history_revisions_max,
+        .history_age_ms_max = plan->history_age_ms_max,
         .snapshot_rate_bytes = plan->snapshot_rate_bytes,
         .snapshot_chunk_bytes = plan->snapshot_chunk_bytes,
         .scrub_rate_bytes = SCRUB_RATE_BYTES,
@@ -304,6 +307,7 @@ void host_life_ended(struct host *host, enum env_end end)
 static void close_node(void *ctx)
 {
     struct host *host = ctx;
+    clients_node_closes(host->sim->clients, host);
     node_close(host->node);
     log_free(host->log);
 }

@@ -237,3 +237,15 @@ void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng)
     }
     draw_transactions(plan, prng);
 }
+
+void plan_draw_past(struct plan *plan, struct prng *prng)
+{
+    plan->watcher_count = (uint32_t)prng_below(prng, 4);
+    plan->lister_count = (uint32_t)prng_below(prng, 3);
+    plan->watch_cut = draw_bool(prng) ? 0 : (uint32_t)chance_log(prng, 1000, 200000);
+    plan->watch_slow = draw_bool(prng) ? 0 : (uint32_t)chance_log(prng, 1000, 200000);
+    plan->watch_pause_ns_max = chance_log(prng, 10 * SIM_MS, 10 * SIM_SECOND);
+    plan->history_revisions_max = chance_log(prng, 4, 10000);
+    plan->history_bytes_max = draw_bool(prng) ? 32 << 20 : chance_log(prng, 1 << 10, 1 << 20);
+    plan->history_age_ms_max = draw_bool(prng) ? 600000 : chance_log(prng, 200, 60000);
+}

@@ -126,9 +126,21 @@ struct plan {
     uint64_t ttl_ms_max;         /* of what those put */
     uint64_t idempotency_count;  /* answers that are remembered, */
     uint64_t idempotency_age_ms; /* and how long */
+
+    /* Who reads the past (watchers.h, listers.h), and how much of it nodes keep. */
+    uint32_t watcher_count;
+    uint32_t lister_count;
+    uint32_t watch_cut;  /* per million changes that a watcher is told: it is cut off there */
+    uint32_t watch_slow; /* likewise: it does not read on for a while, */
+    uint64_t watch_pause_ns_max;
+    uint64_t history_revisions_max;
+    uint64_t history_bytes_max;
+    uint64_t history_age_ms_max;
 };
 
 /* Draws a plan; the same seed, the same plan. */
 void plan_draw(struct plan *plan, enum plan_profile profile, struct prng *prng);
+/* ... what is about the past, by a stream of its own. */
+void plan_draw_past(struct plan *plan, struct prng *prng);
 
 #endif

@@ -141,6 +141,11 @@ static bool is_answered(struct sim *sim)
     return clients_pending(sim->clients) == 0;
 }
 
+static bool is_told(struct sim *sim)
+{
+    return clients_are_told(sim->clients);
+}
+
 /* Nothing is left that ends by itself. */
 static bool is_timeless(struct sim *sim)
 {
@@ -242,6 +247,7 @@ static void end_calmly(struct sim *sim)
     wait_for(sim, is_timeless, ttl_ns + ttl_ns / 4 + liveness_ns(sim),
              "something with a TTL does not end");
     settle(sim, liveness_ns(sim));
+    wait_for(sim, is_told, liveness_ns(sim), "who watches is not told of all that has changed");
     for (uint32_t i = 1; i <= sim->host_count; i++) {
         if (is_asked[i] && host_is_up(sim->hosts[i]) && !sim->hosts[i]->is_rotten) {
             census_take(sim, sim->hosts[i]);
@@ -260,6 +266,8 @@ static struct sim *sim_new(const struct sim_options *options)
     struct prng chance;
     world_chance(sim->world, "plan", &chance);
     plan_draw(&sim->plan, options->profile, &chance);
+    world_chance(sim->world, "plan of the past", &chance);
+    plan_draw_past(&sim->plan, &chance);
     if (options->simulated_ns_max > 0 && sim->plan.duration_ns > options->simulated_ns_max) {
         sim->plan.duration_ns = options->simulated_ns_max;
     }

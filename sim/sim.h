@@ -77,6 +77,11 @@ struct admin;
     X(SNAPSHOT_RESUMED, "snapshots gone on with in the middle")                                    \
     X(QUOTA_REFUSED, "writes refused by a quota")                                                  \
     X(STALL_HANDOVER, "leads handed over for a stalled disk")                                      \
+    X(WATCH_CUT, "watchers cut off")                                                               \
+    X(WATCH_CUT_WITHIN, "watchers cut off between two changes of a revision")                      \
+    X(WATCH_OVERRUN, "watchers that read too slowly")                                              \
+    X(WATCH_GONE, "watchers that came back too late")                                              \
+    X(LIST_GONE, "cursors that came back too late")                                                \
     /* Not faults: what went on. */                                                                \
     X(NEEDLESS_ELECTION, "elections in a quiet cluster")                                           \
     X(ELECTION, "elections")                                                                       \
@@ -91,6 +96,10 @@ struct admin;
     X(TXN_REFUSED, "transactions refused for what they met")                                       \
     X(TXN_UNKNOWN, "transactions of unknown outcome")                                              \
     X(TXN_REPLAYED, "of them answered again")                                                      \
+    X(WATCH_TOLD, "changes told to watchers")                                                      \
+    X(WATCH_RESUMED, "watches gone on with at a node")                                             \
+    X(LIST_WHOLE, "lists read to their end")                                                       \
+    X(PAGE_PAST, "pages of a revision that was past")                                              \
     X(FATAL_STOP, "nodes stopped by themselves")                                                   \
     X(EVENT, "events")
 

@@ -7,6 +7,7 @@
 
 #include "base/decimal.h"
 #include "base/mem.h"
+#include "sim/past.h"
 #include "sim/txn_model_int.h"
 
 #define FORGOTTEN_AT_ONCE 2u
@@ -46,6 +47,7 @@ struct txn_model *txn_model_new(const struct txn_model_options *options)
 {
     struct txn_model *model = mem_calloc(1, sizeof(*model));
     model->options = *options;
+    model->past = past_new();
     model->op_count = 1; /* none has the number 0 */
     model->ops = mem_calloc(1, sizeof(*model->ops));
     return model;
@@ -68,6 +70,7 @@ void txn_model_free(struct txn_model *model)
     mem_free(model->parties);
     mem_free(model->answers);
     mem_free(model->ops);
+    past_free(model->past);
     mem_free(model);
 }
 
@@ -474,6 +477,7 @@ static void apply_plain(struct txn_model *model)
             model->revision = result->revision - 1;
             txn_model_put_key(model, key, &without_ttl, command->value);
         } else if (key->is_there) {
+            model->revision = result->revision - 1;
             txn_model_delete_key(model, key);
         }
     }
@@ -485,6 +489,7 @@ const char *txn_model_apply(struct txn_model *model, const struct txn_model_entr
     struct txn txn;
     model->entry = entry;
     model->is_wrong = false;
+    model->is_expiry = false;
     if (entry->command->type != COMMAND_TXN) {
         apply_plain(model);
     } else if (txn_decode(entry->command->value, &txn) != OK) {
@@ -550,4 +555,9 @@ void txn_model_each(const struct txn_model *model,
             each(ctx, &shown);
         }
     }
+}
+
+const struct past *txn_model_past(const struct txn_model *model)
+{
+    return model->past;
 }

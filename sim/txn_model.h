@@ -17,6 +17,7 @@
 
 #include "proto/command.h"
 
+struct past;
 struct txn_model;
 
 struct txn_model_options {
@@ -63,5 +64,8 @@ struct txn_model_key {
 /* Calls `each` for all that are there. */
 void txn_model_each(const struct txn_model *model,
                     void (*each)(void *ctx, const struct txn_model_key *key), void *ctx);
+
+/* What was there at which revision, and each change of it (past.h). The model's. */
+const struct past *txn_model_past(const struct txn_model *model);
 
 #endif

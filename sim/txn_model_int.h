@@ -63,6 +63,7 @@ struct model_op {
 
 struct txn_model {
     struct txn_model_options options;
+    struct past *past;
     struct model_key *keys;
     size_t key_count;
     struct model_lease *leases;
@@ -81,6 +82,7 @@ struct txn_model {
     const struct txn_model_entry *entry;
     uint64_t asked_ns;
     bool is_revision;
+    bool is_expiry; /* what goes, goes by itself */
     bool is_wrong;
     char complaint[256];
 };

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sim/past.h"
 #include "sim/txn_model_int.h"
 
 #define SLACK_MS 2u
@@ -35,6 +36,8 @@ static void drop_time(struct model_key *key)
 
 void txn_model_delete_key(struct txn_model *model, struct model_key *key)
 {
+    past_remove(model->past, model->revision + 1, buf_slice(key->name),
+                model->is_expiry ? STORE_CHANGE_EXPIRE : STORE_CHANGE_DELETE);
     key->is_there = false;
     key->mod_revision = 0;
     buf_drop(&key->value);
@@ -64,6 +67,7 @@ void txn_model_put_key(struct txn_model *model, struct model_key *key, const str
     key->value = copy;
     key->is_there = true;
     key->mod_revision = model->revision + 1;
+    past_put(model->past, key->mod_revision, buf_slice(key->name), copy);
     model->is_revision = true;
     txn_model_set_time(model, key, op);
 }
@@ -319,6 +323,7 @@ static bool expire_one(struct txn_model *model)
 uint64_t txn_model_expire(struct txn_model *model, uint64_t count_max)
 {
     uint64_t count = 0;
+    model->is_expiry = true;
     model->asked_ns = 0; /* who comes to hold a lock now, was not promised a time from now on */
     while (count < count_max && expire_one(model)) {
         count++;

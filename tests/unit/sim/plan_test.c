@@ -49,6 +49,31 @@ static void the_same_dice_draw_the_same_plan(void **state)
     assert_true(different > 10);
 }
 
+/* Over some seeds somebody watches, somebody lists, and histories are both short and long. */
+static void what_is_read_of_the_past_is_drawn_apart(void **state)
+{
+    (void)state;
+    uint64_t watchers = 0;
+    uint64_t listers = 0;
+    uint64_t short_ones = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct plan plan = plan_of(PLAN_SWARM, seed);
+        struct prng prng;
+        assert_int_equal(plan.watcher_count + plan.lister_count, 0);
+        prng_init(&prng, seed);
+        plan_draw_past(&plan, &prng);
+        assert_true(plan.history_revisions_max > 0);
+        assert_true(plan.history_bytes_max > 0);
+        assert_true(plan.watch_pause_ns_max >= 10 * SIM_MS);
+        watchers += plan.watcher_count;
+        listers += plan.lister_count;
+        short_ones += plan.history_revisions_max < 100 ? 1 : 0;
+    }
+    assert_in_range(watchers, SEEDS, 2 * SEEDS);
+    assert_in_range(listers, SEEDS / 2, 3 * SEEDS / 2);
+    assert_in_range(short_ones, SEEDS / 10, SEEDS * 9 / 10);
+}
+
 /* What the rest of the simulator divides by, draws below or relies on. */
 static void every_plan_can_be_run(void **state)
 {
@@ -129,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_profile_is_found_by_its_name),
         cmocka_unit_test(the_same_dice_draw_the_same_plan),
+        cmocka_unit_test(what_is_read_of_the_past_is_drawn_apart),
         cmocka_unit_test(every_plan_can_be_run),
         cmocka_unit_test(
             a_quiet_plan_stalls_disks_below_the_election_timeout_and_cuts_followers_off),
