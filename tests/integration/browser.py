@@ -51,8 +51,16 @@ class Browser:
         self.held, self.number, self.pages = b"", 0, {}
 
     def close(self):
-        """Ends the whole tree; it has nothing to save."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        """Ends it as a person would, so that it reaps its own; what is left then is killed."""
+        try:
+            self.call(None, "Browser.close")
+            self.process.wait(REPLY_SECONDS)
+        except (AssertionError, OSError, subprocess.TimeoutExpired):
+            pass  # it has gone, or does not want to
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         self.process.wait()
         os.close(self.out)
         os.close(self.source)
