@@ -127,6 +127,9 @@ static void apply_put(struct store *store, struct store_region *region,
     store_count_in(region, STORE_SPACE_USER, command->key, &record);
     tell_change(store, region, STORE_CHANGE_PUT, command->key, &record, existing);
     store_tail_put(store->active.of[STORE_SPACE_USER], command->key, &record);
+    if (existing == NULL) {
+        store_census_came(store, region, command->key);
+    }
     out_result->create_revision = record.create_revision;
     out_result->mod_revision = record.mod_revision;
     out_result->version = record.version;
@@ -140,6 +143,7 @@ static void apply_delete(struct store *store, struct store_region *region, struc
     store_count_out(region, STORE_SPACE_USER, key, existing);
     tell_change(store, region, STORE_CHANGE_DELETE, key, NULL, existing);
     store_tail_delete(store->active.of[STORE_SPACE_USER], key);
+    store_census_went(store, region, key);
 }
 
 /* A plain PUT or DELETE. */

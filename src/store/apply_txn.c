@@ -301,6 +301,11 @@ static void take_over_entry(struct txn_run *run, enum store_space space,
     } else {
         store_tail_delete(store->active.of[space], key);
     }
+    if (space == STORE_SPACE_USER && record != NULL && !existed) {
+        store_census_came(store, region, key);
+    } else if (space == STORE_SPACE_USER && record == NULL) {
+        store_census_went(store, region, key);
+    }
 }
 
 static void take_over(struct txn_run *run)

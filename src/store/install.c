@@ -39,6 +39,7 @@ static void take_over(struct store *store, const struct store_region *installed)
         region = store_add_region(store, installed->id);
     }
     *region = *installed;
+    store_census_drop(store, region); /* it was of the other state */
     ASSERT(region->checkpoint.index == region->applied.index);
     /* Both tails are older than what was installed, and nobody else's: there is one region. */
     store_retire_tails(store, &store->frozen);

@@ -41,7 +41,8 @@ struct store_region *store_add_region(struct store *store, region_id region)
 {
     ASSERT(region != 0);
     ASSERT(store_find_region(store, region) == NULL);
-    struct store_region *added = mem_calloc(1, sizeof(*added));
+    struct store_region_home *home = mem_calloc(1, sizeof(*home));
+    struct store_region *added = &home->region;
     added->id = region;
     size_t position = region_position(store, region);
     store->regions = mem_realloc(store->regions, store->region_count + 1, sizeof(*store->regions));
@@ -153,6 +154,9 @@ static void fill_defaults(struct store_options *options)
     if (options->map_size_bytes == 0) {
         options->map_size_bytes = MAP_SIZE_DEFAULT;
     }
+    if (options->census_block == 0) {
+        options->census_block = STORE_CENSUS_BLOCK;
+    }
 }
 
 static char *incoming_directory_of(const char *directory)
@@ -221,7 +225,8 @@ void store_close(struct store *store)
     store_tails_free(&store->active);
     store_checkpoint_close(store->checkpoint);
     for (size_t i = 0; i < store->region_count; i++) {
-        mem_free(store->regions[i]);
+        store_census_drop(store, store->regions[i]);
+        mem_free(CONTAINER_OF(store->regions[i], struct store_region_home, region));
     }
     mem_free(store->regions);
     mem_free(store->incoming_directory);

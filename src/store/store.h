@@ -71,6 +71,7 @@ struct store_options {
         checkpoint_age_ms_max; /* 0: 60 s; an older tail that is not empty is checkpointed too */
     uint64_t map_size_bytes;   /* 0: 64 MiB to begin with; grows by itself (LMDB's map) */
     uint64_t scrub_rate;       /* bytes a second that the scrub reads (scrub.h); 0: it does not */
+    uint64_t census_block;     /* 0: STORE_CENSUS_BLOCK (census.h) */
     /* A checkpoint is durable: store_region(…)->checkpoint has moved. May be NULL. */
     void (*checkpointed)(void *ctx);
     /* The scrub has found that the record of `key` (borrowed) is damaged; `revision` of its last
@@ -223,6 +224,8 @@ struct store_stats {
     uint64_t checkpoint_failures;
     uint64_t corrupt_records;    /* found on reads */
     uint64_t mended_records;     /* taken from another member */
+    uint64_t census_blocks;      /* census.h */
+    uint64_t census_bytes;       /* that they hold in memory */
     uint64_t scrub_passes;       /* since it was opened */
     uint64_t scrub_pass_ms;      /* that the last one took */
     uint64_t scrub_pass_records; /* of the one under way */

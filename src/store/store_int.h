@@ -5,6 +5,7 @@
 #define STORE_STORE_INT_H
 
 #include "base/assert.h"
+#include "store/census.h"
 #include "store/checkpoint.h"
 #include "store/scrub.h"
 #include "store/snapshot.h"
@@ -43,12 +44,18 @@ struct store_due {
     uint64_t age_floor_ms;    /* of 'A' */
 };
 
+/* A region, and what this node alone keeps of it, in memory. */
+struct store_region_home {
+    struct store_region region;
+    struct store_census *census; /* NULL: nobody has counted */
+};
+
 struct store {
     struct store_options options; /* defaults filled in; directory is borrowed at opening only */
     char *directory;
     char *incoming_directory; /* in it: snapshots that come in */
     struct checkpoint *checkpoint;
-    struct store_region **regions; /* in increasing order of their ids; each stays at its place */
+    struct store_region **regions; /* in increasing order of their ids; each stays in its home */
     size_t region_count;
     struct store_stats stats;
 
@@ -87,6 +94,13 @@ struct store {
 struct store_region *store_find_region(const struct store *store, region_id region);
 /* Adds an empty region, which must not be there. */
 struct store_region *store_add_region(struct store *store, region_id region);
+
+/* The region's census, where it is kept; NULL in it: there is none. `region` is one of the
+ * store's. */
+static inline struct store_census **store_census_of(struct store_region *region)
+{
+    return &CONTAINER_OF(region, struct store_region_home, region)->census;
+}
 
 /* The region's keys: all, as long as a store has one region. */
 static inline struct checkpoint_range store_region_range(const struct store *store,

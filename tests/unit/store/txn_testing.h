@@ -3,6 +3,7 @@
 #define TXN_TESTING_H
 
 #include "base/prng.h"
+#include "sim/block_census.h"
 #include "sim/system_census.h"
 #include "store/store_int.h"
 #include "store/system.h"
@@ -91,10 +92,11 @@ static inline err world_op_error(struct world *world, const struct txn_op *op, u
 
 /* ---- what has to be true ---- */
 
-/* Y1 and Y2, the counters and the hash: all of it, from the records alone. */
+/* Y1 and Y2, the counters and the hash, and what was counted: all of it, from the records alone. */
 static inline void world_check(struct world *world)
 {
     const char *problem = system_census(world->store, world_region(world));
+    problem = problem != NULL ? problem : block_census(world->store, REGION);
     if (problem != NULL) {
         fail_msg("%s", problem);
     }
