@@ -1,4 +1,8 @@
-/* How many keys a list has: KV-Count, and what a DELETE would do. */
+/*
+ * How many keys a list has: KV-Count, and what a DELETE would do. If the store's census knows, it
+ * says so at once; else it learns while the keys are walked over, a step of one and of the other in
+ * turn, and whichever comes to its end first has the answer.
+ */
 #include <inttypes.h>
 
 #include "api/list_int.h"
@@ -38,6 +42,29 @@ static bool is_whole(const struct key_list *list)
            walk->delimiter.size == 0 && list->revision == node_revision(list->node);
 }
 
+/* Whether the keys in a range are asked for, of no certain revision. */
+static bool is_of_now(const struct key_list *list)
+{
+    const struct list_params *params = &list->params;
+    return params->match.size == 0 && params->delimiter.size == 0 && params->at == 0 &&
+           params->cursor.size == 0;
+}
+
+/* ERR_NOT_FOUND: the number is there, as of now. ERR_OVERLOADED: it is not known yet. */
+static err ask_census(struct key_list *list, uint64_t budget)
+{
+    struct list_walk whole; /* wherever the list is by now */
+    uint64_t count;
+    api_list_walk_init(&whole, &list->params);
+    struct store_range range = api_list_walk_options(&whole, 0).range;
+    if (node_scan_count(list->node, range, budget, &count) != OK) {
+        return ERR_OVERLOADED; /* what is damaged is told by the walk, if it comes across it */
+    }
+    api_list_restart(list);
+    list->count = count;
+    return ERR_NOT_FOUND;
+}
+
 static void begin_again(struct key_list *list)
 {
     api_list_restart(list);
@@ -62,13 +89,20 @@ static err count_piece(struct key_list *list)
     return e;
 }
 
-static void go_on(struct key_list *list)
+static err walk_on(struct key_list *list)
 {
     err e = count_piece(list);
     if (e == ERR_GONE && list->params.at == 0 && list->params.cursor.size == 0) {
         begin_again(list);
         e = count_piece(list);
     }
+    return e;
+}
+
+static void go_on(struct key_list *list)
+{
+    err e = list->is_census_next ? ask_census(list, LIST_PIECE_KEYS) : walk_on(list);
+    list->is_census_next = !list->is_census_next && is_of_now(list);
     bool is_late = env_now_ms(list->x->api->options.env) >= list->read.deadline_ms;
     if (e == ERR_NOT_FOUND) {
         list->counted(list);
@@ -84,6 +118,10 @@ void api_list_count(struct key_list *list, void (*counted)(struct key_list *list
     list->counted = counted;
     if (is_whole(list)) {
         list->count = node_scan_keys(list->node);
+        counted(list);
+        return;
+    }
+    if (is_of_now(list) && ask_census(list, 0) == ERR_NOT_FOUND) {
         counted(list);
         return;
     }

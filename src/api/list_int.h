@@ -24,9 +24,10 @@ struct key_list {
     struct list_params params;
     uint8_t *texts; /* of `params` */
     struct list_walk walk;
-    uint64_t revision;  /* L1; 0: that of the moment when it may be read */
-    uint64_t count;     /* of items so far */
-    uint64_t piece_max; /* list_count.c: keys of one piece */
+    uint64_t revision;   /* L1; 0: that of the moment when it may be read */
+    uint64_t count;      /* of items so far */
+    uint64_t piece_max;  /* list_count.c: keys of one piece */
+    bool is_census_next; /* list_count.c: the next step is the census's, not the walk's */
     /* The state may be read, and the revision is there: answers, now or later. */
     void (*ready)(struct key_list *list);
     /* list_count.c: `count` is how many there are, at `revision`; the walk is over. */

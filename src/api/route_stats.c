@@ -115,6 +115,8 @@ static struct json_object *store_part(const struct node *node)
     api_document_add_u64(store, "checkpoint_failures", stats->checkpoint_failures);
     api_document_add_u64(store, "corrupt_records", stats->corrupt_records);
     api_document_add_u64(store, "mended_records", stats->mended_records);
+    api_document_add_u64(store, "census_blocks", stats->census_blocks);
+    api_document_add_u64(store, "census_bytes", stats->census_bytes);
     api_document_add(store, "scrub", scrub_part(stats));
     add_histogram(store, "checkpoint_us", &stats->checkpoint_us);
     return store;

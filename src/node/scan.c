@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "node/node_int.h"
+#include "store/census.h"
 
 /*
  * What was at a revision is what is there now with what came since taken back: two sequences, in
@@ -19,13 +20,27 @@ uint64_t node_scan_keys(const struct node *node)
     return region != NULL ? region->keys : 0;
 }
 
+/* Whether it may read out of its state. */
+static bool is_readable(const struct node *node)
+{
+    return !node->replica->repair.is_waiting && divergence_is_trusted(node->replica);
+}
+
+err node_scan_count(struct node *node, struct store_range range, uint64_t budget,
+                    uint64_t *out_count)
+{
+    return is_readable(node)
+               ? store_count(node->store, node->replica->region, range, budget, out_count)
+               : ERR_DIVERGED;
+}
+
 err node_scan_open(struct node *node, const struct node_scan_options *options,
                    struct node_scan *out_scan)
 {
     uint64_t revision = options->revision;
     uint64_t now = node_revision(node);
     const struct history *history = node->replica->history;
-    if (node->replica->repair.is_waiting || !divergence_is_trusted(node->replica)) {
+    if (!is_readable(node)) {
         return ERR_DIVERGED;
     }
     if (revision > now) {

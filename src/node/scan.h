@@ -56,6 +56,9 @@ MUST_USE err node_scan_record(struct node_scan *scan, bool wants_value,
 
 /* How many keys there are now. */
 uint64_t node_scan_keys(const struct node *node);
+/* How many there are in `range` now, as store_count. ERR_DIVERGED: as node_scan_open. */
+MUST_USE err node_scan_count(struct node *node, struct store_range range, uint64_t budget,
+                             uint64_t *out_count);
 /* The oldest revision that can be read; everything from there on can (history.h). */
 uint64_t node_scan_oldest(const struct node *node);
 

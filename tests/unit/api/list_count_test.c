@@ -49,6 +49,28 @@ static void of_all_keys_the_state_has_the_number(void **state)
     assert_int_equal(f->node.scans, 3);
 }
 
+static void of_a_range_the_census_has_the_number(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    f->node.has_census = true;
+    f->node.scans = 0;
+    request(f, "GET /kv?count&prefix=a/", "", NULL);
+    assert_body(f, "{\"revision\":5,\"count\":3}\n");
+    request(f, "HEAD /kv?start=a/2&end=d", "", NULL);
+    assert_field(f, "KV-Count", "3");
+    request(f, "DELETE /kv?prefix=a/&dry-run=1", "", NULL);
+    assert_body(f, "{\"dry_run\":true,\"would_delete\":3,\"revision\":5}\n");
+    assert_int_equal(f->node.scans, 3); /* whether the revision is there */
+    f->node.scans = 0;
+    request(f, "GET /kv?count&match=*/*", "", NULL); /* it knows no patterns, */
+    assert_body(f, "{\"revision\":5,\"count\":4}\n");
+    request(f, "GET /kv?count&delimiter=/", "", NULL); /* no levels, */
+    assert_body(f, "{\"revision\":5,\"count\":3}\n");
+    request(f, "GET /kv?count&prefix=a/&at=4", "", NULL); /* and no past */
+    assert_int_equal(f->node.scans, 6);
+}
+
 static void a_state_that_moves_on_is_counted_all_the_same(void **state)
 {
     struct fixture *f = *state;
@@ -71,6 +93,7 @@ int main(void)
         TEST(keys_are_counted_in_each_form),
         TEST(head_is_a_count_without_a_body),
         TEST(of_all_keys_the_state_has_the_number),
+        TEST(of_a_range_the_census_has_the_number),
         TEST(a_state_that_moves_on_is_counted_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,29 @@ static void every_node_tells_what_was_written_by_then(void **state)
     cluster_deinit(&cluster);
 }
 
+static void keys_are_counted_unless_the_state_is_not_to_be_read(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct store_range range = {SLICE_LITERAL("aa"), SLICE_EMPTY};
+    uint64_t count;
+    cluster_init(&cluster, 1);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    put_at_least_once(&cluster, 0, "a", "1");
+    put_at_least_once(&cluster, 0, "b", "2");
+    struct node *node = cluster.nodes[0];
+    assert_int_equal(node_scan_count(node, range, 0, &count), ERR_OVERLOADED); /* nobody has yet */
+    assert_int_equal(node_scan_count(node, range, 1, &count), OK);
+    assert_int_equal(count, 1);
+    put_at_least_once(&cluster, 0, "c", "3");
+    assert_int_equal(node_scan_count(node, range, 0, &count), OK);
+    assert_int_equal(count, 2);
+    node->replica->repair.is_waiting = true;
+    assert_int_equal(node_scan_count(node, range, 0, &count), ERR_DIVERGED);
+    node->replica->repair.is_waiting = false;
+    cluster_deinit(&cluster);
+}
+
 #define REVISIONS 120u
 #define KEYS 8u
 
@@ -300,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_node_tells_what_was_written_by_then),
+        cmocka_unit_test(keys_are_counted_unless_the_state_is_not_to_be_read),
         cmocka_unit_test(the_past_is_told_as_it_was),
         cmocka_unit_test(a_leap_leaves_out_what_was_too),
         cmocka_unit_test(a_revision_that_is_not_kept_any_more_is_gone),
