@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "node/node_int.h"
+#include "sim/block_census.h"
 #include "sim/checker.h"
 #include "sim/node_env.h"
 #include "sim/system_census.h"
@@ -39,6 +40,7 @@ static void take(void *ctx)
     struct store *store = census->host->node->store;
     const struct store_region *region = store_region(store, REGION_FIRST);
     const char *problem = system_census(store, region);
+    problem = problem != NULL ? problem : block_census(store, REGION_FIRST);
     if (problem != NULL) {
         sim_fail(census->sim, "node %u: %s", census->host->number, problem);
     }

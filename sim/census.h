@@ -6,7 +6,8 @@
 
 /*
  * The host is up, undamaged, and has applied everything: its records are the model's (txn_model.h),
- * and its system space is in order (system_census.h). Ends the simulation if not.
+ * its system space is in order (system_census.h), and so is what it has counted (block_census.h).
+ * Ends the simulation if not.
  */
 void census_take(struct sim *sim, struct host *host);
 
