@@ -321,7 +321,7 @@ def one(run):
 
 
 def get(run):
-    """{"key": …, "method": …, "match": revision or None, "none_match": revision or None}"""
+    """{"key": …, "method": …, "match": revision, "none_match": revision, "at": revision}"""
     what = run.request.what
     record = run.find(what["key"])
     if record is None:
@@ -330,6 +330,8 @@ def get(run):
         raise Refusal(412, "precondition-failed", etag=str(record.revision))
     answer = {"status": 200, "body": record.value if what["method"] == "GET" else "",
               **describe(run, record), "type": record.type or "application/octet-stream"}
+    if "at" in what:
+        run.times = []  # it may be over since
     if what.get("none_match") == record.revision:
         del answer["type"]
         answer |= {"status": 304, "body": ""}

@@ -290,6 +290,8 @@ def note_one(request, response):
 def note_fields(request, headers):
     request.answer |= {"etag": tag(headers), "version": int(headers["kv-version"]),
                        "create_revision": int(headers["kv-create-revision"])}
+    if "at" in request.what:
+        return
     told = headers.get("kv-ttl")
     request.times.append(float(told) if told is not None else None)
 
@@ -322,6 +324,9 @@ def note_answer(request, response):
         note_one(request, response)
     elif request.kind == "get":
         note_get(request, response)
+    if "at" in request.what:
+        assert request.revision >= request.what["at"], request
+        request.revision = request.what["at"]
 
 
 class Client:
@@ -374,6 +379,8 @@ class Client:
             return "refused"
         if response.status == 409 and b"/idempotency-in-progress" in response.body:
             return "unknown"
+        if response.status == 410 and "at" in request.what:
+            return "refused"  # the node was started again since
         if response.status == 409 and b"/problems/conflict" in response.body:
             return "refused"  # a PATCH that others were always faster than
         request.returned = time.monotonic_ns()
@@ -445,9 +452,12 @@ class Client:
             parameters["consistency"] = "stale"
             if self.draw.is_one_in(2):
                 parameters["min-revision"] = floor = self.seen.get(what["key"], (1,))[0]
+        elif not headers and self.seen and self.draw.is_one_in(8):
+            revisions = [revision for revision, _ in list(self.seen.values())]
+            parameters["at"] = what["at"] = max(revisions)
         target = harness.quote(what["key"]) + query_of(parameters)
         request = self.ask(kind, what, (what["method"], target, None, headers))
-        request.is_of_its_time = not is_stale
+        request.is_of_its_time = not is_stale and "at" not in what
         if request.outcome == "answered" and "min-revision" in parameters:
             assert request.revision >= floor, request
 
