@@ -47,6 +47,21 @@ WATCHES = [
                 "        if (watches->lengths[i] <= key.size && watches->lengths[i] > 0) {",
     ),
     Mutant(
+        name="revision-half-told",
+        bug="Of a revision's changes that fit only the first one is told to who is up to date.",
+        seen="node/watches.h W4",
+        file="node/watches.c",
+        text="    uint64_t *place = &topic->matches[topic->match_count % MATCHES_MAX];",
+        becomes="""\
+    uint64_t *place = &topic->matches[topic->match_count % MATCHES_MAX];
+    uint64_t last = topic->matches[(topic->match_count + MATCHES_MAX - 1) % MATCHES_MAX];
+    if (topic->match_count > 0 && last >= history_first(watches->history) &&
+        history_at_number(watches->history, last)->revision ==
+            history_at_number(watches->history, number)->revision) {
+        return;
+    }""",
+    ),
+    Mutant(
         name="lost-history-counts-as-known",
         bug="Changes that were lost before anybody looked count as known once another one comes.",
         seen="here: swarm 104",
@@ -58,22 +73,6 @@ WATCHES = [
 ]
 
 HISTORY = [
-    Mutant(
-        name="revision-half-told",
-        bug="The history drops changes, not revisions: who comes back gets the rest of one.",
-        seen="node/history.h H1",
-        file="node/history.c",
-        text="""\
-    history->base = first_entry(history)->revision;
-    while (!is_empty(history) && first_entry(history)->revision == history->base) {
-        drop_first(history);
-    }""",
-        becomes="""\
-    uint64_t revision = first_entry(history)->revision;
-    drop_first(history);
-    bool is_whole = is_empty(history) || first_entry(history)->revision != revision;
-    history->base = is_whole ? revision : revision - 1;""",
-    ),
     Mutant(
         name="history-goes-on-over-a-snapshot",
         bug="A node that takes in a snapshot keeps its history, as if nothing had come in between.",
