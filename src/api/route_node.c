@@ -53,7 +53,6 @@ void api_root_answer(struct exchange *x)
         {"key", "/kv/{key}"},
         {"keys", "/kv"},
         {"export", "/export"},
-        {"import", "/import"},
         {"stats", "/stats"},
         {"leader", "/leader"},
         {"follower", "/follower"},

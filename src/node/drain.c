@@ -128,6 +128,30 @@ void drain_check(struct node *node)
     }
 }
 
+void drain_settle(struct node *node)
+{
+    struct drain *drain = &node->drain;
+    struct replica *replica = node->replica;
+    if (LIKELY(!drain->is_over || !drain->is_final) || drain->is_still) {
+        return;
+    }
+    drain->is_still =
+        replica->writes.count == 0 && replica->reads.count == 0 && members_settle(replica);
+}
+
+bool drain_is_still(const struct node *node)
+{
+    const struct replica *replica = node->replica;
+    bool leads_others = replica->role == RAFT_LEADER && replica->membership.conf.voters.count > 1;
+    return node->drain.is_still && !leads_others;
+}
+
+err drain_of_watches(const struct node *node)
+{
+    const struct drain *drain = &node->drain;
+    return drain->is_over && (!drain->is_final || drain->is_still) ? ERR_DRAINING : OK;
+}
+
 void drain_close(struct node *node)
 {
     answer_all(&node->drain, ERR_DRAINING);

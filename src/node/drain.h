@@ -11,6 +11,9 @@
  * D4  Each who asked is answered once. It can be undone until somebody asked who ends the node.
  * D5  The others are told (condition.h), and do not hand over to it: two that drain would hand the
  *     lead to and fro. If all do, whoever leads goes on leading.
+ * D6  Who ends the node has its watches end last: once what this node was asked is answered, it
+ *     applies nothing more, and they are told how far they have seen. So their readers can go on
+ *     from there even at this node's next life, whose history begins with the last checkpoint.
  */
 #ifndef NODE_DRAIN_H
 #define NODE_DRAIN_H
@@ -21,6 +24,7 @@ struct drain {
     bool is_begun;
     bool is_over;  /* refuses */
     bool is_final; /* D4 */
+    bool is_still; /* D6 */
     bool has_led;  /* waits until it knows the next leader */
     struct list waiting;
 };
@@ -40,6 +44,12 @@ const char *drain_explain(const struct node *node);
 void drain_tick(struct node *node);
 /* Looks whether it is over. Every turn. */
 void drain_check(struct node *node);
+/* Looks whether what was asked is answered (D6). Every turn, before the watches are told. */
+void drain_settle(struct node *node);
+/* Whether nothing is applied any more, but by a leader: its members wait for it. */
+bool drain_is_still(const struct node *node);
+/* Why watches are to end now: ERR_DRAINING; OK: not yet. */
+MUST_USE err drain_of_watches(const struct node *node);
 /* Answers who waits: the node ends. */
 void drain_close(struct node *node);
 

@@ -41,7 +41,7 @@ static void batch_failed(void *ctx, node_id peer, region_id region)
 static void tell_watches(struct node *node)
 {
     struct replica *replica = node->replica;
-    err e = node->drain.is_over ? ERR_DRAINING : OK;
+    err e = drain_of_watches(node);
     watches_end(replica->watches, divergence_is_trusted(replica) ? e : ERR_DIVERGED);
     watches_turn(replica->watches);
 }
@@ -56,6 +56,7 @@ static void on_turn(struct env_turn *turn)
     wal_flush(node->wal);
     outbox_flush(&node->outbox, node->net, batch_failed, node);
     store_turn(node->store);
+    drain_settle(node);
     tell_watches(node);
     drain_check(node);
     finish_check(node);

@@ -598,7 +598,7 @@ void replica_turn(struct replica *replica)
             carry_out(replica);
             has_moved = true;
         }
-        if (replica_apply(replica, &budget)) {
+        if (!drain_is_still(replica->node) && replica_apply(replica, &budget)) {
             divergence_applied(replica);
             has_moved = true;
         }

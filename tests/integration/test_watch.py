@@ -225,6 +225,39 @@ class Failover(harness.TestCase):
         self.assertEqual(revisions, list(range(revisions[0], revisions[0] + len(revisions))))
 
 
+    def test_an_id_of_a_node_that_ended_is_good_there_in_its_next_life(self):
+        cluster = self.cluster(3)
+        leader = cluster.leader()
+        follower, _ = cluster.others(leader)
+        over = threading.Event()
+        written = []
+
+        def write():
+            with leader.connect() as connection:
+                while not over.is_set():
+                    number = str(len(written)).encode()
+                    written.append(connection.request("PUT", "/kv/k", number).status)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(over.set)
+        revisions, fields = [], []
+        for _ in range(3):
+            stream = Stream(follower, "/watch?prefix=k", *fields).opened()
+            self.addCleanup(stream.kill)
+            stream.wait_changes(50)
+            follower.stop()
+            stream.end()
+            revisions += [data["revision"] for _, _, data in stream.changes()]
+            fields = ["-H", f"Last-Event-ID: {stream.events()[-1][1]}"]
+            begun = len(written)
+            wait_until(lambda begun=begun: len(written) > begun + 50, 30, "others write on")
+            follower.start()
+            follower.wait_ready(30)
+        self.assertEqual(revisions, list(range(revisions[0], revisions[0] + len(revisions))))
+
+
 class LongPoll(harness.TestCase):
     def poll(self, node, path, *arguments):
         """A curl that waits for a key to change."""

@@ -189,8 +189,7 @@ static void a_large_body_is_refused_with_the_limit_and_its_flag(void **state)
     char fields[64];
     (void)snprintf(fields, sizeof(fields), "Content-Length: %u\r\n", TXN_BYTES_MAX + 1);
     request(f, "POST /txn", fields, NULL); /* not one byte of it is sent */
-    assert_problem(f, 413, "too-large",
-                   "a transaction is at most 200000 bytes, this one has 200001");
+    assert_problem(f, 413, "too-large", "is at most 200000 bytes, this one has 200001");
     assert_member(f, "limit", "200000");
     assert_member(f, "setting", "max-txn-bytes");
 }

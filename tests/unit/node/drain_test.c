@@ -299,6 +299,74 @@ static void it_says_what_helps(void **state)
     }
 }
 
+struct watching {
+    struct watch watch;
+    struct node *node;
+    uint64_t seen; /* the revision up to which it was told */
+    bool is_ended;
+};
+
+static uint64_t told(struct watch *watch)
+{
+    struct watching *watching = CONTAINER_OF(watch, struct watching, watch);
+    watching->is_ended = watch_ended(watch) != OK;
+    watching->seen = node_revision(watching->node);
+    if (!watching->is_ended) {
+        watch_rest(watch);
+    }
+    return 0;
+}
+
+static bool has_ended(void *ctx)
+{
+    return ((struct watching *)ctx)->is_ended;
+}
+
+static void set_flag(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
+static bool is_set(void *ctx)
+{
+    return *(bool *)ctx;
+}
+
+/* D6; integration/eventsource found a 410 there. */
+static void who_watches_a_node_that_ends_goes_on_in_its_next_life(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct watching watching = {.watch = {.pattern = SLICE_LITERAL("k"), .ready = told}};
+    struct drained end = {.drain = {.is_final = true, .done = on_drained}};
+    bool is_finished = false;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    uint32_t other = (leader + 1) % 3;
+    struct node *node = cluster.nodes[other];
+    watching.node = node;
+    put_at_least_once(&cluster, leader, "k", "1");
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    watch_open(node_watches(node), &watching.watch, history_end(node_history(node)));
+    node_drain(node, &end.drain);
+    assert_true(turn_until(&cluster, has_ended, &watching));
+    watch_close(&watching.watch);
+    for (int i = 0; i < 20; i++) {
+        put_at_least_once(&cluster, leader, "k", "2");
+    }
+    assert_int_equal(node_revision(node), watching.seen);
+    node_finish(node, set_flag, &is_finished);
+    assert_true(turn_until(&cluster, is_set, &is_finished));
+    stop_node(&cluster, other);
+    start_node(&cluster, other);
+    assert_true(turn_until(&cluster, is_state_equal, &cluster));
+    node = cluster.nodes[other];
+    assert_true(node_revision(node) >= watching.seen + 20);
+    assert_true(history_covers(node_history(node), watching.seen));
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +381,7 @@ int main(void)
         cmocka_unit_test(who_waits_is_told_that_it_was_undone),
         cmocka_unit_test(the_end_of_the_process_cannot_be_undone),
         cmocka_unit_test(it_says_what_helps),
+        cmocka_unit_test(who_watches_a_node_that_ends_goes_on_in_its_next_life),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
