@@ -59,6 +59,7 @@ struct request {
     uint64_t ttl_ms;
     uint64_t lease;
     uint64_t wait_ms;
+    bool keeps_ttl;
     uint64_t operand; /* a token, a place, or the revision that a key has to have */
     uint32_t lock;
     uint32_t attempts; /* that are left */
@@ -85,6 +86,7 @@ struct txn_clients {
     struct sim *sim;
     struct txn_model *model;
     struct prng chance;
+    struct prng flags; /* who keeps a TTL */
     struct list attempts;
     struct known tokens[LOCKS];
     struct known places[LOCKS];
@@ -101,6 +103,7 @@ struct txn_clients *txn_clients_new(struct sim *sim)
     clients->sim = sim;
     clients->model = checker_txn_model(sim->checker);
     world_chance(sim->world, "transactions", &clients->chance);
+    world_chance(sim->world, "flags of transactions", &clients->flags);
     list_init(&clients->attempts);
     return clients;
 }
@@ -206,6 +209,7 @@ static void add_ops(const struct request *request, struct slice value, struct tx
         .lease = request->lease,
         .number = request->operand,
         .wait_ms = request->wait_ms,
+        .flags = request->keeps_ttl ? TXN_KEEP_TTL : 0,
     };
     if (request->kind == KIND_LOCK) {
         op.number = 1 + request->lock;
@@ -468,6 +472,13 @@ static void draw_request(struct txn_clients *clients, struct request *request)
     (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "%s-%u", what, number);
 }
 
+/* Of what may have a TTL, or a lease: whether that stays. */
+static bool draw_keeping(struct txn_clients *clients, enum kind kind)
+{
+    bool may_keep = kind == KIND_PUT_TTL || kind == KIND_CONDITIONAL || kind == KIND_PUT_ON_LEASE;
+    return may_keep && prng_below(&clients->flags, 4) == 0;
+}
+
 static bool is_repeatable(struct txn_clients *clients, enum kind kind)
 {
     return kind == KIND_ADD || kind == KIND_APPEND ||
@@ -495,6 +506,7 @@ void txn_clients_ask(struct txn_clients *clients, struct host *host)
     request->value_size = prng_below(&clients->chance, VALUE_SIZE_MAX);
     request->attempts = ATTEMPTS_MAX;
     draw_request(clients, request);
+    request->keeps_ttl = draw_keeping(clients, request->kind);
     if (is_pointless(request)) {
         mem_free(request);
         return;

@@ -60,6 +60,22 @@ TIME = [
         becomes="    result->existed = true;\n    err e = OK;",
     ),
     Mutant(
+        name="kept-ttl-is-lost",
+        bug="A write that is to keep what TTL there is leaves the key without one.",
+        seen="api.md 1, keepttl",
+        file="store/apply_key.c",
+        text="        record->expires_ms = existing->expires_ms;\n        return OK;",
+        becomes="        record->expires_ms = 0;\n        return OK;",
+    ),
+    Mutant(
+        name="kept-lease-is-lost",
+        bug="A write that is to keep a key's lease keeps its id, as if it were a time.",
+        seen="store/record.h",
+        file="store/apply_key.c",
+        text="        record->flags |= existing->flags & STORE_RECORD_LEASED;",
+        becomes="",
+    ),
+    Mutant(
         name="kept-lease-keeps-its-end",
         bug="A lease that is kept alive ends when it would have without.",
         seen="etcd lease keep-alives",
