@@ -59,7 +59,7 @@ struct request {
     uint64_t ttl_ms;
     uint64_t lease;
     uint64_t wait_ms;
-    bool keeps_ttl;
+    uint8_t flags;    /* of its operation */
     uint64_t operand; /* a token, a place, or the revision that a key has to have */
     uint32_t lock;
     uint32_t attempts; /* that are left */
@@ -86,7 +86,7 @@ struct txn_clients {
     struct sim *sim;
     struct txn_model *model;
     struct prng chance;
-    struct prng flags; /* who keeps a TTL */
+    struct prng flags; /* who keeps a TTL, who unlocks by force */
     struct list attempts;
     struct known tokens[LOCKS];
     struct known places[LOCKS];
@@ -209,7 +209,7 @@ static void add_ops(const struct request *request, struct slice value, struct tx
         .lease = request->lease,
         .number = request->operand,
         .wait_ms = request->wait_ms,
-        .flags = request->keeps_ttl ? TXN_KEEP_TTL : 0,
+        .flags = request->flags,
     };
     if (request->kind == KIND_LOCK) {
         op.number = 1 + request->lock;
@@ -472,11 +472,16 @@ static void draw_request(struct txn_clients *clients, struct request *request)
     (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "%s-%u", what, number);
 }
 
-/* Of what may have a TTL, or a lease: whether that stays. */
-static bool draw_keeping(struct txn_clients *clients, enum kind kind)
+/* Whether the TTL, or lease, of what may have one stays; whether a lock is taken from whoever holds
+ * it. */
+static uint8_t draw_flags(struct txn_clients *clients, enum kind kind)
 {
     bool may_keep = kind == KIND_PUT_TTL || kind == KIND_CONDITIONAL || kind == KIND_PUT_ON_LEASE;
-    return may_keep && prng_below(&clients->flags, 4) == 0;
+    if (!may_keep && kind != KIND_UNLOCK) {
+        return 0;
+    }
+    bool is_drawn = prng_below(&clients->flags, 4) == 0;
+    return !is_drawn ? 0 : may_keep ? TXN_KEEP_TTL : TXN_FORCE;
 }
 
 static bool is_repeatable(struct txn_clients *clients, enum kind kind)
@@ -506,7 +511,7 @@ void txn_clients_ask(struct txn_clients *clients, struct host *host)
     request->value_size = prng_below(&clients->chance, VALUE_SIZE_MAX);
     request->attempts = ATTEMPTS_MAX;
     draw_request(clients, request);
-    request->keeps_ttl = draw_keeping(clients, request->kind);
+    request->flags = draw_flags(clients, request->kind);
     if (is_pointless(request)) {
         mem_free(request);
         return;

@@ -246,6 +246,16 @@ static void leave(struct txn_model *model, const struct txn_op *op, const struct
     }
 }
 
+/* Who holds the lock does no more, and their lease ends with it. */
+static void let_go(struct txn_model *model, struct model_party *party)
+{
+    if (txn_model_lease_at(model, party->lease) != NULL) {
+        (void)txn_model_end_lease(model, party->lease);
+    } else {
+        txn_model_end_holder(model, party);
+    }
+}
+
 /* RENEW and UNLOCK: by a token. */
 static void token_op(struct txn_model *model, const struct txn_op *op)
 {
@@ -255,13 +265,40 @@ static void token_op(struct txn_model *model, const struct txn_op *op)
         return;
     }
     struct model_lease *lease = txn_model_lease_at(model, party->lease);
-    if (op->type == TXN_LOCK_RENEW && lease != NULL) {
+    if (op->type == TXN_UNLOCK) {
+        let_go(model, party);
+    } else if (lease != NULL) {
         txn_model_keep_lease(model, lease, op->ttl_ms);
-    } else if (op->type == TXN_UNLOCK && lease != NULL) {
-        (void)txn_model_end_lease(model, party->lease);
-    } else if (op->type == TXN_UNLOCK) {
-        txn_model_end_holder(model, party);
     }
+}
+
+/* Whoever holds the lock with a token behind `after`, the oldest first; NULL: nobody. */
+static struct model_party *next_holder(struct txn_model *model, struct slice lock, uint64_t after)
+{
+    struct model_party *next = NULL;
+    for (size_t i = 0; i < model->party_count; i++) {
+        struct model_party *party = &model->parties[i];
+        bool fits =
+            party->is_holder && party->token > after && slice_equal(buf_slice(party->lock), lock);
+        next = fits && (next == NULL || party->token < next->token) ? party : next;
+    }
+    return next;
+}
+
+/* All who hold it; who comes to hold it by that keeps it. */
+static void unlock_by_force(struct txn_model *model, const struct txn_op *op,
+                            const struct txn_result *result)
+{
+    uint64_t newest = model->last_token;
+    uint64_t token = 0;
+    struct model_party *party = next_holder(model, op->key, token);
+    while (party != NULL && party->token <= newest) {
+        token = party->token;
+        let_go(model, party);
+        party = next_holder(model, op->key, token);
+    }
+    txn_model_expect(model, "whether a lock was held", result->existed, token != 0);
+    txn_model_expect(model, "the last token that is good no more", result->number, token);
 }
 
 static void carry_out(struct txn_model *model, const struct txn_op *op,
@@ -290,7 +327,11 @@ static void carry_out(struct txn_model *model, const struct txn_op *op,
         break;
     case TXN_LOCK_RENEW:
     case TXN_UNLOCK:
-        token_op(model, op);
+        if ((op->flags & TXN_FORCE) != 0) {
+            unlock_by_force(model, op, result);
+        } else {
+            token_op(model, op);
+        }
         break;
     case TXN_EXPIRE:
         txn_model_expect(model, "what has expired", result->number,

@@ -161,6 +161,14 @@ LOCKS = [
         becomes="    uint64_t token = run->revision;",
     ),
     Mutant(
+        name="force-takes-from-the-next-one",
+        bug="A lock that is taken by force is taken from who comes to hold it by that, too.",
+        seen="store/apply_lock.c",
+        file="store/apply_lock.c",
+        text="    uint64_t newest = run->last_token; /* who comes to hold it now, keeps it */",
+        becomes="    uint64_t newest = UINT64_MAX;",
+    ),
+    Mutant(
         name="lock-outlives-its-lease",
         bug="A lock whose holder's lease has ended stays held.",
         seen="api.md 8",
