@@ -428,6 +428,10 @@ static void one_that_cannot_be_is_dropped(void **state)
     fill(&world, 2, 3);
     assert_null(census_of(&world));
     assert_int_equal(world_region(&world)->keys, 3);
+    assert_count(&world, range);
+    census_of(&world)->blocks[0].keys = 0;
+    world_delete(&world, SLICE_LITERAL("key-00000001"));
+    assert_null(census_of(&world));
     assert_in_order(&world);
     world_remove(&world);
 }
