@@ -192,7 +192,7 @@ bool node_leader_address(const struct node *node, char out_address[ADDRESS_SIZE_
     } else {
         bool is_met = replica->leader != 0 && node->net != NULL &&
                       net_peer_info(node->net, replica->leader, &info);
-        memcpy(out_address, is_met ? info.client_address : "", ADDRESS_SIZE_MAX + 1);
+        copy_text(out_address, ADDRESS_SIZE_MAX + 1, is_met ? info.client_address : "");
     }
     return is_own;
 }

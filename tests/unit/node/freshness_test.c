@@ -18,6 +18,13 @@ static bool is_known(void *ctx)
     return standing.staleness_ms != NODE_STALENESS_UNKNOWN;
 }
 
+static bool is_leaderless(void *ctx)
+{
+    struct node_standing standing;
+    node_standing(ctx, &standing);
+    return standing.leader == 0;
+}
+
 static void a_node_knows_how_long_ago_it_heard_from_its_leader(void **state)
 {
     (void)state;
@@ -40,6 +47,11 @@ static void a_node_knows_how_long_ago_it_heard_from_its_leader(void **state)
     assert_in_range(standing.staleness_ms, 0, PATIENCE_MS);
     assert_false(node_leader_address(cluster.nodes[follower], address));
     assert_string_equal(address, cluster.clients[leader]);
+    stop_node(&cluster, leader);
+    stop_node(&cluster, (leader + 2) % 3);
+    assert_true(turn_until(&cluster, is_leaderless, cluster.nodes[follower]));
+    assert_false(node_leader_address(cluster.nodes[follower], address));
+    assert_string_equal(address, "");
     cluster_deinit(&cluster);
 }
 
