@@ -341,10 +341,13 @@ static err refuse_body(const struct exchange *x, struct problem *problem)
 {
     uint64_t limit = body_limit(x, &problem->setting);
     uint64_t size = http_content_length(x->request);
-    const char *what = x->route->body == BODY_TXN
-                           ? "the body of a transaction, a batch or an import"
+    bool is_txn = x->route->body == BODY_TXN;
+    const char *what = is_txn                     ? "the body of a transaction or a batch"
                        : problem->setting != NULL ? "a value"
                                                   : "a body here";
+    if (x->route->id == ROUTE_IMPORT) {
+        what = "a larger export is for \"pontoon import\": the body of an import";
+    }
     problem->limit = limit;
     if (size == UINT64_MAX) { /* it came in chunks */
         return api_problem_set(problem, ERR_TOO_LARGE,

@@ -1,10 +1,7 @@
 #include "api/kv_past.h"
 
-#include <string.h>
-
 #include "api/kv_int.h"
 #include "base/assert.h"
-#include "base/limits.h"
 #include "node/scan.h"
 
 const char *api_kv_explain_past(err e)
@@ -31,13 +28,14 @@ static void refuse(struct exchange *x, err e)
 /* What stands in the checkpoint is there until the end of this turn, an answer for longer. */
 static void respond(struct exchange *x, struct store_record *record)
 {
-    struct buf *owner = record->owner != NULL ? buf_ref(record->owner) : buf_copy(record->value);
+    struct buf *copy = NULL;
     if (record->owner == NULL) {
-        record->owner = owner;
-        record->value = buf_slice(owner);
+        copy = buf_copy(record->value);
+        record->owner = copy;
+        record->value = buf_slice(copy);
     }
     api_kv_respond_record(x, record);
-    buf_unref(owner);
+    buf_unref(copy);
 }
 
 static void read_done(struct node_read *read, err e, struct store_record *unused)
@@ -49,11 +47,9 @@ static void read_done(struct node_read *read, err e, struct store_record *unused
         return;
     }
     x->given = read->consistency == READ_STALE ? STANDING_STALE : STANDING_LINEARIZABLE;
-    uint8_t behind[KEY_SIZE_MAX + 1];
-    memcpy(behind, x->key.data, x->key.size);
-    behind[x->key.size] = 0;
+    uint8_t end[STORE_BOUND_SIZE_MAX];
     const struct node_scan_options options = {
-        .range = {.begin = x->key, .end = {behind, x->key.size + 1}},
+        .range = store_range_of_key(x->key, end),
         .revision = x->params.at,
     };
     struct node_scan scan;

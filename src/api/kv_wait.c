@@ -1,11 +1,8 @@
 #include "api/kv_wait.h"
 
-#include <string.h>
-
 #include "api/kv_int.h"
 #include "api/linger.h"
 #include "base/assert.h"
-#include "base/limits.h"
 #include "node/scan_past.h"
 #include "node/watches.h"
 
@@ -61,14 +58,12 @@ static uint64_t patience_ms(const struct exchange *x)
 static bool was_changed_since(const struct exchange *x, uint64_t revision)
 {
     const struct history *history = node_history(x->api->node);
-    uint8_t behind[KEY_SIZE_MAX + 1];
+    uint8_t end[STORE_BOUND_SIZE_MAX];
     if (revision >= history_newest(history)) {
         return false;
     }
-    memcpy(behind, x->key.data, x->key.size);
-    behind[x->key.size] = 0;
-    const struct store_range range = {.begin = x->key, .end = {behind, x->key.size + 1}};
-    return !history_covers(history, revision) || scan_past_has_any(history, revision, range);
+    return !history_covers(history, revision) ||
+           scan_past_has_any(history, revision, store_range_of_key(x->key, end));
 }
 
 static bool is_as_known(const struct exchange *x, err e, const struct store_record *record)

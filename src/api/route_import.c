@@ -170,7 +170,7 @@ static void submit(struct import *import)
 /* ---- reading ---- */
 
 /* What PUT would refuse of a record. */
-static err check_record(struct import *import)
+static void check_record(struct import *import)
 {
     const struct export_parser *parser = &import->parser;
     uint64_t limit = import->x->api->options.value_bytes_max;
@@ -178,14 +178,10 @@ static err check_record(struct import *import)
         import->problem.limit = limit;
         import->problem.setting = "max-value-bytes";
         stop(import, ERR_TOO_LARGE, parser->lines, "its value is larger than a value may be");
-        return ERR_TOO_LARGE;
-    }
-    if (!api_kv_is_field_text(writer_slice(&parser->content_type))) {
+    } else if (!api_kv_is_field_text(writer_slice(&parser->content_type))) {
         stop(import, ERR_BAD_REQUEST, parser->lines,
              "a content type is visible ASCII, as it is sent back with the value");
-        return ERR_BAD_REQUEST;
     }
-    return OK;
 }
 
 static void take_line(struct import *import)
@@ -200,7 +196,7 @@ static void take_line(struct import *import)
     } else if (kind == EXPORT_RECORD && import->is_checked) {
         submit(import);
     } else if (kind == EXPORT_RECORD) {
-        (void)check_record(import);
+        check_record(import);
     }
 }
 

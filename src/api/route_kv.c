@@ -150,8 +150,8 @@ struct kv_record_fields api_kv_fields_of(const struct exchange *x,
     };
     struct node_state state;
     struct system_lease lease = {.due_ms = record->expires_ms};
-    bool has_no_end =
-        record->expires_ms == 0 || x->params.at != 0; /* of the past it says nothing */
+    /* Of the past it says nothing: what was left then is not known, a lease may have ended. */
+    bool has_no_end = record->expires_ms == 0 || x->params.at != 0;
     if (LIKELY(has_no_end) || node_state_look(x->api->node, &state) != OK) {
         return fields;
     }

@@ -202,14 +202,6 @@ static struct slice end_of_prefix(struct slice prefix, uint8_t *target)
     return (struct slice){target, size};
 }
 
-/* `key` and a zero: the first one behind it. */
-static struct slice behind(struct slice key, uint8_t *target)
-{
-    memcpy(target, key.data, key.size);
-    target[key.size] = 0;
-    return (struct slice){target, key.size + 1};
-}
-
 static void begin_snapshot(struct watcher *watcher)
 {
     const struct history *history = node_history(watcher->api->node);
@@ -253,7 +245,7 @@ static err walk(struct watcher *watcher, struct node_scan *scan, uint64_t *bytes
         }
         uint8_t next[KEY_SIZE_MAX + 1];
         buf_unref(watcher->next_key);
-        watcher->next_key = buf_copy(behind(scan->key, next));
+        watcher->next_key = buf_copy(store_range_of_key(scan->key, next).end);
     }
     return e;
 }
@@ -265,8 +257,8 @@ static uint64_t step_snapshot(struct watcher *watcher)
     uint8_t end[KEY_SIZE_MAX + 1];
     struct node_scan_options options = {.revision = watcher->snapshot_revision};
     options.range.begin = watcher->next_key != NULL ? buf_slice(watcher->next_key) : watch->pattern;
-    options.range.end =
-        watch->is_prefix ? end_of_prefix(watch->pattern, end) : behind(watch->pattern, end);
+    options.range.end = watch->is_prefix ? end_of_prefix(watch->pattern, end)
+                                         : store_range_of_key(watch->pattern, end).end;
     struct node_scan scan;
     uint64_t bytes = 0;
     struct buf *begin = buf_ref(watcher->next_key); /* the range borrows it */

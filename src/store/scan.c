@@ -1,9 +1,19 @@
 #include "store/scan.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "store/checkpoint_cursor.h"
 #include "store/record.h"
 #include "store/store_int.h"
+
+struct store_range store_range_of_key(struct slice key, uint8_t target[STORE_BOUND_SIZE_MAX])
+{
+    ASSERT(key.size <= KEY_SIZE_MAX);
+    memcpy(target, key.data, key.size);
+    target[key.size] = 0;
+    return (struct store_range){key, {target, key.size + 1}};
+}
 
 #define CHECKPOINT_BIT (1u << ARRAY_COUNT(((struct store_scan *)NULL)->tails))
 

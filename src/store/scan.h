@@ -23,6 +23,9 @@ struct store_range {
     struct slice end;
 };
 
+/* That of `key` alone. Its end is written to `target`; borrows both. */
+struct store_range store_range_of_key(struct slice key, uint8_t target[STORE_BOUND_SIZE_MAX]);
+
 struct store_tail;
 struct store_tail_entry;
 struct checkpoint_cursor;

@@ -235,9 +235,25 @@ static void a_damaged_record_is_not_told_and_the_walk_goes_on(void **state)
     world_remove(&world);
 }
 
+static void the_range_of_a_key_has_none_of_its_neighbours(void **state)
+{
+    (void)state;
+    uint8_t end[STORE_BOUND_SIZE_MAX];
+    uint8_t longest[KEY_SIZE_MAX];
+    struct store_range range = store_range_of_key(SLICE_LITERAL("a"), end);
+    assert_true(slice_equal(range.begin, SLICE_LITERAL("a")));
+    assert_true(slice_equal(range.end, SLICE_LITERAL("a\0")));
+    assert_true(slice_compare(SLICE_LITERAL("a0"), range.end) > 0);
+    memset(longest, 0xff, sizeof(longest));
+    range = store_range_of_key((struct slice){longest, sizeof(longest)}, end);
+    assert_int_equal(range.end.size, STORE_BOUND_SIZE_MAX);
+    assert_int_equal(range.end.data[KEY_SIZE_MAX], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_range_of_a_key_has_none_of_its_neighbours),
         cmocka_unit_test(it_walks_as_over_a_sorted_array_whatever_is_where),
         cmocka_unit_test(an_empty_store_has_no_key),
         cmocka_unit_test(the_longest_key_and_what_is_right_behind_it),
