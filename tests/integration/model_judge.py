@@ -203,26 +203,27 @@ class Judge:
         self.expired[revision] = max(earliest)
 
 
+def ops_of(request):
+    """What a write of one operation, or a transaction, does in either case."""
+    if request.kind == "one":
+        return [request.what["op"]]
+    if request.kind == "txn":
+        return [*request.what.get("then", ()), *request.what.get("else", ())]
+    return []
+
+
 def has_touch(request):
-    ops = ([request.what["op"]] if request.kind == "one" else
-           [*request.what.get("then", ()), *request.what.get("else", ())]
-           if request.kind == "txn" else [])
-    return any("touch" in op for op in ops)
+    return any("touch" in op for op in ops_of(request))
 
 
-def times_of_touch(request, key):
-    ops = ([request.what["op"]] if request.kind == "one" else
-           [*request.what.get("then", ()), *request.what.get("else", ())])
-    return [model.Time(model.milliseconds(op["ttl"]), request.invoked, None)
-            for op in ops if op.get("touch") == key]
+def times_of_touch(touch, key):
+    return [model.Time(model.milliseconds(op["ttl"]), touch.invoked, None)
+            for op in ops_of(touch) if op.get("touch") == key]
 
 
 def may_touch(request, events):
-    if any(key in events for key in model.keys_of(request)):
-        return True
-    return request.kind == "txn" and any(
-        "delete_prefix" in op
-        for op in (*request.what.get("then", ()), *request.what.get("else", ())))
+    return any(key in events for key in model.keys_of(request)) or (
+        request.kind == "txn" and any("delete_prefix" in op for op in ops_of(request)))
 
 
 # ---- build/lincheck ----------------------------------------------------------------------------
