@@ -305,7 +305,8 @@ static void begin(void *ctx, struct http_request *request)
     struct api *api = ctx;
     struct exchange *x = api_exchange_new(api, request);
     http_set_user(request, x);
-    struct problem problem = {.e = OK};
+    struct problem problem;
+    api_problem_init(&problem);
     if (admit(x, &problem) != OK) {
         api_exchange_respond_problem(x, &problem);
         return;

@@ -242,7 +242,8 @@ static struct buf *encode(struct exchange *x, struct slice value)
 void api_kv_write(struct exchange *x)
 {
     const struct api_options *options = &x->api->options;
-    struct problem problem = {.e = OK};
+    struct problem problem;
+    api_problem_init(&problem);
     if (x->intent != NULL &&
         api_exchange_begin_key(x, x->intent->idempotency_key, &problem) != OK) {
         api_exchange_respond_problem(x, &problem);

@@ -8,6 +8,9 @@
 #ifndef API_PROBLEM_H
 #define API_PROBLEM_H
 
+#include <stddef.h>
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/err.h"
@@ -17,7 +20,6 @@
 /* What went wrong with a request; all zero: nothing yet. */
 struct problem {
     err e;
-    char detail[PROBLEM_DETAIL_SIZE];
     /* Extension members; zero, NULL or empty: left out. */
     uint64_t limit;
     uint64_t used;            /* of `limit` */
@@ -33,7 +35,14 @@ struct problem {
     uint32_t clause;
     bool has_operation; /* one of a transaction's operations failed: its place, from 0 */
     uint32_t operation;
+    char detail[PROBLEM_DETAIL_SIZE]; /* last: most of the bytes, and rarely used */
 };
+
+/* None yet, for where every request passes: without writing zeros all over `detail`. */
+static inline void api_problem_init(struct problem *problem)
+{
+    memset(problem, 0, offsetof(struct problem, detail) + 1);
+}
 
 /* What the document says of the request itself. */
 struct problem_context {

@@ -3,15 +3,24 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/codec.h"
 
-static const char hex_digits[] = "0123456789abcdef";
+/* The eight digits of `value`, the first in the lowest byte. */
+static uint64_t hex_of(uint32_t value)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t nibbles = __builtin_bswap32(value); /* the first byte lowest, then spread */
+    nibbles = (nibbles | nibbles << 16) & UINT64_C(0x0000ffff0000ffff);
+    nibbles = (nibbles | nibbles << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    nibbles = (nibbles >> 4 | nibbles << 8) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    uint64_t letters = (nibbles + ones * 6) >> 4 & ones; /* where the nibble is above 9 */
+    return nibbles + ones * '0' + letters * ('a' - '0' - 10);
+}
 
 void api_text_hex64(char *target, uint64_t value)
 {
-    for (size_t i = TEXT_HEX64_SIZE; i > 0; i--) {
-        target[i - 1] = hex_digits[value & 15];
-        value >>= 4;
-    }
+    store_u64((uint8_t *)target, hex_of((uint32_t)(value >> 32)));
+    store_u64((uint8_t *)target + 8, hex_of((uint32_t)value));
 }
 
 /* ---- comparing and cutting ---- */

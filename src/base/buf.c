@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/codec.h"
 #include "base/mem.h"
 
 /* memcmp and memcpy may not be given NULL, not even for no bytes: an empty slice often is NULL. */
@@ -21,10 +22,29 @@ static uint8_t lower(uint8_t byte)
     return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
 }
 
+/* Its eight bytes, each as lower() has it: bit 7 of a byte of `is_letter` says that it is one. */
+static uint64_t lower_word(uint64_t word)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t low = word & ones * 0x7f;
+    uint64_t is_letter = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x7f - 'Z')) & ~word;
+    return word | (is_letter & ones * 0x80) >> 2;
+}
+
 bool slice_equal_nocase(struct slice a, struct slice b)
 {
     if (a.size != b.size) {
         return false;
+    }
+    const size_t step = sizeof(uint64_t);
+    if (a.size >= step) { /* the last step ends where they do, and may look at bytes again */
+        for (size_t i = 0; i + step < a.size; i += step) {
+            if (lower_word(load_u64(a.data + i)) != lower_word(load_u64(b.data + i))) {
+                return false;
+            }
+        }
+        return lower_word(load_u64(a.data + a.size - step)) ==
+               lower_word(load_u64(b.data + b.size - step));
     }
     for (size_t i = 0; i < a.size; i++) {
         if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i])) {

@@ -9,40 +9,49 @@
 #ifndef BASE_CODEC_H
 #define BASE_CODEC_H
 
+#include <endian.h>
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
 static inline void store_u16(uint8_t *target, uint16_t value)
 {
-    target[0] = (uint8_t)value;
-    target[1] = (uint8_t)(value >> 8);
+    value = htole16(value);
+    memcpy(target, &value, sizeof(value));
 }
 
 static inline void store_u32(uint8_t *target, uint32_t value)
 {
-    store_u16(target, (uint16_t)value);
-    store_u16(target + 2, (uint16_t)(value >> 16));
+    value = htole32(value);
+    memcpy(target, &value, sizeof(value));
 }
 
 static inline void store_u64(uint8_t *target, uint64_t value)
 {
-    store_u32(target, (uint32_t)value);
-    store_u32(target + 4, (uint32_t)(value >> 32));
+    value = htole64(value);
+    memcpy(target, &value, sizeof(value));
 }
 
 static inline uint16_t load_u16(const uint8_t *source)
 {
-    return (uint16_t)(source[0] | (uint16_t)(source[1] << 8));
+    uint16_t value;
+    memcpy(&value, source, sizeof(value));
+    return le16toh(value);
 }
 
 static inline uint32_t load_u32(const uint8_t *source)
 {
-    return (uint32_t)load_u16(source) | (uint32_t)load_u16(source + 2) << 16;
+    uint32_t value;
+    memcpy(&value, source, sizeof(value));
+    return le32toh(value);
 }
 
 static inline uint64_t load_u64(const uint8_t *source)
 {
-    return (uint64_t)load_u32(source) | (uint64_t)load_u32(source + 4) << 32;
+    uint64_t value;
+    memcpy(&value, source, sizeof(value));
+    return le64toh(value);
 }
 
 /* A growing block of bytes; all zero is an empty one. */

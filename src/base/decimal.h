@@ -1,4 +1,4 @@
-/* Numbers in decimal, two digits a step: what printf does, for where every answer needs some. */
+/* Numbers in decimal, eight digits a step: what printf does, for where every answer needs some. */
 #ifndef BASE_DECIMAL_H
 #define BASE_DECIMAL_H
 
@@ -17,7 +17,8 @@ static inline void decimal_write_pair(char *target, unsigned value)
     memcpy(target, decimal_pairs + (size_t)value * 2, 2);
 }
 
-/* Writes `value` without a NUL; returns the bytes written, at most DECIMAL_SIZE_MAX. */
+/* Writes `value` without a NUL; returns the size. `target` has room for DECIMAL_SIZE_MAX whatever
+ * the number is: what is behind it may be written, too. */
 size_t decimal_write(char *target, uint64_t value);
 
 #endif

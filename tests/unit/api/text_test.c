@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,14 @@ static void numbers_are_written_in_hexadecimal(void **state)
     char hex[TEXT_HEX64_SIZE];
     api_text_hex64(hex, UINT64_C(0x0123456789abcdef));
     assert_memory_equal(hex, "0123456789abcdef", TEXT_HEX64_SIZE);
+    for (unsigned shift = 0; shift < 64; shift += 4) {
+        for (uint64_t nibble = 0; nibble < 16; nibble++) {
+            char expected[TEXT_HEX64_SIZE + 1];
+            (void)snprintf(expected, sizeof(expected), "%016" PRIx64, nibble << shift);
+            api_text_hex64(hex, nibble << shift);
+            assert_memory_equal(hex, expected, TEXT_HEX64_SIZE);
+        }
+    }
 }
 
 static void case_does_not_matter_where_it_should_not(void **state)

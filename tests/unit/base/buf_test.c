@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base_testing.h"
 
 static void slices_are_equal_by_their_bytes(void **state)
@@ -78,6 +79,24 @@ static void one_reference_too_few_is_an_assert(void **state)
     assert_non_null(strstr(death.text, "assert failed: buf->ref_count > 0"));
 }
 
+/* The two bytes at each place of texts that are compared by words. */
+static void expect_nocase_anywhere(uint8_t a, uint8_t b, bool is_same)
+{
+    const size_t sizes[] = {7, 8, 9, 16, 19};
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        uint8_t one[19];
+        uint8_t other[19];
+        memset(one, 'x', sizeof(one));
+        memset(other, 'X', sizeof(other));
+        size_t at = (size_t)(a + b) % sizes[i];
+        one[at] = a;
+        other[at] = b;
+        bool is_equal =
+            slice_equal_nocase((struct slice){one, sizes[i]}, (struct slice){other, sizes[i]});
+        assert_int_equal(is_equal, is_same);
+    }
+}
+
 static void case_is_that_of_ascii_letters_alone(void **state)
 {
     (void)state;
@@ -93,6 +112,7 @@ static void case_is_that_of_ascii_letters_alone(void **state)
             assert_int_equal(
                 slice_equal_nocase((struct slice){bytes, 1}, (struct slice){bytes + 1, 1}),
                 is_same);
+            expect_nocase_anywhere(bytes[0], bytes[1], is_same);
         }
     }
 }

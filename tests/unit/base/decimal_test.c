@@ -26,6 +26,11 @@ static void numbers_of_every_size_are_written_as_printf_does(void **state)
     }
     expect_as_printf(UINT64_MAX);
     expect_as_printf(UINT64_C(1234567890123456789));
+    for (uint64_t value = 0; value < 10000; value++) { /* each half of eight digits, and both */
+        expect_as_printf(value);
+        expect_as_printf(value * 10000);
+        expect_as_printf(value * 10001 + UINT64_C(100000000));
+    }
 }
 
 static void pairs_keep_their_zero_in_front(void **state)
