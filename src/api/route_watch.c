@@ -10,7 +10,9 @@
  *     node has begins at once.
  * W2  A snapshot is of the revision at which the watch stands: what comes live goes on from there.
  * W3  A revision's last event has its id, so a client that was cut off within one gets all of it
- *     again. A progress stands behind everything up to its revision.
+ *     again. A progress stands behind everything up to its revision. A stream has one, or `synced`,
+ *     as soon as it has told what there is: else who is cut off while nothing happens comes back
+ *     with an ever older id.
  * W4  A reader that is too slow is cut off once the history has passed it, and holds 32 KiB until
  *     then (and one event).
  */
@@ -44,6 +46,7 @@ struct watcher {
     bool is_initial;
     bool is_blocked; /* the connection takes no more for now */
     bool has_beaten; /* the next beat is a progress */
+    bool has_mark;   /* it was told a revision to come back with */
     /* SNAPSHOT: */
     bool is_in_snapshot;
     uint64_t snapshot_revision;
@@ -77,6 +80,13 @@ static void write_mark(struct watcher *watcher, enum watch_mark mark, uint64_t r
     api_watch_format_mark(&text, watcher->style.form, mark, revision);
     (void)write_slice(watcher, writer_slice(&text));
     writer_deinit(&text);
+}
+
+/* It has been told all that there is. */
+static void tell_progress(struct watcher *watcher)
+{
+    write_mark(watcher, WATCH_PROGRESS, history_newest(node_history(watcher->api->node)));
+    watcher->has_mark = true;
 }
 
 /* ---- ending ---- */
@@ -113,7 +123,7 @@ static void take_leave(struct watcher *watcher, err e)
 {
     bool is_complete = !watcher->is_in_snapshot && watch_is_level(&watcher->watch);
     if (e == ERR_DRAINING && is_complete && !watcher->is_blocked) {
-        write_mark(watcher, WATCH_PROGRESS, history_newest(node_history(watcher->api->node)));
+        tell_progress(watcher);
     }
     finish(watcher, true);
 }
@@ -167,6 +177,9 @@ static uint64_t go_on(struct watcher *watcher)
         watch->position = number;
         if (found == WATCH_NOTHING) {
             watch_rest(watch);
+            if (!watcher->has_mark && watch_is_level(watch)) { /* W3 */
+                tell_progress(watcher);
+            }
             return bytes;
         }
         if (found == WATCH_LATER) {
@@ -216,6 +229,7 @@ static void end_snapshot(struct watcher *watcher)
     watcher->is_in_snapshot = false;
     buf_drop(&watcher->next_key);
     write_mark(watcher, WATCH_SYNCED, watcher->snapshot_revision);
+    watcher->has_mark = true;
 }
 
 /* One key as it was. */
@@ -325,7 +339,7 @@ static void beat(struct env_timer *timer)
         return;
     }
     if (is_progress && !watcher->is_in_snapshot && watch_is_level(&watcher->watch)) {
-        write_mark(watcher, WATCH_PROGRESS, history_newest(node_history(watcher->api->node)));
+        tell_progress(watcher);
     } else {
         (void)write_slice(watcher, api_watch_format_heartbeat(watcher->style.form));
     }

@@ -174,8 +174,9 @@ class Watch(harness.TestCase):
         status, _, _ = harness.curl("--fail", "-sN", f"{node.url}/watch/a?since={oldest - 1}")
         self.assertEqual(status, 22)
         stream = self.stream(node, f"/watch/a?since={oldest}", "-H", "Accept: application/x-ndjson")
-        wait_until(lambda: stream.body().count("\n") == 10, 20, "ten lines")
-        lines = [json.loads(line) for line in stream.body().splitlines()]
+        wait_until(lambda: stream.body().count("\n") == 11, 20, "ten lines and the progress")
+        *lines, progress = [json.loads(line) for line in stream.body().splitlines()]
+        self.assertEqual(progress, {"event": "progress", "id": 30})
         self.assertEqual([line["id"] for line in lines], list(range(21, 31)))
         self.assertEqual(lines[-1], {"event": "put", "id": 30, "key": "a", "value": "29",
                                      "revision": 30, "create_revision": 1, "version": 30})
@@ -184,11 +185,30 @@ class Watch(harness.TestCase):
         cluster = self.cluster(1)
         node = cluster[0]
         node.put("/kv/a", b"1")
-        stream = self.stream(node, "/watch/a").opened()
+        stream = self.stream(node, "/watch/a")
+        wait_until(lambda: stream.events() == [("progress", "1", {})], 20, "it says where it is")
+        node.put("/kv/b", b"1")
         node.stop()
         stream.end()
         self.assertEqual(stream.process.returncode, 0)
-        self.assertEqual(stream.events(), [("progress", "1", {})])
+        self.assertEqual(stream.events(), [("progress", "1", {}), ("progress", "2", {})])
+
+    def test_who_is_cut_off_while_nothing_happens_never_falls_behind(self):
+        node = self.cluster(1, history_revisions=10)[0]
+        node.put("/kv/other", b"0")
+        fields, told = [], []
+        for round in range(5):
+            stream = self.stream(node, "/watch/idle", *fields)
+            wait_until(stream.events, 10, "an id at once, not after 15 s")
+            stream.kill()
+            told += stream.events()
+            fields = ["-H", f"Last-Event-ID: {told[-1][1]}"]
+            for i in range(8):  # together far more than it keeps
+                node.put("/kv/other", f"{round} {i}".encode())
+        self.assertEqual(told, [("progress", str(1 + 8 * round), {}) for round in range(5)])
+        node.put("/kv/idle", b"1")
+        stream = self.stream(node, "/watch/idle", *fields)
+        self.assertEqual([id for _, id, _ in stream.wait_changes(1)], ["42"])
 
 
 class Failover(harness.TestCase):
