@@ -14,6 +14,7 @@
 #define LOCKS 2u
 #define KNOWN 4u /* tokens of a lock, or leases, that are remembered */
 #define ATTEMPTS_MAX 12u
+#define RANGE_IN 24u /* so many there is one delete of a range */
 #define PAUSE_NS (3 * SIM_SECOND)
 #define VALUE_SIZE_MAX 64u
 
@@ -37,6 +38,8 @@ enum kind {
     KIND_LEAVE,
     KIND_UNLOCK,
     KIND_FENCED_PUT,
+    KINDS_COMMON,
+    KIND_DELETE_RANGE = KINDS_COMMON,
     KINDS
 };
 
@@ -44,7 +47,7 @@ static const char *const kinds[KINDS] = {
     "add",     "append",         "put with a TTL",  "touch",      "put",
     "delete",  "delete",         "conditional put", "lease",      "keep-alive",
     "revoke",  "put on a lease", "put of two",      "get of two", "lock",
-    "renewal", "leave",          "unlock",          "fenced put",
+    "renewal", "leave",          "unlock",          "fenced put", "delete of a range",
 };
 
 /* What is asked for, the same in each attempt. */
@@ -55,6 +58,7 @@ struct request {
     enum kind kind;
     char key[32];
     char other_key[32];
+    char end[32]; /* of a range that begins with `key`; empty: it has none, and other kinds */
     char idempotency_key[32]; /* empty: it is asked for once */
     uint64_t ttl_ms;
     uint64_t lease;
@@ -87,6 +91,7 @@ struct txn_clients {
     struct txn_model *model;
     struct prng chance;
     struct prng flags; /* who keeps a TTL, who unlocks by force */
+    struct prng rare;  /* what came later: old dice stay where they are */
     struct list attempts;
     struct known tokens[LOCKS];
     struct known places[LOCKS];
@@ -104,6 +109,7 @@ struct txn_clients *txn_clients_new(struct sim *sim)
     clients->model = checker_txn_model(sim->checker);
     world_chance(sim->world, "transactions", &clients->chance);
     world_chance(sim->world, "flags of transactions", &clients->flags);
+    world_chance(sim->world, "rare transactions", &clients->rare);
     list_init(&clients->attempts);
     return clients;
 }
@@ -187,6 +193,7 @@ static enum txn_type type_of(enum kind kind)
         [KIND_LEAVE] = TXN_LOCK_LEAVE,
         [KIND_UNLOCK] = TXN_UNLOCK,
         [KIND_FENCED_PUT] = TXN_PUT,
+        [KIND_DELETE_RANGE] = TXN_DELETE_RANGE,
     };
     return types[kind];
 }
@@ -204,6 +211,7 @@ static void add_ops(const struct request *request, struct slice value, struct tx
         .key = !has_key     ? SLICE_EMPTY
                : is_of_lock ? slice_from_text(name)
                             : slice_from_text(request->key),
+        .end = slice_from_text(request->end),
         .value = has_value ? value : SLICE_EMPTY,
         .ttl_ms = request->ttl_ms,
         .lease = request->lease,
@@ -287,6 +295,8 @@ static void learn_of(struct request *request, const struct command_result *resul
         learn(&clients->leases, request->lease);
     } else if (request->kind == KIND_CONDITIONAL) {
         learn(&clients->revisions[request->lock], first.mod_revision);
+    } else if (request->kind == KIND_DELETE_RANGE) {
+        sim_count(clients->sim, SIM_TXN_RANGE, first.number);
     } else if (request->kind == KIND_PAIR_GET) {
         if (walk.size == 0 || txn_result_decode(&walk, &second) != OK) {
             sim_fail(clients->sim, "a read of two keys is answered by one");
@@ -409,6 +419,29 @@ static void on_again(struct world_event *event)
     }
 }
 
+/* Some keys of a kind; all of both that are always written together; or all from one kind on. */
+static void draw_range(struct txn_clients *clients, struct request *request)
+{
+    static const char *const counted[] = {"number", "text", "if", "ttl"};
+    struct prng *rare = &clients->rare;
+    const char *what = counted[prng_below(rare, ARRAY_COUNT(counted))];
+    uint32_t from = (uint32_t)prng_below(rare, KEYS);
+    uint32_t end = from + 1 + (uint32_t)prng_below(rare, KEYS - from);
+    switch (prng_below(rare, 8)) {
+    case 0:
+        (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "p");
+        (void)snprintf(request->end, sizeof(request->end), TXN_CLIENTS_PREFIX "s");
+        break;
+    case 1: /* nobody has keys behind ours */
+        (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "ttl-%u", from);
+        break;
+    default:
+        (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "%s-%u", what, from);
+        (void)snprintf(request->end, sizeof(request->end), TXN_CLIENTS_PREFIX "%s-%u", what, end);
+        break;
+    }
+}
+
 /* What the operation is of, and with. */
 static void draw_request(struct txn_clients *clients, struct request *request)
 {
@@ -470,6 +503,9 @@ static void draw_request(struct txn_clients *clients, struct request *request)
         break;
     }
     (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "%s-%u", what, number);
+    if (request->kind == KIND_DELETE_RANGE) {
+        draw_range(clients, request);
+    }
 }
 
 /* Whether the TTL, or lease, of what may have one stays; whether a lock is taken from whoever holds
@@ -507,7 +543,10 @@ void txn_clients_ask(struct txn_clients *clients, struct host *host)
     request->clients = clients;
     request->again.run = on_again;
     request->number = txn_model_number(clients->model, world_now_ns(clients->sim->world));
-    request->kind = (enum kind)prng_below(&clients->chance, KINDS);
+    request->kind = (enum kind)prng_below(&clients->chance, KINDS_COMMON);
+    if (prng_below(&clients->rare, RANGE_IN) == 0) {
+        request->kind = KIND_DELETE_RANGE;
+    }
     request->value_size = prng_below(&clients->chance, VALUE_SIZE_MAX);
     request->attempts = ATTEMPTS_MAX;
     draw_request(clients, request);

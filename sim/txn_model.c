@@ -194,6 +194,26 @@ static void key_op(struct txn_model *model, const struct txn_op *op,
     }
 }
 
+/* All keys from the operation's on and before its end. */
+static void delete_range(struct txn_model *model, const struct txn_op *op,
+                         const struct txn_result *result)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < model->key_count; i++) {
+        struct model_key *key = &model->keys[i];
+        struct slice name = buf_slice(key->name);
+        bool is_in = slice_compare(name, op->key) >= 0 &&
+                     (op->end.size == 0 || slice_compare(name, op->end) < 0);
+        key->is_shared = key->is_shared || is_in;
+        if (is_in && key->is_there) {
+            txn_model_delete_key(model, key);
+            count++;
+        }
+    }
+    txn_model_expect(model, "keys of a range that went", result->number, count);
+    txn_model_expect(model, "whether a range had keys", result->existed, count > 0);
+}
+
 static void lease_op(struct txn_model *model, const struct txn_op *op,
                      const struct txn_result *result)
 {
@@ -308,11 +328,13 @@ static void carry_out(struct txn_model *model, const struct txn_op *op,
     case TXN_GET:
     case TXN_PUT:
     case TXN_DELETE:
-    case TXN_DELETE_RANGE:
     case TXN_ADD:
     case TXN_APPEND:
     case TXN_TOUCH:
         key_op(model, op, result);
+        break;
+    case TXN_DELETE_RANGE:
+        delete_range(model, op, result);
         break;
     case TXN_LEASE_GRANT:
     case TXN_LEASE_KEEP:

@@ -199,4 +199,15 @@ CHECKS = [
     ),
 ]
 
-TRANSACTIONS = [*TIME, *IDEMPOTENCY, *LOCKS, *CHECKS]
+RANGES = [
+    Mutant(
+        name="range-takes-its-end",
+        bug="A range that is deleted takes the key at its end, too, which is not part of it.",
+        seen="api.md 1; proto/txn.h",
+        file="store/apply_key.c",
+        text="slice_compare(system_key_slice(&key), op->end) < 0)",
+        becomes="slice_compare(system_key_slice(&key), op->end) <= 0)",
+    ),
+]
+
+TRANSACTIONS = [*TIME, *IDEMPOTENCY, *LOCKS, *CHECKS, *RANGES]

@@ -200,6 +200,33 @@ static void a_token_that_holds_nothing_is_found(void **state)
     txn_model_free(model);
 }
 
+static void a_range_goes_from_its_first_key_to_before_its_end(void **state)
+{
+    (void)state;
+    static const struct txn_op puts[] = {{.type = TXN_PUT, .key = NAME("a")},
+                                         {.type = TXN_PUT, .key = NAME("b")},
+                                         {.type = TXN_PUT, .key = NAME("c")}};
+    static const struct txn_op bounded = {
+        .type = TXN_DELETE_RANGE, .key = NAME("a"), .end = NAME("c")};
+    static const struct txn_op open = {.type = TXN_DELETE_RANGE, .key = NAME("b")};
+    struct txn_model *model = new_model();
+    struct step step = {.result = {.revision = 0}};
+    for (size_t i = 0; i < ARRAY_COUNT(puts); i++) {
+        step.op = &puts[i];
+        step.result.revision++;
+        assert_null(takes(model, &step));
+    }
+    step = (struct step){
+        .op = &bounded, .answer = {.number = 2, .existed = true}, .result = {.revision = 4}};
+    assert_null(takes(model, &step));
+    step.op = &open; /* one is left, at what was the end */
+    step.result.revision = 5;
+    assert_complains(takes(model, &step), "keys of a range that went is 2 and has to be 1");
+    step.answer = (struct txn_result){0};
+    assert_null(takes(model, &step)); /* nothing goes: no revision */
+    txn_model_free(model);
+}
+
 static void a_refusal_needs_a_reason(void **state)
 {
     (void)state;
@@ -245,6 +272,7 @@ int main(void)
         cmocka_unit_test(what_ends_early_is_found),
         cmocka_unit_test(what_has_no_time_does_not_end),
         cmocka_unit_test(a_token_that_holds_nothing_is_found),
+        cmocka_unit_test(a_range_goes_from_its_first_key_to_before_its_end),
         cmocka_unit_test(a_refusal_needs_a_reason),
         cmocka_unit_test(answers_are_those_of_applying),
     };
