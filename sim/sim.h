@@ -97,6 +97,7 @@ struct admin;
     X(TXN_UNKNOWN, "transactions of unknown outcome")                                              \
     X(TXN_REPLAYED, "of them answered again")                                                      \
     X(TXN_RANGE, "keys that went with a range")                                                    \
+    X(TXN_ELSE, "alternatives carried out")                                                        \
     X(WATCH_TOLD, "changes told to watchers")                                                      \
     X(WATCH_RESUMED, "watches gone on with at a node")                                             \
     X(LIST_WHOLE, "lists read to their end")                                                       \

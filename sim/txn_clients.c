@@ -15,6 +15,7 @@
 #define KNOWN 4u /* tokens of a lock, or leases, that are remembered */
 #define ATTEMPTS_MAX 12u
 #define RANGE_IN 24u /* so many there is one delete of a range */
+#define ELSE_IN 3u   /* likewise: checks with an alternative */
 #define PAUSE_NS (3 * SIM_SECOND)
 #define VALUE_SIZE_MAX 64u
 
@@ -64,6 +65,7 @@ struct request {
     uint64_t lease;
     uint64_t wait_ms;
     uint8_t flags;    /* of its operation */
+    bool has_else;    /* what is done if its check fails: its key is read, a number grows */
     uint64_t operand; /* a token, a place, or the revision that a key has to have */
     uint32_t lock;
     uint32_t attempts; /* that are left */
@@ -233,6 +235,17 @@ static void add_ops(const struct request *request, struct slice value, struct tx
     }
 }
 
+static void add_alternative(const struct request *request, struct txn_builder *builder)
+{
+    char name[32];
+    struct txn_op read = {.type = TXN_GET, .key = slice_from_text(request->key)};
+    struct txn_op grow = {.type = TXN_ADD, .number = 1};
+    (void)snprintf(name, sizeof(name), TXN_CLIENTS_PREFIX "number-%u", request->lock);
+    grow.key = slice_from_text(name);
+    txn_add_op(builder, &read, true);
+    txn_add_op(builder, &grow, true);
+}
+
 static struct buf *command_of(const struct request *request)
 {
     struct writer value = {0};
@@ -247,6 +260,9 @@ static struct buf *command_of(const struct request *request)
     } else {
         add_checks(request, &builder);
         add_ops(request, writer_slice(&value), &builder);
+        if (request->has_else) {
+            add_alternative(request, &builder);
+        }
         builder.txn.idempotency_key = slice_from_text(request->idempotency_key);
         builder.txn.fingerprint = txn_model_mark(request->number);
         txn = txn_builder_result(&builder);
@@ -320,6 +336,7 @@ static void note_answer(struct request *request, const struct command_result *re
         must(clients, txn_model_answered(clients->model, request->number, result));
         sim_count(clients->sim, result->e == OK ? SIM_TXN_OK : SIM_TXN_REFUSED, 1);
         sim_count(clients->sim, SIM_TXN_REPLAYED, result->is_replayed ? 1 : 0);
+        sim_count(clients->sim, SIM_TXN_ELSE, result->e == OK && result->has_failed ? 1 : 0);
     } else if (err_outcome(result->e) != OUTCOME_NOT_APPLIED) {
         sim_count(clients->sim, SIM_TXN_UNKNOWN, 1);
     } else if (!is_repeated) {
@@ -551,6 +568,8 @@ void txn_clients_ask(struct txn_clients *clients, struct host *host)
     request->attempts = ATTEMPTS_MAX;
     draw_request(clients, request);
     request->flags = draw_flags(clients, request->kind);
+    request->has_else = (request->kind == KIND_CONDITIONAL || request->kind == KIND_FENCED_PUT) &&
+                        prng_below(&clients->rare, ELSE_IN) == 0;
     if (is_pointless(request)) {
         mem_free(request);
         return;

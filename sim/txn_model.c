@@ -362,9 +362,10 @@ static void carry_out(struct txn_model *model, const struct txn_op *op,
     }
 }
 
-static void carry_out_all(struct txn_model *model, const struct txn *txn)
+/* The operations of one branch; there is a result for each, and none besides. */
+static void carry_out_all(struct txn_model *model, struct slice branch)
 {
-    struct reader ops = reader_of(txn->then_ops);
+    struct reader ops = reader_of(branch);
     struct reader results = reader_of(model->entry->result->results);
     struct txn_op op;
     while (txn_next_op(&ops, &op)) {
@@ -375,6 +376,7 @@ static void carry_out_all(struct txn_model *model, const struct txn *txn)
         }
         carry_out(model, &op, &result);
     }
+    txn_model_expect(model, "what is left of results", results.size, 0);
 }
 
 /* ---- refusals: is there a reason? ---- */
@@ -401,12 +403,14 @@ static bool has_reason(struct txn_model *model, err e, const struct txn_op *op)
 static void check_refusal(struct txn_model *model, const struct txn *txn)
 {
     const struct command_result *result = model->entry->result;
-    struct reader ops = reader_of(txn->then_ops);
+    uint32_t failed = first_failed(model, txn);
+    struct reader ops = reader_of(result->has_failed ? txn->else_ops : txn->then_ops);
     struct txn_op op = {0};
-    if (result->has_failed) {
-        txn_model_expect(model, "the check that fails", result->failed, first_failed(model, txn));
+    if (result->has_failed && !txn->has_else) {
+        txn_model_expect(model, "the check that fails", result->failed, failed);
         return;
     }
+    txn_model_expect(model, "whether a check fails", result->has_failed, failed != UINT32_MAX);
     for (uint32_t i = 0; i <= result->failed && txn_next_op(&ops, &op); i++) {
     }
     if (!has_reason(model, result->e, &op)) {
@@ -415,6 +419,21 @@ static void check_refusal(struct txn_model *model, const struct txn *txn)
 }
 
 /* ---- commands ---- */
+
+/* What is done if all checks hold, or what if not, if that is said. */
+static void carry_out_branch(struct txn_model *model, const struct txn *txn)
+{
+    const struct command_result *result = model->entry->result;
+    uint32_t failed = first_failed(model, txn);
+    if (!txn->has_else) {
+        txn_model_expect(model, "the check that fails", failed, UINT32_MAX);
+    }
+    txn_model_expect(model, "whether a check fails", result->has_failed, failed != UINT32_MAX);
+    if (result->has_failed) {
+        txn_model_expect(model, "the check that fails", result->failed, failed);
+    }
+    carry_out_all(model, failed == UINT32_MAX ? txn->then_ops : txn->else_ops);
+}
 
 /* Of all that was answered, but for whether it was repeated. */
 static uint64_t hash_of(const struct command_result *result)
@@ -517,8 +536,7 @@ static void apply_txn(struct txn_model *model, const struct txn *txn)
     if (entry->result->e != OK) {
         check_refusal(model, txn);
     } else {
-        txn_model_expect(model, "the check that fails", first_failed(model, txn), UINT32_MAX);
-        carry_out_all(model, txn);
+        carry_out_branch(model, txn);
         txn_model_expect(model, "a revision", entry->result->revision,
                          model->revision + (model->is_revision ? 1 : 0));
     }

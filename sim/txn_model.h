@@ -9,8 +9,8 @@
  *       since it was asked for, be the clocks as skewed as the plan allows.
  *   T3  Fences: a token is good only while its holder holds the lock; tokens grow; at most as many
  *       hold a lock as it says, and first come, first served.
- *   T4  All or nothing: checks are those of the state before, and each operation sees the one
- *       before it; one revision, if any.
+ *   T4  All or nothing: checks are those of the state before, all of one branch is done and none of
+ *       the other, and each operation sees the one before it; one revision, if any.
  */
 #ifndef SIM_TXN_MODEL_H
 #define SIM_TXN_MODEL_H

@@ -189,6 +189,23 @@ CHECKS = [
                 "\n    result->e = OK;",
     ),
     Mutant(
+        name="then-in-place-of-else",
+        bug="If a check fails that has an alternative, what is asked for is done all the same.",
+        seen="api.md 4; store/apply_txn.c",
+        file="store/apply_txn.c",
+        text="    struct slice ops = all_hold ? run->txn.then_ops : run->txn.else_ops;",
+        becomes="    struct slice ops = run->txn.then_ops;",
+    ),
+    Mutant(
+        name="half-of-an-alternative",
+        bug="Of an alternative's operations only the first one is carried out; the rest are answered.",
+        seen="store/apply_int.h Z1",
+        file="store/apply_txn.c",
+        text="        result->e = apply_op(run, &op, &one);",
+        becomes="        bool is_half = result->has_failed && run->txn.has_else && i > 0;\n"
+                "        result->e = is_half ? OK : apply_op(run, &op, &one);",
+    ),
+    Mutant(
         name="half-of-a-transaction",
         bug="Of a transaction's operations the last one is left out.",
         seen="store/apply_int.h Z1",

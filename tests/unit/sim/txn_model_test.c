@@ -18,6 +18,7 @@ static struct txn_model *new_model(void)
 struct step {
     const struct txn_op *op;
     const struct txn_check *check; /* NULL: none */
+    const struct txn_op *other;    /* if the check fails; likewise */
     const char *idempotency_key;   /* likewise */
     uint64_t number;               /* of the operation; 0: the node's own */
     struct txn_result answer;
@@ -31,8 +32,12 @@ static const char *takes(struct txn_model *model, const struct step *step)
     struct txn_builder builder = {0};
     struct writer results = {0};
     struct txn_result answer = step->answer;
-    answer.type = step->op->type;
     txn_add_op(&builder, step->op, false);
+    if (step->other != NULL) {
+        txn_add_op(&builder, step->other, true);
+    }
+    answer.type =
+        step->result.has_failed && step->other != NULL ? step->other->type : step->op->type;
     if (step->check != NULL) {
         txn_add_check(&builder, step->check);
     }
@@ -245,6 +250,34 @@ static void a_refusal_needs_a_reason(void **state)
     txn_model_free(model);
 }
 
+static void what_is_done_is_the_branch_of_the_check(void **state)
+{
+    (void)state;
+    static const struct txn_check absent = {
+        .target = TXN_MOD_REVISION, .relation = TXN_EQUAL, .key = NAME("n")};
+    static const struct txn_op put = {.type = TXN_PUT, .key = NAME("k")};
+    struct txn_model *model = new_model();
+    struct step step = {.op = &put, .other = &add_two, .check = &absent, .result = {.revision = 1}};
+    assert_null(takes(model, &step)); /* n is not there, and stays away */
+    step.answer.existed = true;
+    step.result = (struct command_result){.revision = 2, .has_failed = true};
+    assert_complains(takes(model, &step), "whether a check fails is 1 and has to be 0");
+    txn_model_free(model);
+    model = new_model();
+    step = (struct step){.op = &add_two, .answer = {.number = 2}, .result = {.revision = 1}};
+    assert_null(takes(model, &step));
+    step = (struct step){
+        .op = &put, .other = &add_two, .check = &absent, .answer = {.number = 4, .existed = true}};
+    step.result = (struct command_result){.revision = 2, .has_failed = true};
+    assert_null(takes(model, &step));
+    step.answer = (struct txn_result){0}; /* k is put, as if the check held */
+    step.result = (struct command_result){.revision = 3};
+    assert_complains(takes(model, &step), "whether a check fails is 0 and has to be 1");
+    step.result = (struct command_result){.e = ERR_PRECONDITION_FAILED, .has_failed = true};
+    assert_complains(takes(model, &step), "ERR_PRECONDITION_FAILED is answered without a reason");
+    txn_model_free(model);
+}
+
 static void answers_are_those_of_applying(void **state)
 {
     (void)state;
@@ -274,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_token_that_holds_nothing_is_found),
         cmocka_unit_test(a_range_goes_from_its_first_key_to_before_its_end),
         cmocka_unit_test(a_refusal_needs_a_reason),
+        cmocka_unit_test(what_is_done_is_the_branch_of_the_check),
         cmocka_unit_test(answers_are_those_of_applying),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
