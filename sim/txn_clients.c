@@ -12,10 +12,12 @@
 
 #define KEYS 3u /* of each kind */
 #define LOCKS 2u
-#define KNOWN 4u /* tokens of a lock, or leases, that are remembered */
+#define ELECTION LOCKS /* as a lock's number */
+#define KNOWN 4u       /* tokens of a lock, or leases, that are remembered */
 #define ATTEMPTS_MAX 12u
-#define RANGE_IN 24u /* so many there is one delete of a range */
-#define ELSE_IN 3u   /* likewise: checks with an alternative */
+#define RANGE_IN 24u   /* so many there is one delete of a range */
+#define ELSE_IN 3u     /* likewise: checks with an alternative */
+#define ELECTION_IN 3u /* likewise: an election in place of a lock */
 #define PAUSE_NS (3 * SIM_SECOND)
 #define VALUE_SIZE_MAX 64u
 
@@ -95,8 +97,8 @@ struct txn_clients {
     struct prng flags; /* who keeps a TTL, who unlocks by force */
     struct prng rare;  /* what came later: old dice stay where they are */
     struct list attempts;
-    struct known tokens[LOCKS];
-    struct known places[LOCKS];
+    struct known tokens[LOCKS + 1]; /* the last one's: the election's */
+    struct known places[LOCKS + 1];
     struct known leases;
     struct known revisions[KEYS]; /* of the keys that conditional writes are of */
     bool is_stopped;
@@ -159,6 +161,19 @@ static void write_value(const struct request *request, struct writer *out)
     }
 }
 
+/* As commands name it. */
+static void write_lock_name(const struct request *request, char *name, size_t size)
+{
+    (void)snprintf(name, size, "%c%u",
+                   request->lock == ELECTION ? TXN_LOCK_ELECTION : TXN_LOCK_PLAIN, request->lock);
+}
+
+/* How many may hold it. */
+static uint64_t holders_of(const struct request *request)
+{
+    return request->lock == ELECTION ? 1 : 1 + request->lock;
+}
+
 static void add_checks(const struct request *request, struct txn_builder *builder)
 {
     struct txn_check check = {.relation = TXN_EQUAL, .number = request->operand};
@@ -168,7 +183,7 @@ static void add_checks(const struct request *request, struct txn_builder *builde
         check.key = slice_from_text(request->key);
         txn_add_check(builder, &check);
     } else if (request->kind == KIND_FENCED_PUT) {
-        (void)snprintf(name, sizeof(name), "l%u", request->lock);
+        write_lock_name(request, name, sizeof(name));
         check.target = TXN_FENCE;
         check.key = slice_from_text(name);
         txn_add_check(builder, &check);
@@ -207,7 +222,7 @@ static void add_ops(const struct request *request, struct slice value, struct tx
     enum txn_type type = type_of(request->kind);
     bool has_value = type == TXN_PUT || type == TXN_APPEND || type == TXN_LOCK;
     bool has_key = type < TXN_LEASE_GRANT || type > TXN_LEASE_REVOKE;
-    (void)snprintf(name, sizeof(name), "l%u", request->lock);
+    write_lock_name(request, name, sizeof(name));
     struct txn_op op = {
         .type = type,
         .key = !has_key     ? SLICE_EMPTY
@@ -222,7 +237,7 @@ static void add_ops(const struct request *request, struct slice value, struct tx
         .flags = request->flags,
     };
     if (request->kind == KIND_LOCK) {
-        op.number = 1 + request->lock;
+        op.number = holders_of(request);
     } else if (request->kind == KIND_ADD) {
         op.number = 1 + request->number % 7;
     } else if (!is_of_lock) {
@@ -467,6 +482,10 @@ static void draw_request(struct txn_clients *clients, struct request *request)
     uint64_t ttl_ms = chance_log(chance, 50, clients->sim->plan.ttl_ms_max);
     const char *what = "ttl";
     request->lock = number % LOCKS;
+    if (request->kind >= KIND_LOCK && request->kind <= KIND_FENCED_PUT &&
+        prng_below(&clients->rare, ELECTION_IN) == 0) {
+        request->lock = ELECTION;
+    }
     switch ((int)request->kind) {
     case KIND_ADD:
         what = "number";

@@ -161,6 +161,24 @@ LOCKS = [
         becomes="    uint64_t token = run->revision;",
     ),
     Mutant(
+        name="elected-by-the-revision",
+        bug="The token of an election's leader is the revision alone, which places in queues may "
+            "have overtaken: it is not larger than all before it.",
+        seen="api.md 8; store/apply_lock.c",
+        file="store/apply_lock.c",
+        text="    if (party->lease != 0) {\n        err e = apply_lease_grant",
+        becomes="    token = name.data[0] == 'e' ? run->revision : token;\n"
+                "    if (party->lease != 0) {\n        err e = apply_lease_grant",
+    ),
+    Mutant(
+        name="who-resigned-still-leads",
+        bug="Who resigns stays in the election's record of holders: nobody comes to lead.",
+        seen="api.md 8",
+        file="store/apply_lock.c",
+        text="    lock.holders--;\n    run->is_revision = true;",
+        becomes="    lock.holders -= name.data[0] == 'e' ? 0 : 1;\n    run->is_revision = true;",
+    ),
+    Mutant(
         name="force-takes-from-the-next-one",
         bug="A lock that is taken by force is taken from who comes to hold it by that, too.",
         seen="store/apply_lock.c",
