@@ -118,7 +118,7 @@ static void cut_off(struct watcher *watcher)
     finish(watcher, true);
 }
 
-/* The node takes leave; who knows all that there was is told so. */
+/* The node takes leave: whoever could be told all that there was is told so. */
 static void take_leave(struct watcher *watcher, err e)
 {
     bool is_complete = !watcher->is_in_snapshot && watch_is_level(&watcher->watch);
@@ -161,6 +161,27 @@ static uint64_t send_change(struct watcher *watcher, const struct history_entry 
     return size;
 }
 
+/* Whether that was the end of it, too. */
+static bool leave_if_over(struct watcher *watcher)
+{
+    err e = watch_ended(&watcher->watch);
+    if (e != OK) {
+        take_leave(watcher, e);
+    }
+    return e != OK;
+}
+
+static void has_told_all(struct watcher *watcher)
+{
+    if (leave_if_over(watcher)) {
+        return;
+    }
+    watch_rest(&watcher->watch);
+    if (!watcher->has_mark && watch_is_level(&watcher->watch)) { /* W3 */
+        tell_progress(watcher);
+    }
+}
+
 /* Writes what there is, until the connection is full or others have their turn. */
 static uint64_t go_on(struct watcher *watcher)
 {
@@ -176,10 +197,7 @@ static uint64_t go_on(struct watcher *watcher)
         }
         watch->position = number;
         if (found == WATCH_NOTHING) {
-            watch_rest(watch);
-            if (!watcher->has_mark && watch_is_level(watch)) { /* W3 */
-                tell_progress(watcher);
-            }
+            has_told_all(watcher);
             return bytes;
         }
         if (found == WATCH_LATER) {
@@ -190,8 +208,9 @@ static uint64_t go_on(struct watcher *watcher)
             bytes += send_change(watcher, entry);
         }
         watch->position = number + 1;
-        if (watcher->is_blocked) {
-            return bytes; /* `writable` goes on */
+        if (watcher->is_blocked) { /* `writable` goes on, if anybody does */
+            (void)leave_if_over(watcher);
+            return bytes;
         }
     }
     watch_again(watch);
@@ -303,7 +322,9 @@ static uint64_t ready(struct watch *watch)
 {
     struct watcher *watcher = CONTAINER_OF(watch, struct watcher, watch);
     err e = watch_ended(watch);
-    if (e != OK) {
+    /* What was applied until now is told before the node leaves: its next life begins there. */
+    bool is_live = !watcher->is_blocked && !watcher->is_in_snapshot;
+    if (e != OK && (e != ERR_DRAINING || !is_live)) {
         take_leave(watcher, e);
         return 0;
     }

@@ -293,6 +293,28 @@ static void who_drains_says_how_far_it_was_and_ends(void **state)
     stream_close(f, &stream);
 }
 
+/* Its next life begins behind what it has applied: a change that nobody was told would be lost to
+ * whoever comes back. */
+static void who_drains_tells_what_there_is_first(void **state)
+{
+    struct fixture *f = *state;
+    struct stream stream;
+    stream_open(f, &stream, "/watch/a", "");
+    expect_text(f, &stream, "event: progress\nid: 0\ndata: {}\n\n");
+    const struct command command = {
+        .type = COMMAND_PUT, .key = SLICE_LITERAL("a"), .value = SLICE_LITERAL("1")};
+    for (int i = 0; i < 300; i++) { /* of one turn, and more than one step tells */
+        struct command_result result;
+        fake_apply(&f->node, &command, &result);
+    }
+    watches_end(f->node.watches, ERR_DRAINING);
+    expect_text(f, &stream, "event: put\nid: 1\n");
+    expect_text(f, &stream, "event: put\nid: 300\n");
+    expect_text(f, &stream, "event: progress\nid: 300\ndata: {}\n\n");
+    expect_end(f, &stream);
+    stream_close(f, &stream);
+}
+
 static void many_share_one_encoding(void **state)
 {
     struct fixture *f = *state;
@@ -413,6 +435,7 @@ int main(void)
         WITH_FIXTURE(a_snapshot_that_takes_too_long_begins_anew),
         WITH_FIXTURE(when_the_history_begins_anew_a_stream_ends),
         WITH_FIXTURE(who_drains_says_how_far_it_was_and_ends),
+        WITH_FIXTURE(who_drains_tells_what_there_is_first),
         WITH_FIXTURE(many_share_one_encoding),
         WITH_FIXTURE(a_reader_that_takes_nothing_is_cut_off_and_others_are_not),
         WITH_FIXTURE(what_is_asked_wrongly_is_refused),
