@@ -242,12 +242,12 @@ static struct buf *encode(struct exchange *x, struct slice value)
 void api_kv_write(struct exchange *x)
 {
     const struct api_options *options = &x->api->options;
-    struct problem problem;
-    api_problem_init(&problem);
-    if (x->intent != NULL &&
-        api_exchange_begin_key(x, x->intent->idempotency_key, &problem) != OK) {
-        api_exchange_respond_problem(x, &problem);
-        return;
+    if (x->intent != NULL) {
+        struct problem problem = {.e = OK};
+        if (api_exchange_begin_key(x, x->intent->idempotency_key, &problem) != OK) {
+            api_exchange_respond_problem(x, &problem);
+            return;
+        }
     }
     struct kv_body body = {.value = SLICE_EMPTY, .decoded = {0}};
     if (x->method != HTTP_METHOD_DELETE && !api_kv_body_take(x, &body)) {

@@ -22,13 +22,14 @@ static uint8_t lower(uint8_t byte)
     return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
 }
 
-/* Its eight bytes, each as lower() has it: bit 7 of a byte of `is_letter` says that it is one. */
+/* Its eight bytes, each as lower() has it. Bit 7 of a byte of `is_capital` says whether it is one:
+ * from 'A' on, not beyond 'Z', and ASCII. */
 static uint64_t lower_word(uint64_t word)
 {
     const uint64_t ones = UINT64_MAX / 255;
     uint64_t low = word & ones * 0x7f;
-    uint64_t is_letter = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x7f - 'Z')) & ~word;
-    return word | (is_letter & ones * 0x80) >> 2;
+    uint64_t is_capital = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x7f - 'Z')) & ~word;
+    return word | (is_capital & ones * 0x80) >> 2;
 }
 
 bool slice_equal_nocase(struct slice a, struct slice b)
