@@ -25,7 +25,8 @@ class Crash(LedgerCase):
             while time.monotonic() < end:
                 writers.is_over.wait(1)  # the pace of the kills, not a condition
                 leader = cluster.leader()
-                victim = choose.choice([leader, *cluster.nodes])  # the leader every second time
+                # Every second time the leader: the first, and then as it comes.
+                victim = choose.choice([leader, *cluster.nodes]) if kills["leader"] else leader
                 kills["leader" if victim is leader else "follower"] += 1
                 victim.kill()
                 victim.start()
