@@ -90,6 +90,9 @@ static void freeze(struct store *store)
     store->is_wanted = false;
     store->applied_bytes = 0;
     batch_fill(store); /* of no region, if all that there is are mended records */
+    if (store->options.companion.freeze != NULL) {
+        store->options.companion.freeze(store->options.companion.ctx);
+    }
     flight_note("store freezes its tail", store_tails_count(&store->frozen),
                 store_tails_bytes(&store->frozen));
 }
@@ -99,6 +102,10 @@ static void freeze(struct store *store)
 void store_job_run(struct env_job *job)
 {
     struct store *store = CONTAINER_OF(job, struct store, job);
+    const struct store_companion *companion = &store->options.companion;
+    if (companion->write != NULL) {
+        companion->write(companion->ctx);
+    }
     store->job_error = store_checkpoint_write(store->checkpoint, &store->batch);
 }
 
@@ -174,11 +181,19 @@ void store_attempt_failed(struct store *store, err e)
     flight_note("store checkpoint failed", (uint64_t)e, store->backoff_ms);
 }
 
+void store_companion_done(struct store *store)
+{
+    if (store->options.companion.done != NULL) {
+        store->options.companion.done(store->options.companion.ctx);
+    }
+}
+
 void store_job_done(struct env_job *job)
 {
     struct store *store = CONTAINER_OF(job, struct store, job);
     ASSERT(store->is_writing);
     store->is_writing = false;
+    store_companion_done(store);
     store->stats.is_checkpointing = false;
     if (store->job_error == OK) {
         written(store);

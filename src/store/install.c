@@ -65,6 +65,7 @@ void store_install_run(struct env_job *job)
 {
     struct store_install *install = CONTAINER_OF(job, struct store_install, job);
     struct store *store = CONTAINER_OF(install, struct store, install);
+    const struct store_companion *companion = &store->options.companion;
     const char *path = store_incoming_path(install->incoming);
     struct checkpoint_replacement replacement = install->replacement;
     struct store_staged *staged;
@@ -73,7 +74,12 @@ void store_install_run(struct env_job *job)
         return;
     }
     replacement.ctx = staged;
-    install->job_error = store_checkpoint_replace(store->checkpoint, &replacement);
+    if (companion->replace != NULL) {
+        install->job_error = companion->replace(companion->ctx);
+    }
+    if (install->job_error == OK) {
+        install->job_error = store_checkpoint_replace(store->checkpoint, &replacement);
+    }
     store_staged_close(staged);
     if (install->job_error == OK) {
         install->unlink_error = env_unlink(store->options.env, path);
@@ -143,6 +149,7 @@ void store_install_done(struct env_job *job)
     struct store *store = CONTAINER_OF(install, struct store, install);
     ASSERT(store->is_writing);
     store->is_writing = false;
+    store_companion_done(store);
     if (install->job_error == ERR_MAP_FULL) { /* the estimate was too low */
         store_checkpoint_grow(store->checkpoint);
         submit(store);

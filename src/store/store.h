@@ -60,6 +60,24 @@ static inline size_t store_key_size_max(enum store_space space)
     return space == STORE_SPACE_USER ? KEY_SIZE_MAX : STORE_SYSTEM_KEY_SIZE_MAX;
 }
 
+/*
+ * What the store's owner keeps beside every checkpoint, and ahead of it, so that a crash never
+ * leaves less of it than of the checkpoint. All members, or none.
+ */
+struct store_companion {
+    /* The tail was frozen: the checkpoint has what was applied until now. Loop. */
+    void (*freeze)(void *ctx);
+    /* Makes durable what goes with it, or gives it up. On the checkpointer's thread, with each
+     * attempt, and the attempt goes on when it returns. */
+    void (*write)(void *ctx);
+    /* Another node's state is about to take the place of this one. On the same thread, with each
+     * attempt; an error ends it. */
+    err (*replace)(void *ctx);
+    /* The attempt is over, whatever came of it. Loop. */
+    void (*done)(void *ctx);
+    void *ctx;
+};
+
 struct store_options {
     struct env *env;
     struct log *log;       /* may be NULL */
@@ -86,7 +104,8 @@ struct store_options {
     void (*revised)(void *ctx, region_id region, uint64_t revision);
     /* Applying has changed a key of the system's space (system.h). May be NULL. */
     void (*system_changed)(void *ctx, region_id region, struct slice key);
-    void *ctx;
+    void *ctx;                        /* of the callbacks above */
+    struct store_companion companion; /* all zero: there is none */
 };
 
 /*

@@ -152,6 +152,8 @@ void store_count_file(struct store *store);
 /* The job's two halves; set by store_open. */
 void store_job_run(struct env_job *job);
 void store_job_done(struct env_job *job);
+/* An attempt of either job is over. */
+void store_companion_done(struct store *store);
 /* Gives back what the checkpointer holds; the worker is closed. */
 void store_checkpointer_deinit(struct store *store);
 /* Takes tails that nobody reads any more, to be freed slice by slice: there are none at their place
