@@ -169,7 +169,7 @@ NO_UNIT_TEST.update(dict.fromkeys(
     "sends what call and draft write, which have theirs; tests/integration/test_cli*.py run it"))
 
 NO_UNIT_TEST.update(dict.fromkeys(
-    """node/node_frames.c node/node_metrics.c node/node_status.c node/replica.c
+    """node/node_frames.c node/node_metrics.c node/node_status.c node/node_storage.c node/replica.c
     node/replica_apply.c node/replica_log.c node/replica_start.c""".split(),
     "a part of a running node, without one of its own: unit/node/node_test.c runs whole ones"))
 

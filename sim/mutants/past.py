@@ -7,7 +7,7 @@ WATCHES = [
         name="watch-gap-on-leader-change",
         bug="What an earlier term's leader proposed, and the next one commits, is told to nobody.",
         seen="api.md 7; etcd clientv3 watchers across elections",
-        file="node/node.c",
+        file="node/node_storage.c",
         text="    history_changed(node->replica->history, change);",
         becomes="""\
     const struct raft *raft = node->replica->raft;
@@ -17,7 +17,7 @@ WATCHES = [
         return;
     }
     history_changed(node->replica->history, change);""",
-        also=[("node/node.c", '#include "node/node_int.h"',
+        also=[("node/node_storage.c", '#include "node/node_int.h"',
                '#include "node/node_int.h"\n#include "raft/raft_int.h"')],
     ),
     Mutant(

@@ -27,12 +27,14 @@ struct history {
     uint64_t base;   /* H2 */
     uint64_t newest; /* of history_revised */
     uint64_t clock_ms;
+    uint64_t held; /* from here up to first: dropped, and not yet freed (H5) */
     uint64_t first;
     uint64_t next;
     uint64_t end; /* H4: from here to next is the revision that is being told */
     uint64_t bytes;
+    bool is_pinned;
     bool is_overrun;              /* the revision that is being told is more than is kept */
-    struct history_entry **slots; /* by number */
+    struct history_entry **slots; /* by number, from held on; NULL: nothing was kept of it */
     uint64_t slot_count;          /* a power of two */
     struct block *oldest;
     struct block *youngest;
@@ -41,7 +43,7 @@ struct history {
 
 static inline struct history_entry **slot_of(const struct history *history, uint64_t number)
 {
-    ASSERT(number >= history->first);
+    ASSERT(number >= history->held);
     ASSERT(number < history->next);
     return &history->slots[number & (history->slot_count - 1)];
 }
@@ -113,7 +115,7 @@ static void grow_slots(struct history *history)
 {
     uint64_t count = history->slot_count == 0 ? SLOTS_MIN : history->slot_count * 2;
     struct history_entry **slots = mem_calloc(count, sizeof(*slots));
-    for (uint64_t number = history->first; number < history->next; number++) {
+    for (uint64_t number = history->held; number < history->next; number++) {
         slots[number & (count - 1)] = *slot_of(history, number);
     }
     mem_free(history->slots);
@@ -121,17 +123,39 @@ static void grow_slots(struct history *history)
     history->slot_count = count;
 }
 
+/* The next number, for a change or for none. */
+static void take_slot(struct history *history, struct history_entry *entry)
+{
+    if (history->next - history->held == history->slot_count) {
+        grow_slots(history);
+    }
+    history->next++;
+    *slot_of(history, history->next - 1) = entry;
+}
+
 /* ---- dropping ---- */
+
+/* H5 */
+static void free_dropped(struct history *history)
+{
+    while (history->held < history->first && !history->is_pinned) {
+        const struct history_entry *entry = *slot_of(history, history->held);
+        history->held++;
+        if (entry != NULL) {
+            buf_unref(entry->record.owner);
+            buf_unref(entry->replaced.owner);
+            release(history);
+        }
+    }
+}
 
 static void drop_first(struct history *history)
 {
-    struct history_entry *entry = *slot_of(history, history->first);
+    const struct history_entry *entry = *slot_of(history, history->first);
     ASSERT(history->bytes >= entry->bytes);
     history->bytes -= entry->bytes;
-    buf_unref(entry->record.owner);
-    buf_unref(entry->replaced.owner);
     history->first++;
-    release(history);
+    free_dropped(history);
 }
 
 static bool is_empty(const struct history *history)
@@ -170,6 +194,7 @@ struct history *history_new(const struct history_options *options, uint64_t revi
     history->options = *options;
     history->base = revision;
     history->newest = revision;
+    history->held = 1;
     history->first = 1;
     history->next = 1;
     history->end = 1;
@@ -181,9 +206,11 @@ void history_free(struct history *history)
     if (history == NULL) {
         return;
     }
+    history->is_pinned = false;
     while (!is_empty(history)) {
         drop_first(history);
     }
+    free_dropped(history); /* if nothing was left but what was pinned */
     ASSERT(history->bytes == 0);
     mem_free(history->oldest); /* where the next one would have gone */
     mem_free(history->spare);
@@ -257,6 +284,15 @@ static size_t size_behind(const struct store_change *change)
     return size;
 }
 
+/* The next number goes by, with all before it. */
+static void skip_number(struct history *history)
+{
+    ASSERT(is_empty(history));
+    take_slot(history, NULL);
+    history->first = history->next;
+    free_dropped(history);
+}
+
 /* What is told alone is more than may be kept: as if it had been kept, and dropped. */
 static void overrun(struct history *history)
 {
@@ -272,12 +308,8 @@ void history_changed(struct history *history, const struct store_change *change)
     ASSERT(change->record == NULL || change->record->owner != NULL);
     history->clock_ms = change->clock_ms;
     if (history->is_overrun) {
-        history->next++;
-        history->first = history->next;
+        skip_number(history);
         return;
-    }
-    if (history->next - history->first == history->slot_count) {
-        grow_slots(history);
     }
     size_t size = aligned(sizeof(struct history_entry) + size_behind(change));
     struct history_entry *entry = allocate(history, size);
@@ -285,8 +317,7 @@ void history_changed(struct history *history, const struct store_change *change)
     entry->number = history->next;
     entry->bytes =
         sizeof(entry) + size + held_bytes(entry->record.owner) + held_bytes(entry->replaced.owner);
-    history->next++;
-    *slot_of(history, entry->number) = entry;
+    take_slot(history, entry);
     history->bytes += entry->bytes;
     while (history->bytes > history->options.bytes_max && !history->is_overrun) {
         if (first_entry(history)->revision == change->revision) {
@@ -316,12 +347,24 @@ void history_restart(struct history *history, uint64_t revision)
     while (!is_empty(history)) {
         drop_first(history);
     }
-    history->next++; /* who was at the end has missed something, too */
-    history->first = history->next;
+    skip_number(history); /* who was at the end has missed something, too */
     history->end = history->next;
     history->base = revision;
     history->newest = revision;
     history->is_overrun = false;
+}
+
+void history_pin(struct history *history)
+{
+    ASSERT(!history->is_pinned);
+    history->is_pinned = true;
+}
+
+void history_unpin(struct history *history)
+{
+    ASSERT(history->is_pinned);
+    history->is_pinned = false;
+    free_dropped(history);
 }
 
 /* ---- what is there ---- */

@@ -2,7 +2,8 @@
  * What has changed lately in one region, on this node: the changes of the last revisions, each with
  * the record that came and the one that it replaced, in a ring in memory. Watches read it from
  * wherever they are, and a read of the past takes back what came since. It is this node's own and
- * no state: a start has what the log after the checkpoint brings, and a snapshot begins it anew.
+ * no state: a start has what its journal has kept of it (history_journal.h) and what the log brings
+ * after the checkpoint; a snapshot begins it anew.
  *
  * H1  Changes are numbered in the order of applying, without a gap, and kept or dropped by whole
  *     revisions. A number below history_first is gone; who stands at one has missed something.
@@ -11,6 +12,8 @@
  * H3  Bounded by bytes, revisions and the age of changes by the region's clock. A buf counts for
  *     each reference: history_bytes is at most what is kept.
  * H4  A change is told of when its whole revision is there (history_revised), never in part.
+ * H5  While it is pinned, what is dropped stays where it is, uncounted, and is only read: the
+ *     checkpointer's thread may. As much as is written during one checkpoint, at most.
  *
  * A record that was replaced and stood in the checkpoint is a copy, its value verified when it is
  * read here, not when it was taken.
@@ -56,6 +59,10 @@ void history_changed(struct history *history, const struct store_change *change)
 void history_revised(struct history *history, uint64_t revision);
 /* The state has become another one, at `revision`: all is gone, whoever is at the end included. */
 void history_restart(struct history *history, uint64_t revision);
+
+/* H5, until history_unpin. Nothing is pinned yet. */
+void history_pin(struct history *history);
+void history_unpin(struct history *history);
 
 /* ---- what is there ---- */
 

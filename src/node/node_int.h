@@ -6,6 +6,7 @@
 #include "node/backups.h"
 #include "node/drain.h"
 #include "node/finish.h"
+#include "node/history_journal.h"
 #include "node/identity.h"
 #include "node/log_mend.h"
 #include "node/node.h"
@@ -26,6 +27,7 @@ struct node {
     struct identity identity;
     struct store *store;
     struct wal *wal;
+    struct history_journal *history;         /* the first region's, as the replica below */
     char peer_address[ADDRESS_SIZE_MAX + 1]; /* where the others reach this node */
     struct net *net;                         /* NULL: this node is alone and listens for no peers */
     struct outbox outbox;
@@ -50,9 +52,6 @@ struct node {
 
 #define NODE_PATH_SIZE 4096
 
-/* Those of this node's log. They borrow the node and `path`, which is filled. */
-struct wal_options node_log_options(struct node *node, char path[NODE_PATH_SIZE]);
-
 /* Makes node->identity durable; ends the process if it cannot. */
 void node_save_identity(struct node *node);
 /* As net_peer_set, and expects the directory by which this peer was met (ADR 16; members.h, M7). */
@@ -72,6 +71,14 @@ MUST_USE err node_sync_directories(struct env *env, const char *directory, struc
 
 /* A node that was alone has members now: begins to listen for them, if it does not do so yet. */
 void node_listen(struct node *node);
+
+/* ---- node_storage.c ---- */
+
+/* Opens history, store and log; damaged ones are set aside where something can take their place.
+ * With a note; what was opened is closed with the node. Blocks. */
+MUST_USE err node_open_storage(struct node *node, struct err_note *note);
+/* Those of this node's log. They borrow the node and `path`, which is filled. */
+struct wal_options node_log_options(struct node *node, char path[NODE_PATH_SIZE]);
 
 /* ---- forward.c: writes that another node's client gave ---- */
 

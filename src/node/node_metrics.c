@@ -91,6 +91,11 @@ static double read_history_bytes(void *ctx)
     return (double)history_bytes(node_history(ctx));
 }
 
+static double read_history_disk_bytes(void *ctx)
+{
+    return (double)history_journal_bytes(of_ctx(ctx)->history);
+}
+
 static double read_history_revisions(void *ctx)
 {
     const struct history *history = node_history(ctx);
@@ -324,6 +329,7 @@ static const struct {
      read_idempotency},
     {METRIC("watchers"), "Watches that are open.", false, read_watchers},
     {METRIC("history_bytes"), "Memory of the last changes, at most.", false, read_history_bytes},
+    {METRIC("history_disk_bytes"), "Files of the last changes.", false, read_history_disk_bytes},
     {METRIC("history_revisions"), "Revisions that can be watched from, or read.", false,
      read_history_revisions},
     {METRIC("history_oldest_revision"), "The oldest of them.", false, read_history_oldest},

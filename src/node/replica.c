@@ -26,18 +26,6 @@ static void on_gather_end(struct env_timer *timer)
     (void)timer;
 }
 
-/* From what the store has on: what the log brings after that is told as it is applied. */
-static struct history *make_history(const struct node *node, region_id region)
-{
-    const struct history_options options = {
-        .bytes_max = node->options.history_bytes_max,
-        .revisions_max = node->options.history_revisions_max,
-        .age_ms_max = node->options.history_age_ms_max,
-    };
-    const struct store_region *state = store_region(node->store, region);
-    return history_new(&options, state != NULL ? state->revision : 0);
-}
-
 err replica_new(struct replica **out_replica, struct node *node, region_id region,
                 const struct membership *founders, struct err_note *note)
 {
@@ -52,7 +40,7 @@ err replica_new(struct replica **out_replica, struct node *node, region_id regio
     mends_init(&replica->mends, env_random(node->env));
     suspicion_init(replica);
     expiry_init(&replica->expiry, replica);
-    replica->history = make_history(node, region);
+    replica->history = history_journal_history(node->history);
     replica->watches = watches_new(node->env, replica->history);
     replica->gather_writes = GATHER_WRITES;
     env_timer_init(node->env, &replica->gather_writes_end, on_gather_end);
@@ -94,7 +82,6 @@ void replica_free(struct replica *replica, err refusal)
     raft_free(replica->raft);
     raft_entries_deinit(&replica->backlog);
     watches_free(replica->watches);
-    history_free(replica->history);
     mem_free(replica);
 }
 

@@ -70,7 +70,7 @@ struct replica {
     struct expiry expiry;
     struct divergence divergence;
     struct mends mends;
-    struct history *history; /* what was applied lately */
+    struct history *history; /* what was applied lately; borrowed */
     struct watches *watches; /* who is told of it */
     struct persists persists;
     struct writes writes;

@@ -244,7 +244,6 @@ class Failover(harness.TestCase):
         revisions = [data["revision"] for _, _, data in changes]
         self.assertEqual(revisions, list(range(revisions[0], revisions[0] + len(revisions))))
 
-
     def test_an_id_of_a_node_that_ended_is_good_there_in_its_next_life(self):
         cluster = self.cluster(3)
         leader = cluster.leader()
@@ -276,6 +275,52 @@ class Failover(harness.TestCase):
             follower.start()
             follower.wait_ready(30)
         self.assertEqual(revisions, list(range(revisions[0], revisions[0] + len(revisions))))
+
+
+class Restart(harness.TestCase):
+    """What was before a checkpoint outlives the process, as what came after it does."""
+
+    def assert_past(self, node, count, first_page):
+        stream = Stream(node, "/watch?prefix=k&since=0").opened()
+        self.addCleanup(stream.kill)
+        changes = stream.wait_changes(count)[:count]
+        self.assertEqual([(data["key"], data["value"], data["revision"]) for _, _, data in changes],
+                         [(f"k{i % 10}", str(i), i + 1) for i in range(count)])
+        for i in (0, 9, 17):
+            answer = node.get(f"/kv/k{i % 10}?at={i + 1}")
+            self.assertEqual((answer.status, answer.body), (200, str(i).encode()))
+        self.assertEqual(node.get("/kv/k9?at=9").status, 404)
+        second = node.get(first_page.json()["next"])
+        keys = [entry["key"] for page in (first_page, second) for entry in page.json()["keys"]]
+        self.assertEqual(keys, [f"k{i}" for i in range(10)])  # not k10, which came later
+
+    def test_a_node_that_was_killed_or_stopped_still_has_what_was(self):
+        node = self.cluster(1, checkpoint_interval="200ms")[0]
+        for i in range(20):
+            node.put(f"/kv/k{i % 10}", str(i).encode())
+        wait_until(lambda: node.stats()["store"]["tail_records"] == 0, 30, "all is checkpointed")
+        page = node.get("/kv/?prefix=k&limit=5")
+        node.put("/kv/k10", b"20")  # in the log alone, it may be
+        for end in (node.kill, node.stop, node.kill):
+            end()
+            node.start()
+            node.wait_ready()
+            self.assert_past(node, 20, page)
+            self.assertEqual(node.get("/kv/k10").body, b"20")
+
+    def test_without_its_files_a_node_starts_and_says_how_far_back_it_goes(self):
+        node = self.cluster(1)[0]
+        for i in range(20):
+            node.put(f"/kv/k{i % 10}", str(i).encode())
+        node.stop()
+        for path in (node.data / "history").iterdir():
+            path.write_bytes(path.read_bytes()[:-1] + b"!")
+        node.start()
+        node.wait_ready()
+        answer = node.get("/watch?prefix=k&since=0")
+        self.assert_problem(answer, 410, "compacted")
+        self.assertEqual(answer.json()["oldest"], 20)
+        self.assertEqual(node.get("/kv/k9").body, b"19")
 
 
 class LongPoll(harness.TestCase):

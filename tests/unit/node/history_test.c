@@ -272,6 +272,39 @@ static void after_a_restart_whoever_was_at_the_end_is_too_late(void **state)
     history_free(history);
 }
 
+/* Pinned, a change can be read at its place though it was dropped, whatever comes. */
+static void what_is_pinned_stays_where_it_is(void **state)
+{
+    (void)state;
+    struct history *history = history_of(1 << 24, 3, 0);
+    struct cell cell = {.is_there = false};
+    for (uint64_t revision = 1; revision <= 3; revision++) {
+        tell_put(history, &cell, text_of("key"), text_of("old"), revision, revision);
+        history_revised(history, revision);
+    }
+    const struct history_entry *entry = history_at_number(history, 1);
+    history_pin(history);
+    for (uint64_t revision = 4; revision <= 2000; revision++) {
+        tell_put(history, &cell, text_of("key"), text_of("new"), revision, revision);
+        history_revised(history, revision);
+        if (revision == 1000) { /* numbers that go by */
+            history_restart(history, revision);
+        }
+    }
+    assert_true(history_first(history) > 1000);
+    assert_int_equal(entry->revision, 1);
+    assert_true(slice_equal(entry->key, text_of("key")));
+    assert_true(slice_equal(entry->record.value, text_of("old")));
+    assert_int_equal(history_oldest(history), 1997);
+    history_unpin(history);
+    struct store_record record;
+    assert_int_equal(was_at(history, 1998, text_of("key"), &record), WAS_RECORD);
+    history_pin(history); /* and is freed with it */
+    history_restart(history, 2001);
+    cell_clear(&cell);
+    history_free(history);
+}
+
 static void a_large_record_out_of_the_checkpoint_is_copied(void **state)
 {
     (void)state;
@@ -439,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_revision_larger_than_the_bound_is_not_kept_and_nothing_before_it),
         cmocka_unit_test(nothing_is_kept_with_a_bound_of_nothing),
         cmocka_unit_test(after_a_restart_whoever_was_at_the_end_is_too_late),
+        cmocka_unit_test(what_is_pinned_stays_where_it_is),
         cmocka_unit_test(a_large_record_out_of_the_checkpoint_is_copied),
         cmocka_unit_test(a_damaged_copy_is_not_given_out),
         cmocka_unit_test(every_covered_revision_is_as_it_was),

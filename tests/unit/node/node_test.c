@@ -29,30 +29,74 @@ static bool has_newest(void *ctx)
     return history_newest(node_history(cluster->nodes[0])) == 5;
 }
 
-static void a_restart_has_the_changes_since_the_checkpoint(void **state)
+/* Five revisions, three of them in a checkpoint; then the node stops. */
+static void write_over_a_checkpoint(struct cluster *cluster)
+{
+    cluster_init(cluster, 1);
+    (void)put(cluster, 0, "a", "1");
+    (void)put(cluster, 0, "a", "2");
+    (void)put(cluster, 0, "b", "3");
+    assert_int_equal(history_oldest(node_history(cluster->nodes[0])), 0);
+    store_checkpoint(cluster->nodes[0]->store);
+    struct checkpoint_wait wait = {cluster, 0, cluster->nodes[0]->replica->applied, false};
+    assert_true(turn_until(cluster, is_checkpointed, &wait));
+    (void)put(cluster, 0, "a", "4");
+    (void)put(cluster, 0, "a", "5");
+    stop_node(cluster, 0);
+}
+
+static void assert_was(const struct history *history, uint64_t revision, const char *key,
+                       const char *value)
+{
+    struct store_record record = {.owner = NULL};
+    enum was expected = value != NULL ? WAS_RECORD : WAS_ABSENT;
+    assert_int_equal(was_at(history, revision, slice_from_text(key), &record), expected);
+    if (value != NULL) {
+        assert_true(slice_equal(record.value, slice_from_text(value)));
+    }
+}
+
+/* What came before the checkpoint is its journal's, what came after it the log's. */
+static void a_restart_has_the_changes_before_and_after_the_checkpoint(void **state)
 {
     (void)state;
     struct cluster cluster;
-    cluster_init(&cluster, 1);
-    (void)put(&cluster, 0, "a", "1");
-    (void)put(&cluster, 0, "a", "2");
-    (void)put(&cluster, 0, "b", "3");
-    assert_int_equal(history_oldest(node_history(cluster.nodes[0])), 0);
-    store_checkpoint(cluster.nodes[0]->store);
-    struct checkpoint_wait wait = {&cluster, 0, cluster.nodes[0]->replica->applied, false};
-    assert_true(turn_until(&cluster, is_checkpointed, &wait));
-    (void)put(&cluster, 0, "a", "4");
-    (void)put(&cluster, 0, "a", "5");
-    stop_node(&cluster, 0);
+    write_over_a_checkpoint(&cluster);
     start_node(&cluster, 0);
     assert_true(turn_until(&cluster, has_newest, &cluster));
-    struct history *history = node_history(cluster.nodes[0]);
+    const struct history *history = node_history(cluster.nodes[0]);
+    assert_int_equal(history_oldest(history), 0);
+    assert_int_equal(history_end(history) - history_first(history), 5);
+    assert_was(history, 0, "a", NULL);
+    assert_was(history, 1, "a", "1");
+    assert_was(history, 2, "a", "2");
+    assert_was(history, 2, "b", NULL);
+    assert_was(history, 4, "a", "4");
+    cluster_deinit(&cluster);
+}
+
+static void remove_name(void *ctx, const char *name)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/%s", (const char *)ctx, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void without_its_journal_a_restart_has_the_changes_since_the_checkpoint(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    write_over_a_checkpoint(&cluster);
+    char directory[400];
+    (void)snprintf(directory, sizeof(directory), "%s/history", cluster.directories[0]);
+    assert_int_equal(env_dir_list(cluster.env, directory, remove_name, directory), OK);
+    start_node(&cluster, 0);
+    assert_true(turn_until(&cluster, has_newest, &cluster));
+    const struct history *history = node_history(cluster.nodes[0]);
     assert_int_equal(history_oldest(history), 3);
+    assert_was(history, 3, "a", "2");
+    assert_was(history, 4, "a", "4");
     struct store_record record;
-    assert_int_equal(was_at(history, 3, SLICE_LITERAL("a"), &record), WAS_RECORD);
-    assert_true(slice_equal(record.value, SLICE_LITERAL("2")));
-    assert_int_equal(was_at(history, 4, SLICE_LITERAL("a"), &record), WAS_RECORD);
-    assert_true(slice_equal(record.value, SLICE_LITERAL("4")));
     assert_int_equal(was_at(history, 3, SLICE_LITERAL("b"), &record), WAS_SAME);
     cluster_deinit(&cluster);
 }
@@ -476,7 +520,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_node_alone_writes_reads_and_remembers),
-        cmocka_unit_test(a_restart_has_the_changes_since_the_checkpoint),
+        cmocka_unit_test(a_restart_has_the_changes_before_and_after_the_checkpoint),
+        cmocka_unit_test(without_its_journal_a_restart_has_the_changes_since_the_checkpoint),
         cmocka_unit_test(every_node_takes_writes_and_reads_what_any_other_wrote),
         cmocka_unit_test(a_read_on_a_follower_waits_for_the_revision_that_it_names),
         cmocka_unit_test(a_new_leader_is_found_and_the_old_one_catches_up),
