@@ -39,15 +39,16 @@ static bool is_whole(const struct key_list *list)
 {
     const struct list_walk *walk = &list->walk;
     return !walk->begin.is_set && !walk->end.is_set && walk->match.size == 0 &&
-           walk->delimiter.size == 0 && list->revision == node_revision(list->node);
+           !api_list_filter_is_set(&walk->filter) && walk->delimiter.size == 0 &&
+           list->revision == node_revision(list->node);
 }
 
 /* Whether the keys in a range are asked for, of no certain revision. */
 static bool is_of_now(const struct key_list *list)
 {
     const struct list_params *params = &list->params;
-    return params->match.size == 0 && params->delimiter.size == 0 && params->at == 0 &&
-           params->cursor.size == 0;
+    return params->match.size == 0 && !api_list_filter_is_set(&params->filter) &&
+           params->delimiter.size == 0 && params->at == 0 && params->cursor.size == 0;
 }
 
 /* ERR_NOT_FOUND: the number is there, as of now. ERR_OVERLOADED: it is not known yet. */

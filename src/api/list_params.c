@@ -5,6 +5,7 @@
 #include "api/accept.h"
 #include "api/params.h"
 #include "api/text.h"
+#include "api/units.h"
 #include "base/assert.h"
 #include "base/limits.h"
 
@@ -68,6 +69,20 @@ static bool parse_number(struct slice value, uint64_t *out_number)
     return true;
 }
 
+/* From 1 on: a bound that nobody set is 0. */
+static err take_bound(struct slice value, uint64_t *target, const char *name,
+                      struct problem *problem)
+{
+    uint64_t revision;
+    if (api_units_parse_u64(value, &revision) != OK || revision == 0 || revision > REVISION_MAX) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "%s is a revision, as KV-Revision says it, not \"%.*s\"", name,
+                               SLICE_ARGS(cut(value)));
+    }
+    *target = revision;
+    return OK;
+}
+
 /* ---- one by one ---- */
 
 #define TAKE_BYTES(field)                                                                          \
@@ -83,6 +98,18 @@ TAKE_BYTES(after)
 TAKE_BYTES(before)
 TAKE_BYTES(delimiter)
 TAKE_BYTES(match)
+
+#define TAKE_BOUND(bound, of)                                                                      \
+    static err take_##bound##_##of(void *ctx, struct slice value, struct problem *problem)         \
+    {                                                                                              \
+        return take_bound(value, &((struct list_params *)ctx)->filter.of.bound,                    \
+                          #bound "-" #of "-revision", problem);                                    \
+    }
+
+TAKE_BOUND(min, mod)
+TAKE_BOUND(max, mod)
+TAKE_BOUND(min, create)
+TAKE_BOUND(max, create)
 
 static err take_cursor(void *ctx, struct slice value, struct problem *problem)
 {
@@ -193,6 +220,10 @@ static const struct param_own list_rows[] = {
     {"before", take_before},
     {"delimiter", take_delimiter},
     {"match", take_match},
+    {"min-mod-revision", take_min_mod},
+    {"max-mod-revision", take_max_mod},
+    {"min-create-revision", take_min_create},
+    {"max-create-revision", take_max_create},
     {"cursor", take_cursor},
     {"reverse", take_reverse},
     {"values", take_values},
@@ -213,8 +244,24 @@ static const struct param_own delete_rows[] = {
     {"timeout", take_timeout},
 };
 
+static err check_bounds(const struct list_revisions *bounds, const char *of,
+                        struct problem *problem)
+{
+    if (bounds->max != 0 && bounds->min > bounds->max) {
+        return api_problem_set(problem, ERR_BAD_REQUEST,
+                               "min-%s-revision %" PRIu64 " is above max-%s-revision %" PRIu64
+                               ": no key can be between them",
+                               of, bounds->min, of, bounds->max);
+    }
+    return OK;
+}
+
 static err check_list(const struct list_params *params, struct problem *problem)
 {
+    if (check_bounds(&params->filter.mod, "mod", problem) != OK ||
+        check_bounds(&params->filter.create, "create", problem) != OK) {
+        return problem->e;
+    }
     if (params->is_count && (params->has_limit || params->cursor.size > 0)) {
         return api_problem_set(problem, ERR_BAD_REQUEST,
                                "count counts all keys, not those of a page: leave out limit and "

@@ -5,6 +5,7 @@
 #ifndef API_LIST_PARAMS_H
 #define API_LIST_PARAMS_H
 
+#include "api/list_filter.h"
 #include "api/problem.h"
 #include "node/node.h"
 
@@ -27,6 +28,7 @@ struct list_params {
     struct slice delimiter;
     struct slice match;
     struct slice cursor;
+    struct list_filter filter;
     bool is_reverse;
     bool wants_values;
     bool is_count;

@@ -97,6 +97,7 @@ void api_list_walk_init(struct list_walk *walk, const struct list_params *params
         .prefix = params->prefix,
         .delimiter = params->delimiter,
         .match = params->match,
+        .filter = params->filter,
     };
     struct list_bound behind = {.is_set = false};
     if (params->after.size > 0) {
@@ -155,6 +156,22 @@ static struct slice common_prefix(const struct list_walk *walk, struct slice key
                : (struct slice){key.data, (size_t)(found - key.data) + walk->delimiter.size};
 }
 
+/* Whether the key where the scan stands is one of the list's. Errors of node_scan_record. */
+static err look_at(const struct list_walk *walk, struct node_scan *scan, bool *out_is_taken)
+{
+    struct store_record record;
+    bool is_taken = walk->match.size == 0 || api_list_glob_matches(walk->match, scan->key);
+    if (is_taken && api_list_filter_is_set(&walk->filter)) {
+        err e = node_scan_record(scan, false, &record);
+        if (e != OK) {
+            return e;
+        }
+        is_taken = api_list_filter_takes(&walk->filter, &record);
+    }
+    *out_is_taken = is_taken;
+    return OK;
+}
+
 err api_list_walk_next(struct list_walk *walk, struct node_scan *scan, uint64_t *budget,
                        struct list_item *out_item)
 {
@@ -165,7 +182,12 @@ err api_list_walk_next(struct list_walk *walk, struct node_scan *scan, uint64_t 
             return e;
         }
         struct slice key = scan->key;
-        if (walk->match.size > 0 && !api_list_glob_matches(walk->match, key)) {
+        bool is_taken;
+        e = look_at(walk, scan, &is_taken);
+        if (e != OK) {
+            return e;
+        }
+        if (!is_taken) {
             leave_key(walk, key);
             continue;
         }
@@ -217,6 +239,7 @@ uint64_t api_list_walk_hash(const struct list_params *params)
     for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
         writer_sized(&bytes, parts[i]);
     }
+    api_list_filter_write(&params->filter, &bytes); /* nothing if unset: cursors of before fit */
     uint64_t hash = hash64(writer_slice(&bytes), 0);
     writer_deinit(&bytes);
     return hash;

@@ -23,6 +23,7 @@ struct list_walk {
     struct slice prefix;
     struct slice delimiter;
     struct slice match;
+    struct list_filter filter;
 };
 
 /* What a list has: a key, or what all keys begin with that stand for one. */
@@ -39,7 +40,7 @@ struct node_scan_options api_list_walk_options(const struct list_walk *walk, uin
 /*
  * The next item; the scan stands at it, if it is a key. Takes what it looks at off `budget`, a
  * number of keys. ERR_NOT_FOUND: that was all. ERR_OVERLOADED: the budget is over; go on later.
- * Other errors of node_scan_next.
+ * Other errors of node_scan_next, and where there is a filter of node_scan_record, of scan->key.
  */
 MUST_USE err api_list_walk_next(struct list_walk *walk, struct node_scan *scan, uint64_t *budget,
                                 struct list_item *out_item);

@@ -13,7 +13,7 @@
 
 #define SHORT_NAME_SIZE 3u /* such names are misspelled only with their own letters */
 #define ECHO_SIZE_MAX 48u  /* of what a client sent, in a detail */
-#define PARAMS_NAMES_SIZE 192u
+#define PARAMS_NAMES_SIZE 272u
 
 /* Of what kind of request it is. */
 enum reach {

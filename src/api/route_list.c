@@ -158,6 +158,7 @@ static void put_path(const struct key_list *list, struct writer *out)
     put_parameter(out, "before", params->before);
     put_parameter(out, "delimiter", params->delimiter);
     put_parameter(out, "match", params->match);
+    api_list_filter_write(&params->filter, out);
     writer_format(out, "%s%s", params->is_reverse ? "reverse=1&" : "",
                   params->wants_values ? "" : "values=0&");
     if (params->has_limit) {
@@ -352,12 +353,12 @@ static err fill_page(struct key_list *list, struct page *page)
         }
         e = put_item(list, page, &scan, &item, begin);
         if (e != OK) {
-            page->damaged = item.key;
             break;
         }
         list->count++;
     }
     page->has_more = page->has_more || e == ERR_OVERLOADED;
+    page->damaged = scan.key; /* if that is what `e` says */
     node_scan_close(&scan);
     return e == ERR_NOT_FOUND || e == ERR_OVERLOADED ? OK : e;
 }

@@ -20,6 +20,7 @@ static const char text[] =
     "  pontoon ls app/                            those that begin with app/\n"
     "  pontoon ls app/ --delimiter /              as directories: nothing below the next /\n"
     "  pontoon ls app/ --long                     with revision and size\n"
+    "  pontoon ls app/ --min-mod-revision 43      those that were changed since revision 42\n"
     "  pontoon ls --null | xargs -0 -n1 pontoon get\n"
     "\n"
     "A line a key; controls and backslashes in it are escaped as in C. --null prints keys as they\n"
@@ -30,6 +31,10 @@ struct ls_settings {
     const char *match;
     uint64_t limit; /* 0: all */
     uint64_t at;
+    uint64_t min_mod_revision; /* 0: no bound; likewise below */
+    uint64_t max_mod_revision;
+    uint64_t min_create_revision;
+    uint64_t max_create_revision;
     bool is_long;
     bool is_reverse;
     bool has_zeros;
@@ -47,6 +52,14 @@ static const struct flag ls_flags[] = {
      "no more than so many (all)"},
     {"match", 0, FLAG_TEXT, offsetof(struct ls_settings, match), NULL, "GLOB",
      "those alone that look like *this*"},
+    {"min-mod-revision", 0, FLAG_U64, offsetof(struct ls_settings, min_mod_revision), NULL, "N",
+     "those that were changed then or later"},
+    {"max-mod-revision", 0, FLAG_U64, offsetof(struct ls_settings, max_mod_revision), NULL, "N",
+     "those that were last changed then or earlier"},
+    {"min-create-revision", 0, FLAG_U64, offsetof(struct ls_settings, min_create_revision), NULL,
+     "N", "those that were made then or later"},
+    {"max-create-revision", 0, FLAG_U64, offsetof(struct ls_settings, max_create_revision), NULL,
+     "N", "those that were made then or earlier"},
     {"at", 0, FLAG_U64, offsetof(struct ls_settings, at), NULL, "REVISION", "as they were then"},
     {"count", 0, FLAG_SWITCH, offsetof(struct ls_settings, wants_count), NULL, NULL,
      "how many there are, and no key"},
@@ -121,6 +134,13 @@ static void print_item(void *ctx, const struct listing_item *item)
 
 /* ---- pages ---- */
 
+static void draft_bound(struct call *call, const char *name, uint64_t revision)
+{
+    if (revision != 0) {
+        main_draft_param_u64(&call->draft, name, revision);
+    }
+}
+
 static void draft_range(struct call *call, const struct ls_settings *settings)
 {
     struct draft *draft = &call->draft;
@@ -132,9 +152,11 @@ static void draft_range(struct call *call, const struct ls_settings *settings)
     if (settings->match != NULL) {
         main_draft_param(draft, "match", settings->match);
     }
-    if (settings->at != 0) {
-        main_draft_param_u64(draft, "at", settings->at);
-    }
+    draft_bound(call, "min-mod-revision", settings->min_mod_revision);
+    draft_bound(call, "max-mod-revision", settings->max_mod_revision);
+    draft_bound(call, "min-create-revision", settings->min_create_revision);
+    draft_bound(call, "max-create-revision", settings->max_create_revision);
+    draft_bound(call, "at", settings->at);
 }
 
 static void draft_page(struct call *call, const struct ls_settings *settings)

@@ -101,10 +101,21 @@ class Run:
             return self.changes[key]
         return self.touched.get(key) or self.state.records.get(key)
 
-    def keys(self, prefix):
+    def keys(self, prefix, bounds=None):
+        """Those with the prefix; `bounds` of their revisions as a list's parameters."""
         names = set(self.state.records) | set(self.changes)
         return sorted(key for key in names
-                      if key.startswith(prefix) and self.find(key) is not None)
+                      if key.startswith(prefix) and self.find(key) is not None
+                      and is_within(self.find(key), bounds or {}))
+
+
+def is_within(record, bounds):
+    for name, bound in bounds.items():
+        least, of, _ = name.split("-")
+        revision = record.revision if of == "mod" else record.created
+        if revision < bound if least == "min" else revision > bound:
+            return False
+    return True
 
 
 # ---- conditions --------------------------------------------------------------------------------
@@ -339,10 +350,10 @@ def get(run):
 
 
 def listed(run):
-    """{"prefix": …, "reverse": …, "delimiter": …, "values": …}"""
+    """{"prefix": …, "reverse": …, "delimiter": …, "values": …, "bounds": …}"""
     what = run.request.what
     keys, prefixes = [], []
-    for key in run.keys(what["prefix"]):
+    for key in run.keys(what["prefix"], what["bounds"]):
         head, found, _ = key.removeprefix(what["prefix"]).partition(what["delimiter"] or "\0")
         if found:
             prefixes.append(what["prefix"] + head + found)
@@ -358,8 +369,9 @@ def listed(run):
 
 
 def count(run):
-    """{"prefix": …}"""
-    return {"status": 200, "count": len(run.keys(run.request.what["prefix"]))}
+    """{"prefix": …, "bounds": …}"""
+    what = run.request.what
+    return {"status": 200, "count": len(run.keys(what["prefix"], what["bounds"]))}
 
 
 def delete_prefix(run):

@@ -172,10 +172,20 @@ class Draw:
     def prefix(self):
         return self.chance.choice((*PREFIXES, *OTHERS))
 
+    def bounds(self):
+        """Of revisions, as parameters; mostly none."""
+        if not self.is_one_in(3):
+            return {}
+        ends = sorted(max(1, self.revision(self.key())) for _ in range(2))
+        of = self.chance.choice(("mod", "create"))
+        both = {f"min-{of}-revision": ends[0], f"max-{of}-revision": ends[1]}
+        left_out = self.chance.choice((None, *both))
+        return {name: revision for name, revision in both.items() if name != left_out}
+
     def list(self):
         return "list", {"prefix": self.prefix(), "reverse": self.is_one_in(4),
                         "delimiter": "/" if self.is_one_in(4) else None,
-                        "values": not self.is_one_in(4)}
+                        "values": not self.is_one_in(4), "bounds": self.bounds()}
 
 
 # ---- requests as HTTP has them -----------------------------------------------------------------
@@ -512,7 +522,7 @@ class Client:
         """All pages, each of any node; they are of the revision of the first."""
         _, what = self.draw.list()
         parameters = {"prefix": what["prefix"], "limit": self.chance.choice((2, 3, 5, 1000)),
-                      "timeout": f"{TIMEOUT_MS}ms"}
+                      "timeout": f"{TIMEOUT_MS}ms", **what["bounds"]}
         parameters |= {"reverse": 1} if what["reverse"] else {}
         parameters |= {"values": 0} if not what["values"] else {}
         parameters |= {"delimiter": what["delimiter"]} if what["delimiter"] else {}
@@ -555,10 +565,10 @@ class Client:
         return response.json()
 
     def count(self):
-        what = {"prefix": self.draw.prefix()}
+        what = {"prefix": self.draw.prefix(), "bounds": self.draw.bounds()}
         method = self.chance.choice(("GET", "HEAD"))
-        wire = (method, "/kv" + query_of({"count": True, "prefix": what["prefix"],
-                                          "timeout": f"{TIMEOUT_MS}ms"}), None, [])
+        parameters = {"count": True, "prefix": what["prefix"], "timeout": f"{TIMEOUT_MS}ms"}
+        wire = (method, "/kv" + query_of(parameters | what["bounds"]), None, [])
         self.many("count", what, wire, "kv-count", "count")
 
     def delete_prefix(self):

@@ -187,6 +187,11 @@ class Cli(harness.TestCase):
         self.assertEqual(self.pontoon("ls", "--match", "*9/x", "-0")[0], b"")
         self.assertEqual(self.pontoon("ls", "--match", "c/d*", "-0")[0], b"c/d/e\0c/d/f\0")
         self.assertEqual(self.pontoon("ls", "--count")[0], b"2505\n")
+        self.assertEqual(self.pontoon("ls", "--min-mod-revision", "2503", "--max-mod-revision",
+                                      "2504")[0], b"c/d/f\nc/g\n")
+        bounds = ("--min-create-revision", "2", "--max-create-revision", "2500")
+        self.assertEqual(self.pontoon("ls", *bounds, "--count")[0], b"2499\n")
+        self.assertEqual(self.pontoon("ls", *bounds)[0].decode().split(), names[1:2500])
         self.assertEqual(self.pontoon("del", "--prefix", "a/", "--dry-run")[0], b"2500\n")
         rows = self.pontoon("ls", "c/g", "-o", "table")[0].decode().splitlines()
         self.assertEqual(rows[0].split(), ["REVISION", "SIZE", "KEY"])

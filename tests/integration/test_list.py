@@ -130,6 +130,44 @@ class List(harness.TestCase):
     def test_each_of_three_nodes_lists(self):
         self.check_small(3)
 
+    def test_what_has_changed_since_is_listed(self):
+        """RNG-4."""
+        changed = [b"%05d" % number for number in range(0, 10_000, 7)]
+        made = [b"%05dx" % number for number in range(0, 10_000, 11)]
+        for node in self.each_node(3, ((b"%05d" % number, b"v") for number in range(10_000))):
+            since = int(node.get("/kv?limit=0").headers["kv-revision"])
+            fill(node, [(key, b"w") for key in changed] + [(key, b"v") for key in made])
+            then = int(node.get("/kv?limit=0").headers["kv-revision"])
+            self.assertEqual(then - since, len(changed) + len(made))
+            fill(node, [(changed[0], b"later")])
+            later = f"min-mod-revision={since + 1}"
+            both = sorted(changed + made)
+            for form in ("limit=10", "limit=500&reverse", "limit=10000&values=0"):
+                found = keys(node, f"{later}&{form}")
+                self.assertEqual(found, both[::-1] if "reverse" in form else both, form)
+            self.assertEqual(keys(node, f"{later}&min-create-revision={since + 1}"), made)
+            self.assertEqual(keys(node, f"{later}&max-create-revision={since}"), changed)
+            self.assertEqual(keys(node, f"{later}&max-mod-revision={then}"), both[1:])
+            self.assertEqual(keys(node, f"{later}&at={then}"), both)
+            self.assertEqual(keys(node, f"{later}&at={since}"), [])
+            self.assertEqual(keys(node, f"{later}&match=*0x"), made[::10])
+            self.assertEqual(keys(node, f"min-mod-revision={then + 2}"), [])
+            # Without a limit lines are all of them; counts and levels are of what is left.
+            answer = node.get(f"/kv?{later}&format=text")
+            self.assertEqual(answer.body.split(), both)
+            answer = node.get(f"/kv?{later}&prefix=000&format=ndjson")
+            found = [json.loads(line)["key"].encode() for line in answer.body.splitlines()]
+            self.assertEqual(found, [key for key in both if key.startswith(b"000")])
+            for query, count in ((later, len(both)), (f"max-mod-revision={since}",
+                                                     10_000 - len(changed))):
+                self.assertEqual(node.get(f"/kv?count&{query}").json()["count"], count)
+                self.assertEqual(node.request("HEAD", f"/kv?{query}").headers["kv-count"],
+                                 str(count))
+            page = node.get(f"/kv?min-create-revision={since + 1}&delimiter=x").json()
+            self.assertEqual((page["keys"], len(page["prefixes"])), ([], len(made)))
+            self.assertEqual(node.request("DELETE", "/kv?all=yes").status, 200)
+            fill(node, ((b"%05d" % number, b"v") for number in range(10_000)))
+
     def test_unchanged_is_told_and_a_delete_is_a_change(self):
         node = self.cluster()[0]
         fill(node, [(b"a/1", b"1"), (b"a/2", b"2")])
@@ -212,6 +250,8 @@ class List(harness.TestCase):
         refused = {"limit=ten": "limit", "prefixx=a": "prefix", "format=xml": "format",
                    "reverse=perhaps": "reverse", "timeout=0": "timeout", "at=0": "at",
                    "cursor=": "cursor", "cursor=abc": "cursor", "unknown=1": "unknown",
+                   "min-mod-revision=x": "revision", "max-create-revision=0": "revision",
+                   "min-mod-revision=2&max-mod-revision=1": "above",
                    "count&limit=1": "limit", "at=999999": "revision", "prefix=%zz": "%",
                    "prefix=a&prefix=b": "twice"}
         for query, word in refused.items():

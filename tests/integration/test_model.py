@@ -121,7 +121,7 @@ class Model(harness.TestCase):
         for node in cluster:
             client.nodes = [node]
             insist(client.walk, {"prefix": "m/", "reverse": False, "delimiter": None,
-                                 "values": True}, {"prefix": "m/"})
+                                 "values": True, "bounds": {}}, {"prefix": "m/"})
         client.nodes = list(cluster)
         insist(client.send_txn, {"then": [{"put": key, "value": "last"} for key in KEYS]})
         insist(client.delete, {"prefix": "m/", "is_dry": False})

@@ -66,6 +66,7 @@ ONE_NODE = [
     (201, "PUT", "/kv/list/%ff", b"\xff", ()),
     (200, "GET", "/kv?prefix=list/", None, ()),
     (200, "GET", "/kv?limit=1&delimiter=/", None, ()),
+    (200, "GET", "/kv?min-mod-revision=2&max-create-revision=9", None, ()),
     (200, "GET", "/kv?count", None, ()),
     (200, "HEAD", "/kv?prefix=list/", None, ()),
     (200, "GET", "/kv", None, [("Accept", "application/x-ndjson")]),

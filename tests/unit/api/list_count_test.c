@@ -47,6 +47,8 @@ static void of_all_keys_the_state_has_the_number(void **state)
     request(f, "HEAD /kv?start=a", "", NULL);
     assert_field(f, "KV-Count", "5");
     assert_int_equal(f->node.scans, 3);
+    request(f, "HEAD /kv?max-create-revision=4", "", NULL);
+    assert_field(f, "KV-Count", "4");
 }
 
 static void of_a_range_the_census_has_the_number(void **state)
@@ -67,8 +69,10 @@ static void of_a_range_the_census_has_the_number(void **state)
     assert_body(f, "{\"revision\":5,\"count\":4}\n");
     request(f, "GET /kv?count&delimiter=/", "", NULL); /* no levels, */
     assert_body(f, "{\"revision\":5,\"count\":3}\n");
+    request(f, "GET /kv?count&prefix=a/&min-mod-revision=2", "", NULL); /* no revisions, */
+    assert_body(f, "{\"revision\":5,\"count\":2}\n");
     request(f, "GET /kv?count&prefix=a/&at=4", "", NULL); /* and no past */
-    assert_int_equal(f->node.scans, 6);
+    assert_int_equal(f->node.scans, 8);
 }
 
 static void a_state_that_moves_on_is_counted_all_the_same(void **state)

@@ -58,7 +58,16 @@ static void each_parameter_has_its_place(void **state)
     assert_true(params.is_count);
     assert_false(params.is_reverse);
     assert_int_equal(params.at, 42);
+    assert_int_equal(parse("min-mod-revision=2&max-mod-revision=9&min-create-revision=1"
+                           "&max-create-revision=1",
+                           false, &params, &problem),
+                     OK);
+    assert_int_equal(params.filter.mod.min, 2);
+    assert_int_equal(params.filter.mod.max, 9);
+    assert_int_equal(params.filter.create.min, 1);
+    assert_int_equal(params.filter.create.max, 1);
     assert_int_equal(parse("", false, &params, &problem), OK);
+    assert_false(api_list_filter_is_set(&params.filter));
     assert_true(params.wants_values);
     assert_false(params.has_limit);
 }
@@ -84,6 +93,13 @@ static void what_is_wrong_is_named(void **state)
         {"max-staleness=2s&consistency=stale", "give one of them"},
         {"max-staleness=2", "max-staleness is a duration"},
         {"min-revision=x", "min-revision is a revision"},
+        {"min-mod-revision=x", "min-mod-revision is a revision"},
+        {"max-mod-revision=", "max-mod-revision is a revision"},
+        {"min-create-revision=0", "min-create-revision is a revision"},
+        {"max-create-revision=9007199254740993", "max-create-revision is a revision"},
+        {"min-mod-revision=3&max-mod-revision=2", "min-mod-revision 3 is above max-mod-revision 2"},
+        {"max-create-revision=2&min-create-revision=3", "min-create-revision 3 is above"},
+        {"min-mod-revison=3", "did you mean \"min-mod-revision\""},
         {"prefx=a", "did you mean \"prefix\""},
         {"keys", "unknown parameter \"keys\""},
         {"all=yes", "unknown parameter \"all\""},
@@ -115,9 +131,16 @@ static void what_is_longer_than_a_key_finds_none(void **state)
 static void nobody_deletes_everything_by_mistake(void **state)
 {
     (void)state;
-    static const char *const wrong[] = {"",        "prefix=",           "dry-run=1",
-                                        "all=1",   "prefix=a&all=yes",  "all=",
-                                        "recurse", "prefix=a&limit=10", "prefix=a&dry-run=maybe"};
+    static const char *const wrong[] = {"",
+                                        "prefix=",
+                                        "dry-run=1",
+                                        "all=1",
+                                        "prefix=a&all=yes",
+                                        "all=",
+                                        "recurse",
+                                        "prefix=a&limit=10",
+                                        "prefix=a&dry-run=maybe",
+                                        "prefix=a&min-mod-revision=1"};
     struct list_params params;
     struct problem problem;
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {

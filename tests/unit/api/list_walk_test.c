@@ -9,6 +9,8 @@ static void put(struct node *node, const char *key)
     place->key = buf_copy(slice_from_text(key));
     place->value = buf_copy(SLICE_LITERAL("v"));
     node->revision++;
+    place->record.mod_revision = node->revision;
+    place->record.create_revision = (node->revision + 1) / 2;
 }
 
 /* All items with a space behind each, a prefix with '+' before it; `piece` keys a turn. */
@@ -99,6 +101,46 @@ static void a_delimiter_makes_one_of_many(void **state)
     assert_walk(node, (struct list_params){.delimiter = TEXT("/"), .match = TEXT("*e")}, "+a/ ");
 }
 
+static void a_filter_leaves_what_its_revisions_have(void **state)
+{
+    struct node *node = &((struct fixture *)*state)->node;
+    static const char *const keys[] = {"d", "a/2", "c", "a/1", "b/1", "a/3"}; /* 1 to 6 */
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        put(node, keys[i]);
+    }
+    assert_walk(node, (struct list_params){.filter.mod = {.min = 4}}, "a/1 a/3 b/1 ");
+    assert_walk(node, (struct list_params){.filter.mod = {.max = 4}}, "a/1 a/2 c d ");
+    assert_walk(node, (struct list_params){.filter.mod = {2, 4}, .is_reverse = true}, "c a/2 a/1 ");
+    assert_walk(node, (struct list_params){.filter.create = {.min = 3}}, "a/3 b/1 ");
+    assert_walk(node, (struct list_params){.filter.create = {.max = 1}}, "a/2 d ");
+    assert_walk(node, (struct list_params){.filter = {.mod = {.min = 4}, .create = {.max = 2}}},
+                "a/1 ");
+    assert_walk(node, (struct list_params){.filter.mod = {.min = 5}, .match = TEXT("a*")}, "a/3 ");
+    assert_walk(node, (struct list_params){.filter.mod = {.min = 7}}, "");
+    /* A prefix stands for the keys that are left. */
+    assert_walk(node, (struct list_params){.filter.mod = {.max = 4}, .delimiter = TEXT("/")},
+                "+a/ c d ");
+}
+
+static void what_cannot_be_read_is_not_left_out(void **state)
+{
+    struct node *node = &((struct fixture *)*state)->node;
+    const struct list_params params = {.filter.mod = {.min = 9}, .match = TEXT("b*")};
+    struct list_walk walk;
+    struct node_scan scan;
+    struct list_item item;
+    uint64_t budget = 100;
+    put(node, "a");
+    put(node, "b");
+    node->scan_e = ERR_CORRUPT;
+    api_list_walk_init(&walk, &params);
+    struct node_scan_options options = api_list_walk_options(&walk, 0);
+    assert_int_equal(node_scan_open(node, &options, &scan), OK);
+    assert_int_equal(api_list_walk_next(&walk, &scan, &budget, &item), ERR_CORRUPT);
+    assert_true(slice_equal(scan.key, TEXT("b"))); /* which is told */
+    node_scan_close(&scan);
+}
+
 static void what_was_not_taken_comes_again(void **state)
 {
     struct node *node = &((struct fixture *)*state)->node;
@@ -131,10 +173,11 @@ static void lists_of_other_keys_have_another_hash(void **state)
 {
     (void)state;
     const struct list_params lists[] = {
-        {.prefix = TEXT("a")}, {.start = TEXT("a")},  {.end = TEXT("a")},
-        {.after = TEXT("a")},  {.before = TEXT("a")}, {.delimiter = TEXT("a")},
-        {.match = TEXT("a")},  {.is_reverse = true},  {.prefix = TEXT("ab")},
-        {.prefix = TEXT("")},
+        {.prefix = TEXT("a")},         {.start = TEXT("a")},          {.end = TEXT("a")},
+        {.after = TEXT("a")},          {.before = TEXT("a")},         {.delimiter = TEXT("a")},
+        {.match = TEXT("a")},          {.is_reverse = true},          {.prefix = TEXT("ab")},
+        {.prefix = TEXT("")},          {.filter.mod = {.min = 1}},    {.filter.mod = {.max = 1}},
+        {.filter.create = {.min = 1}}, {.filter.create = {.max = 1}}, {.filter.mod = {.min = 11}},
     };
     for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
         for (size_t j = 0; j < ARRAY_COUNT(lists); j++) {
@@ -152,6 +195,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_list_is_what_its_bounds_leave, fixture_open,
                                         fixture_close),
         cmocka_unit_test_setup_teardown(a_delimiter_makes_one_of_many, fixture_open, fixture_close),
+        cmocka_unit_test_setup_teardown(a_filter_leaves_what_its_revisions_have, fixture_open,
+                                        fixture_close),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_is_not_left_out, fixture_open,
+                                        fixture_close),
         cmocka_unit_test_setup_teardown(what_was_not_taken_comes_again, fixture_open,
                                         fixture_close),
         cmocka_unit_test(lists_of_other_keys_have_another_hash),

@@ -84,11 +84,14 @@ static void pages_are_of_one_revision_and_end(void **state)
     fill(f);
     request(f,
             "GET /kv?prefix=a/&delimiter=/&match=a*&limit=1&values=0&start=a/1&end=b&after=a"
-            "&before=b&consistency=stale&format=json",
+            "&before=b&consistency=stale&format=json&max-create-revision=9&min-create-revision=1"
+            "&max-mod-revision=8&min-mod-revision=1",
             "", NULL);
-    assert_non_null(strstr(field_of(f, "Link"),
-                           "/kv?prefix=a/&start=a/1&end=b&after=a&before=b&delimiter=/&match=a%2A"
-                           "&values=0&limit=1&format=json&consistency=stale&cursor="));
+    assert_non_null(
+        strstr(field_of(f, "Link"),
+               "/kv?prefix=a/&start=a/1&end=b&after=a&before=b&delimiter=/&match=a%2A"
+               "&min-mod-revision=1&max-mod-revision=8&min-create-revision=1"
+               "&max-create-revision=9&values=0&limit=1&format=json&consistency=stale&cursor="));
     (void)next_of(f, start);
     put(f, "z", "later");
     request(f, start, "", NULL);
@@ -102,6 +105,30 @@ static void pages_are_of_one_revision_and_end(void **state)
     request(f, next_of(f, start), "", NULL);
     assert_true(has(f, "\"a/2\""));
     assert_false(has(f, "\"c\""));
+}
+
+static void a_filter_leaves_what_was_changed_since(void **state)
+{
+    struct fixture *f = *state;
+    char start[START_SIZE];
+    fill(f);
+    request(f, "PUT /kv/a/1", "", "again"); /* 6 */
+    assert_int_equal(f->status, 200);
+    request(f, "GET /kv?min-mod-revision=4&limit=2&format=text", "", NULL);
+    assert_body(f, "a/1\nc\n"); /* the limit is of what is left */
+    (void)snprintf(start, sizeof(start), "GET %s", strstr(field_of(f, "Link"), "/kv?"));
+    *strchr(start, '>') = '\0';
+    request(f, start, "", NULL);
+    assert_body(f, "%FF/x\n");
+    assert_null(field_of(f, "Link"));
+    request(f, "GET /kv?min-mod-revision=4&max-create-revision=1&values=0", "", NULL);
+    assert_body(f, "{\"revision\":6,\"keys\":[{\"key\":\"a/1\",\"etag\":\"6\",\"size\":5,"
+                   "\"create_revision\":1,\"version\":2}]}\n");
+    request(f, "GET /kv?min-mod-revision=7", "", NULL);
+    assert_body(f, "{\"revision\":6,\"keys\":[]}\n");
+    f->node.scan_e = ERR_CORRUPT; /* it may be one of them */
+    request(f, "GET /kv?min-mod-revision=7&format=text&limit=1", "", NULL);
+    assert_problem(f, 500, "corrupt", "the key with the hash ");
 }
 
 static void a_revision_that_is_gone_says_what_is_left(void **state)
@@ -245,11 +272,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
-        TEST(a_page_is_a_document_of_keys),        TEST(an_empty_store_has_an_empty_list),
-        TEST(pages_are_of_one_revision_and_end),   TEST(a_revision_that_is_gone_says_what_is_left),
-        TEST(a_cursor_of_another_list_is_refused), TEST(an_unchanged_list_is_not_sent_again),
-        TEST(lines_with_a_limit_are_a_page),       TEST(a_page_ends_before_it_is_too_large),
-        TEST(what_the_node_refuses_is_told),       TEST(deleting_many_is_guarded_and_can_be_tried),
+        TEST(a_page_is_a_document_of_keys),
+        TEST(an_empty_store_has_an_empty_list),
+        TEST(pages_are_of_one_revision_and_end),
+        TEST(a_filter_leaves_what_was_changed_since),
+        TEST(a_revision_that_is_gone_says_what_is_left),
+        TEST(a_cursor_of_another_list_is_refused),
+        TEST(an_unchanged_list_is_not_sent_again),
+        TEST(lines_with_a_limit_are_a_page),
+        TEST(a_page_ends_before_it_is_too_large),
+        TEST(what_the_node_refuses_is_told),
+        TEST(deleting_many_is_guarded_and_can_be_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
