@@ -2,20 +2,27 @@
 """The OpenAPI document against a running node: answers of every operation, its parameters, bodies.
 
 That it has the routes that there are is unit/api/route_openapi's to see; that it is a document of
-its kind, check/openapi's; how errors are told, test_errors.py's.
+its kind, check/openapi's, and here a linter's of others; how errors are told, test_errors.py's.
 """
 
 import base64
 import hashlib
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
+import unittest
 import zlib
 
 import harness
 from contract import Contract
+
+LINTER = harness.ROOT / "build/clients/npm/node_modules/@redocly/cli/bin/cli.js"
+LINTER_RULES = harness.HERE / "clients" / "redocly.yaml"
+# It tells nobody that it was run, and does not look for its next version.
+LINTER_QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
 JSON = [("Content-Type", "application/json")]
 TEXT = b"words, and more words. " * 100
@@ -295,6 +302,38 @@ class Document(harness.TestCase):
         for name, link in root.json()["links"].items():
             template, operation = self.contract.operation("GET", link.replace("{key}", "k"))
             self.assertIsNotNone(operation, f"{name}: {link} ({template})")
+
+
+class Linter(harness.TestCase):
+    """@redocly/cli, the npm package, with all rules that it recommends."""
+
+    def lint(self, document):
+        """(its status, what it says) of the bytes of a document."""
+        if not LINTER.exists():
+            raise unittest.SkipTest(f"{LINTER} is not there: scripts/clients.sh brings it")
+        path = harness.new_directory("linter") / "openapi.json"
+        path.write_bytes(document)
+        done = subprocess.run(["node", LINTER, "lint", path.name, "--config", LINTER_RULES],
+                              cwd=path.parent, env=os.environ | LINTER_QUIET, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        return done.returncode, done.stdout
+
+    def test_others_find_nothing_wrong_with_it(self):
+        status, text = self.lint(self.class_cluster()[0].get("/openapi.json").body)
+        self.assertEqual(status, 0, text)
+
+    def test_a_document_that_is_broken_is_found(self):
+        document = self.class_cluster()[0].get("/openapi.json").json()
+        get = document["paths"]["/stats"]["get"]
+        get["descripton"] = "a name that is none"
+        get["operationId"] = "listKeys"
+        get["responses"]["200"]["headers"]["ETag"] = {"$ref": "#/components/headers/Etag"}
+        document["components"]["schemas"]["List"]["required"].append("revison")
+        status, text = self.lint(json.dumps(document, indent=1).encode())
+        self.assertEqual(status, 1, text)
+        for rule in ("struct", "operation-operationId-unique", "no-unresolved-refs",
+                     "no-required-schema-properties-undefined"):
+            self.assertIn(rule, text)
 
 
 if __name__ == "__main__":
