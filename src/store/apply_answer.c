@@ -52,10 +52,8 @@ void apply_answer_forget(struct txn_run *run, struct slice age_key)
 
 static void forget_oldest(struct txn_run *run)
 {
-    struct system_key age = {.size = 1, .bytes = {SYSTEM_AGE}};
-    struct store_record record;
-    if (!stage_next(&run->stage, STORE_SPACE_SYSTEM, system_key_slice(&age), &age, &record) ||
-        age.bytes[0] != SYSTEM_AGE) {
+    struct system_key age;
+    if (!apply_first_age(run, &age)) {
         apply_end_inconsistent(run, "the oldest idempotency key");
     }
     apply_answer_forget(run, system_key_slice(&age));

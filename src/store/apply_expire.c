@@ -78,6 +78,18 @@ uint64_t apply_expire(struct txn_run *run, uint64_t count_max)
     return count + sweep(run, SYSTEM_AGE, count_max - count, apply_answer_forget);
 }
 
+bool apply_first_age(struct txn_run *run, struct system_key *out_age)
+{
+    struct store_record record;
+    struct slice from = place_of_first(run->store, SYSTEM_AGE, out_age);
+    if (!stage_next(&run->stage, STORE_SPACE_SYSTEM, from, out_age, &record) ||
+        out_age->bytes[0] != SYSTEM_AGE) {
+        return false;
+    }
+    run->store->due.age_floor_ms = system_key_number(system_key_slice(out_age), 1);
+    return true;
+}
+
 /* ---- for whoever asks for that ---- */
 
 void apply_note_due(struct store *store, struct slice key, bool is_put)

@@ -101,6 +101,10 @@ void apply_lock_place_due(struct txn_run *run, struct slice name, uint64_t place
 /* Removes what is due, at most `count_max`; returns how much that was. */
 uint64_t apply_expire(struct txn_run *run, uint64_t count_max);
 
+/* The oldest of the idempotency keys, in 'A'; false: there is none. Whoever asks deletes it, and
+ * the transaction is taken over. */
+bool apply_first_age(struct txn_run *run, struct system_key *out_age);
+
 /* A key of the system's space was put, or deleted. */
 void apply_note_due(struct store *store, struct slice key, bool is_put);
 

@@ -119,6 +119,50 @@ static void the_oldest_are_forgotten(void **state)
     world_remove(&world);
 }
 
+/* Once there are too many: nobody walks again over what was forgotten since the checkpoint. */
+static void the_oldest_is_looked_for_where_the_last_one_was(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    static const char *const keys[] = {"1", "2", "3", "4", "5", "6", "7"};
+    for (uint64_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        assert_added(&world, keys[i], 10 * i, i + 1, false);
+        uint64_t floor_ms = world.store->due.age_floor_ms;
+        assert_int_equal(floor_ms, i < 5 ? 0 : 1000 + 10 * (i - 5));
+    }
+    world_remove(&world);
+}
+
+static void whose_time_is_shorter_is_forgotten_sooner(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    static const char *const keys[] = {"1", "2", "3", "4", "5", "6"};
+    for (uint64_t i = 0; i < ARRAY_COUNT(keys); i++) { /* "1" is forgotten */
+        assert_added(&world, keys[i], 10 * i, i + 1, false);
+    }
+    const struct txn txn = {.idempotency_key = SLICE_LITERAL("short")};
+    const struct command command = {
+        .type = COMMAND_TXN,
+        .key = SLICE_LITERAL("k"),
+        .clock = {.elapsed_ms = 60, .idempotency_age_ms = 100, .idempotency_count = 5},
+        .txn = &txn,
+    };
+    struct buf *bytes = command_encode(&command);
+    struct answered answered = world_apply_bytes(&world, bytes); /* instead of "2" */
+    assert_int_equal(answered.result.e, OK);
+    answered_drop(&answered);
+    buf_unref(bytes);
+    assert_added(&world, "7", 70, 7, false); /* instead of that */
+    for (uint64_t i = 2; i < ARRAY_COUNT(keys); i++) {
+        assert_added(&world, keys[i], 70, i + 1, true);
+    }
+    world_check(&world);
+    world_remove(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +170,8 @@ int main(void)
         cmocka_unit_test(another_request_under_the_key_is_refused),
         cmocka_unit_test(a_refusal_is_remembered_but_not_one_that_passes),
         cmocka_unit_test(the_oldest_are_forgotten),
+        cmocka_unit_test(the_oldest_is_looked_for_where_the_last_one_was),
+        cmocka_unit_test(whose_time_is_shorter_is_forgotten_sooner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
