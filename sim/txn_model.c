@@ -91,35 +91,6 @@ static struct slice value_of(const struct model_key *key)
     return buf_slice(key->value);
 }
 
-/* ---- checks ---- */
-
-static bool relates(enum txn_relation relation, uint64_t a, uint64_t b)
-{
-    return relation == TXN_NOT_EQUAL ? a != b : a == b; /* no other is asked for */
-}
-
-static bool holds(struct txn_model *model, const struct txn_check *check)
-{
-    if (check->target == TXN_FENCE) {
-        return txn_model_party_at(model, check->key, true, check->number) != NULL;
-    }
-    return relates(check->relation, txn_model_key_at(model, check->key)->mod_revision,
-                   check->number);
-}
-
-/* The first that does not hold; UINT32_MAX: all do. */
-static uint32_t first_failed(struct txn_model *model, const struct txn *txn)
-{
-    struct reader walk = reader_of(txn->checks);
-    struct txn_check check;
-    for (uint32_t i = 0; txn_next_check(&walk, &check); i++) {
-        if (!holds(model, &check)) {
-            return i;
-        }
-    }
-    return UINT32_MAX;
-}
-
 /* ---- operations ---- */
 
 static void add(struct txn_model *model, const struct txn_op *op, const struct txn_result *result)
@@ -403,13 +374,13 @@ static bool has_reason(struct txn_model *model, err e, const struct txn_op *op)
 static void check_refusal(struct txn_model *model, const struct txn *txn)
 {
     const struct command_result *result = model->entry->result;
-    uint32_t failed = first_failed(model, txn);
     struct reader ops = reader_of(result->has_failed ? txn->else_ops : txn->then_ops);
     struct txn_op op = {0};
     if (result->has_failed && !txn->has_else) {
-        txn_model_expect(model, "the check that fails", result->failed, failed);
+        txn_model_check_failed(model, txn);
         return;
     }
+    uint32_t failed = txn_model_failed_check(model, txn);
     txn_model_expect(model, "whether a check fails", result->has_failed, failed != UINT32_MAX);
     for (uint32_t i = 0; i <= result->failed && txn_next_op(&ops, &op); i++) {
     }
@@ -424,7 +395,7 @@ static void check_refusal(struct txn_model *model, const struct txn *txn)
 static void carry_out_branch(struct txn_model *model, const struct txn *txn)
 {
     const struct command_result *result = model->entry->result;
-    uint32_t failed = first_failed(model, txn);
+    uint32_t failed = txn_model_failed_check(model, txn);
     if (!txn->has_else) {
         txn_model_expect(model, "the check that fails", failed, UINT32_MAX);
     }

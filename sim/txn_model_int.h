@@ -1,6 +1,6 @@
 /*
- * What the model remembers, for its own files: txn_model.c (commands), txn_model_state.c (keys,
- * leases, locks and their ends).
+ * What the model remembers, for its own files: txn_model.c (commands), txn_model_checks.c,
+ * txn_model_state.c (keys, leases, locks and their ends).
  */
 #ifndef SIM_TXN_MODEL_INT_H
 #define SIM_TXN_MODEL_INT_H
@@ -96,6 +96,13 @@ void *txn_model_grow(void *items, size_t *count, size_t item_size);
 
 /* The idempotency key that is due first is forgotten. */
 void txn_model_forget_oldest(struct txn_model *model);
+
+/* ---- checks ---- */
+
+/* The first check of those that an `or` joins and of which none holds; UINT32_MAX: there is none. */
+uint32_t txn_model_failed_check(struct txn_model *model, const struct txn *txn);
+/* The transaction is refused for it: complains if that is not so, or is told wrongly. */
+void txn_model_check_failed(struct txn_model *model, const struct txn *txn);
 
 /* ---- keys ---- */
 

@@ -9,6 +9,7 @@
 
 #define RANGE_IN 24u   /* so many there is one delete of a range */
 #define ELSE_IN 3u     /* likewise: checks with an alternative */
+#define MORE_IN 2u     /* likewise: checks with more of them */
 #define ELECTION_IN 3u /* likewise: an election in place of a lock */
 #define VALUE_SIZE_MAX 64u
 
@@ -48,11 +49,10 @@ static void write_value(const struct txn_request *request, struct writer *out)
 }
 
 /* As commands name it. */
-static void write_lock_name(const struct txn_request *request, char *name, size_t size)
+static void write_lock_name(uint32_t lock, char *name, size_t size)
 {
     (void)snprintf(name, size, "%c%u",
-                   request->lock == TXN_REQUEST_ELECTION ? TXN_LOCK_ELECTION : TXN_LOCK_PLAIN,
-                   request->lock);
+                   lock == TXN_REQUEST_ELECTION ? TXN_LOCK_ELECTION : TXN_LOCK_PLAIN, lock);
 }
 
 /* How many may hold it. */
@@ -70,10 +70,20 @@ static void add_checks(const struct txn_request *request, struct txn_builder *bu
         check.key = slice_from_text(request->key);
         txn_add_check(builder, &check);
     } else if (request->kind == REQUEST_FENCED_PUT) {
-        write_lock_name(request, name, sizeof(name));
+        write_lock_name(request->lock, name, sizeof(name));
         check.target = TXN_FENCE;
         check.key = slice_from_text(name);
         txn_add_check(builder, &check);
+    }
+    for (uint32_t i = 0; i < request->condition_count; i++) {
+        const struct txn_condition *condition = &request->conditions[i];
+        txn_add_check(builder, &(struct txn_check){
+                                   .target = condition->target,
+                                   .relation = condition->relation,
+                                   .key = slice_from_text(condition->key),
+                                   .number = condition->number,
+                                   .is_or = condition->is_or,
+                               });
     }
 }
 
@@ -110,7 +120,7 @@ static void add_ops(const struct txn_request *request, struct slice value,
     enum txn_type type = type_of(request->kind);
     bool has_value = type == TXN_PUT || type == TXN_APPEND || type == TXN_LOCK;
     bool has_key = type < TXN_LEASE_GRANT || type > TXN_LEASE_REVOKE;
-    write_lock_name(request, name, sizeof(name));
+    write_lock_name(request->lock, name, sizeof(name));
     struct txn_op op = {
         .type = type,
         .key = !has_key     ? SLICE_EMPTY
@@ -177,18 +187,20 @@ struct buf *txn_request_command(const struct txn_request *request)
     writer_deinit(&value);
     return encoded;
 }
+
 /* ---- drawn ---- */
 
 /* The newest, mostly; 0: none is known. */
-static uint64_t recall(struct txn_dice *dice, const struct txn_known *known)
+static uint64_t recall(struct prng *chance, const struct txn_known *known)
 {
     if (known->count == 0) {
         return 0;
     }
     uint64_t kept = known->count < TXN_REQUEST_KNOWN ? known->count : TXN_REQUEST_KNOWN;
-    uint64_t back = prng_below(&dice->chance, 3) == 0 ? prng_below(&dice->chance, kept) : 0;
+    uint64_t back = prng_below(chance, 3) == 0 ? prng_below(chance, kept) : 0;
     return known->numbers[(known->count - 1 - back) % TXN_REQUEST_KNOWN];
 }
+
 /* Some keys of a kind; all of both that are always written together; or all from one kind on. */
 static void draw_range(struct txn_dice *dice, struct txn_request *request)
 {
@@ -234,7 +246,8 @@ static void draw_request(struct txn_dice *dice, struct txn_request *request)
     case REQUEST_CONDITIONAL:
         what = "if";
         request->lock = number; /* whose revision it is */
-        request->operand = prng_below(chance, 3) == 0 ? 0 : recall(dice, &dice->revisions[number]);
+        request->operand =
+            prng_below(chance, 3) == 0 ? 0 : recall(chance, &dice->revisions[number]);
         request->ttl_ms = prng_below(chance, 3) == 0 ? ttl_ms : 0;
         break;
     case REQUEST_PUT_TTL:
@@ -250,7 +263,7 @@ static void draw_request(struct txn_dice *dice, struct txn_request *request)
     case REQUEST_KEEP:
     case REQUEST_REVOKE:
     case REQUEST_PUT_ON_LEASE:
-        request->lease = recall(dice, &dice->leases);
+        request->lease = recall(chance, &dice->leases);
         break;
     case REQUEST_PAIR_PUT:
     case REQUEST_PAIR_GET:
@@ -264,13 +277,13 @@ static void draw_request(struct txn_dice *dice, struct txn_request *request)
         request->wait_ms = prng_below(chance, 3) == 0 ? 0 : chance_log(chance, 50, ttl_ms + 50);
         break;
     case REQUEST_LEAVE:
-        request->operand = recall(dice, &dice->places[request->lock]);
+        request->operand = recall(chance, &dice->places[request->lock]);
         break;
     case REQUEST_RENEW:
     case REQUEST_UNLOCK:
     case REQUEST_FENCED_PUT:
         what = "fenced";
-        request->operand = recall(dice, &dice->tokens[request->lock]);
+        request->operand = recall(chance, &dice->tokens[request->lock]);
         break;
     default:
         break;
@@ -278,6 +291,41 @@ static void draw_request(struct txn_dice *dice, struct txn_request *request)
     (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "%s-%u", what, number);
     if (request->kind == REQUEST_DELETE_RANGE) {
         draw_range(dice, request);
+    }
+}
+
+/* A lock's fence, or how the revision of a key is to be. */
+static void draw_condition(struct txn_dice *dice, struct txn_condition *condition)
+{
+    struct prng *rare = &dice->rare;
+    condition->is_or = prng_below(rare, 3) != 0;
+    if (prng_below(rare, 4) == 0) {
+        uint32_t lock = (uint32_t)prng_below(rare, TXN_REQUEST_LOCKS + 1);
+        condition->target = TXN_FENCE;
+        condition->relation = TXN_EQUAL;
+        condition->number = recall(rare, &dice->tokens[lock]);
+        write_lock_name(lock, condition->key, sizeof(condition->key));
+        return;
+    }
+    uint32_t number = (uint32_t)prng_below(rare, TXN_REQUEST_KEYS);
+    condition->target = TXN_MOD_REVISION;
+    condition->relation = (enum txn_relation)(1 + prng_below(rare, TXN_RELATIONS));
+    condition->number = prng_below(rare, 4) == 0 ? 0 : recall(rare, &dice->revisions[number]);
+    (void)snprintf(condition->key, sizeof(condition->key), TXN_CLIENTS_PREFIX "if-%u", number);
+}
+
+/* What a write with a check has besides: more checks, an alternative. */
+static void draw_conditions(struct txn_dice *dice, struct txn_request *request)
+{
+    if (request->kind != REQUEST_CONDITIONAL && request->kind != REQUEST_FENCED_PUT) {
+        return;
+    }
+    request->has_else = prng_below(&dice->rare, ELSE_IN) == 0;
+    if (prng_below(&dice->rare, MORE_IN) == 0) {
+        request->condition_count = 1 + (uint32_t)prng_below(&dice->rare, TXN_REQUEST_CONDITIONS);
+    }
+    for (uint32_t i = 0; i < request->condition_count; i++) {
+        draw_condition(dice, &request->conditions[i]);
     }
 }
 
@@ -310,6 +358,7 @@ static bool is_pointless(const struct txn_request *request)
                         request->kind == REQUEST_UNLOCK || request->kind == REQUEST_FENCED_PUT;
     return (needs_lease && request->lease == 0) || (needs_number && request->operand == 0);
 }
+
 bool txn_request_draw(struct txn_dice *dice, uint64_t number, struct txn_request *out_request)
 {
     struct txn_request request = {.number = number};
@@ -320,9 +369,7 @@ bool txn_request_draw(struct txn_dice *dice, uint64_t number, struct txn_request
     request.value_size = prng_below(&dice->chance, VALUE_SIZE_MAX);
     draw_request(dice, &request);
     request.flags = draw_flags(dice, request.kind);
-    request.has_else =
-        (request.kind == REQUEST_CONDITIONAL || request.kind == REQUEST_FENCED_PUT) &&
-        prng_below(&dice->rare, ELSE_IN) == 0;
+    draw_conditions(dice, &request);
     if (is_pointless(&request)) {
         return false;
     }

@@ -5,12 +5,14 @@
 #define SIM_TXN_REQUEST_H
 
 #include "base/buf.h"
+#include "proto/txn.h"
 #include "sim/world.h"
 
 #define TXN_REQUEST_KEYS 3u /* of each kind */
 #define TXN_REQUEST_LOCKS 2u
 #define TXN_REQUEST_ELECTION TXN_REQUEST_LOCKS /* as a lock's number */
 #define TXN_REQUEST_KNOWN 4u /* tokens of a lock, or leases, that are remembered */
+#define TXN_REQUEST_CONDITIONS 3u
 
 enum txn_request_kind {
     REQUEST_ADD,
@@ -37,6 +39,15 @@ enum txn_request_kind {
     REQUEST_KINDS
 };
 
+/* A check beside that of the request's kind. */
+struct txn_condition {
+    enum txn_target target;
+    enum txn_relation relation;
+    char key[32]; /* or the lock's name */
+    uint64_t number;
+    bool is_or;
+};
+
 struct txn_request {
     uint64_t number;
     enum txn_request_kind kind;
@@ -51,6 +62,8 @@ struct txn_request {
     bool has_else;    /* what is done if its check fails: its key is read, a number grows */
     uint64_t operand; /* a token, a place, or the revision that a key has to have */
     uint32_t lock;
+    uint32_t condition_count;
+    struct txn_condition conditions[TXN_REQUEST_CONDITIONS];
     size_t value_size;
 };
 

@@ -207,6 +207,22 @@ CHECKS = [
                 "\n    result->e = OK;",
     ),
     Mutant(
+        name="or-wants-all",
+        bug="Of checks that an `or` joins all have to hold.",
+        seen="api.md 4; proto/txn.h",
+        file="store/apply_txn.c",
+        text="        } else if (!does_hold) {\n            does_hold = holds(run, &check);",
+        becomes="        } else {\n            does_hold = does_hold && holds(run, &check);",
+    ),
+    Mutant(
+        name="last-checks-decide",
+        bug="Checks that do not hold count for nothing if others come behind them, and those hold.",
+        seen="store/apply_txn.c",
+        file="store/apply_txn.c",
+        text="            if (!does_hold) {\n                break;\n            }\n            first = check;",
+        becomes="            first = check;",
+    ),
+    Mutant(
         name="then-in-place-of-else",
         bug="If a check fails that has an alternative, what is asked for is done all the same.",
         seen="api.md 4; store/apply_txn.c",

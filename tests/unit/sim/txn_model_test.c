@@ -18,6 +18,7 @@ static struct txn_model *new_model(void)
 struct step {
     const struct txn_op *op;
     const struct txn_check *check; /* NULL: none */
+    size_t more;                   /* checks behind that one */
     const struct txn_op *other;    /* if the check fails; likewise */
     const char *idempotency_key;   /* likewise */
     uint64_t number;               /* of the operation; 0: the node's own */
@@ -38,8 +39,8 @@ static const char *takes(struct txn_model *model, const struct step *step)
     }
     answer.type =
         step->result.has_failed && step->other != NULL ? step->other->type : step->op->type;
-    if (step->check != NULL) {
-        txn_add_check(&builder, step->check);
+    for (size_t i = 0; step->check != NULL && i <= step->more; i++) {
+        txn_add_check(&builder, &step->check[i]);
     }
     struct txn txn = txn_builder_result(&builder);
     txn.idempotency_key =
@@ -241,7 +242,7 @@ static void a_refusal_needs_a_reason(void **state)
     struct step step = adds(model, 2, 0);
     step.check = &absent;
     step.result = (struct command_result){.e = ERR_PRECONDITION_FAILED, .has_failed = true};
-    assert_complains(takes(model, &step), "the check that fails is 0");
+    assert_complains(takes(model, &step), "a check fails, and all hold");
     txn_model_free(model);
     model = new_model();
     step = adds(model, 2, 0);
@@ -278,6 +279,43 @@ static void what_is_done_is_the_branch_of_the_check(void **state)
     txn_model_free(model);
 }
 
+/* "n is there, or k is not; and n is not there": what fails is the second one. */
+static void of_those_that_an_or_joins_one_is_enough(void **state)
+{
+    (void)state;
+    static const struct txn_check checks[] = {
+        {.target = TXN_MOD_REVISION, .relation = TXN_GREATER, .key = NAME("n")},
+        {.target = TXN_MOD_REVISION,
+         .relation = TXN_LESS_OR_EQUAL,
+         .key = NAME("k"),
+         .is_or = true},
+        {.target = TXN_MOD_REVISION, .relation = TXN_EQUAL, .key = NAME("n")},
+    };
+    static const struct txn_op put = {.type = TXN_PUT, .key = NAME("k")};
+    struct txn_model *model = new_model();
+    struct step step = {.op = &add_two, .check = checks, .more = 2};
+    step.result = (struct command_result){.e = ERR_PRECONDITION_FAILED, .has_failed = true};
+    assert_complains(takes(model, &step), "a check fails, and all hold");
+    step.answer.number = 2;
+    step.result = (struct command_result){.revision = 1};
+    assert_null(takes(model, &step));
+    step.op = &put;
+    step.answer = (struct txn_result){0};
+    step.result.revision = 2;
+    assert_complains(takes(model, &step), "the check that fails is 2");
+    step.result = (struct command_result){
+        .e = ERR_PRECONDITION_FAILED, .has_failed = true, .failed = 2, .revision = 2};
+    assert_complains(takes(model, &step), "whether a checked key is there is 0 and has to be 1");
+    step.result.existed = true;
+    step.result.mod_revision = 1;
+    assert_null(takes(model, &step));
+    step.result.failed = 1;
+    assert_complains(takes(model, &step), "the check that fails is 1 and has to be 2");
+    step.more = 1; /* n is there: that is enough */
+    assert_complains(takes(model, &step), "a check fails, and all hold");
+    txn_model_free(model);
+}
+
 static void answers_are_those_of_applying(void **state)
 {
     (void)state;
@@ -308,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_range_goes_from_its_first_key_to_before_its_end),
         cmocka_unit_test(a_refusal_needs_a_reason),
         cmocka_unit_test(what_is_done_is_the_branch_of_the_check),
+        cmocka_unit_test(of_those_that_an_or_joins_one_is_enough),
         cmocka_unit_test(answers_are_those_of_applying),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
