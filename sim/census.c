@@ -23,7 +23,8 @@ static void compare_key(void *ctx, const struct txn_model_key *key)
     err e = store_find_record(store, STORE_SPACE_USER, key->key, &record);
     bool is_leased = e == OK && (record.flags & STORE_RECORD_LEASED) != 0;
     if (e != OK || !slice_equal(record.value, key->value) ||
-        record.mod_revision != key->mod_revision || record.expires_ms != key->expires_ms ||
+        record.mod_revision != key->mod_revision || record.version != key->version ||
+        record.create_revision != key->create_revision || record.expires_ms != key->expires_ms ||
         is_leased != key->is_leased) {
         sim_fail(census->sim,
                  "node %u has the key %.*s otherwise than the log says (%s; revision %" PRIu64

@@ -189,7 +189,7 @@ static void on_arrival(struct world_event *event)
     attempt->is_taken = true;
     attempt->write.deadline_ms = env_now_ms(host->env) + clients->sim->plan.timeout_ms;
     attempt->write.done = on_done;
-    node_write(host->node, slice_from_text(request->asked.key), &attempt->write);
+    node_write(host->node, slice_from_text(request->asked.range.key), &attempt->write);
 }
 
 static void on_not_arrived(struct world_event *event)
@@ -281,7 +281,7 @@ void txn_clients_tell(struct txn_clients *clients, FILE *out)
         const struct attempt *attempt = CONTAINER_OF(link, struct attempt, link);
         (void)fprintf(out, "    node %u has a %s of %s, operation %" PRIu64 "%s\n",
                       attempt->host->number, txn_request_text(&attempt->request->asked),
-                      attempt->request->asked.key, attempt->request->asked.number,
+                      attempt->request->asked.range.key, attempt->request->asked.number,
                       attempt->is_taken ? "" : ", which has not arrived");
     }
 }

@@ -599,7 +599,9 @@ void txn_model_each(const struct txn_model *model,
         const struct txn_model_key shown = {
             .key = buf_slice(key->name),
             .value = value_of(key),
+            .create_revision = key->create_revision,
             .mod_revision = key->mod_revision,
+            .version = key->version,
             .expires_ms = key->lease != 0 ? key->lease : key->due_ms,
             .is_leased = key->lease != 0,
         };

@@ -57,7 +57,9 @@ uint64_t txn_model_timed(const struct txn_model *model);
 struct txn_model_key {
     struct slice key;
     struct slice value;
+    uint64_t create_revision;
     uint64_t mod_revision;
+    uint64_t version;
     uint64_t expires_ms; /* a lease's id if it is on one; 0: neither */
     bool is_leased;
 };

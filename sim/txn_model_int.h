@@ -19,7 +19,9 @@ struct model_key {
     bool is_there;
     bool is_shared; /* a transaction was of it: else lincheck alone looks at plain writes of it */
     struct buf *value;
+    uint64_t create_revision; /* this and the next two: 0 if it is not there */
     uint64_t mod_revision;
+    uint64_t version;
     uint64_t due_ms; /* 0: none */
     uint64_t lease;  /* likewise */
     struct model_time time;

@@ -39,7 +39,9 @@ void txn_model_delete_key(struct txn_model *model, struct model_key *key)
     past_remove(model->past, model->revision + 1, buf_slice(key->name),
                 model->is_expiry ? STORE_CHANGE_EXPIRE : STORE_CHANGE_DELETE);
     key->is_there = false;
+    key->create_revision = 0;
     key->mod_revision = 0;
+    key->version = 0;
     buf_drop(&key->value);
     drop_time(key);
     model->is_revision = true;
@@ -67,6 +69,8 @@ void txn_model_put_key(struct txn_model *model, struct model_key *key, const str
     key->value = copy;
     key->is_there = true;
     key->mod_revision = model->revision + 1;
+    key->create_revision = key->version == 0 ? key->mod_revision : key->create_revision;
+    key->version++;
     past_put(model->past, key->mod_revision, buf_slice(key->name), copy);
     model->is_revision = true;
     txn_model_set_time(model, key, op);

@@ -67,7 +67,7 @@ static void add_checks(const struct txn_request *request, struct txn_builder *bu
     char name[8];
     if (request->kind == REQUEST_CONDITIONAL) {
         check.target = TXN_MOD_REVISION;
-        check.key = slice_from_text(request->key);
+        check.key = slice_from_text(request->range.key);
         txn_add_check(builder, &check);
     } else if (request->kind == REQUEST_FENCED_PUT) {
         write_lock_name(request->lock, name, sizeof(name));
@@ -80,7 +80,9 @@ static void add_checks(const struct txn_request *request, struct txn_builder *bu
         txn_add_check(builder, &(struct txn_check){
                                    .target = condition->target,
                                    .relation = condition->relation,
-                                   .key = slice_from_text(condition->key),
+                                   .key = slice_from_text(condition->range.key),
+                                   .end = slice_from_text(condition->range.end),
+                                   .value = slice_from_text(condition->value),
                                    .number = condition->number,
                                    .is_or = condition->is_or,
                                });
@@ -125,8 +127,8 @@ static void add_ops(const struct txn_request *request, struct slice value,
         .type = type,
         .key = !has_key     ? SLICE_EMPTY
                : is_of_lock ? slice_from_text(name)
-                            : slice_from_text(request->key),
-        .end = slice_from_text(request->end),
+                            : slice_from_text(request->range.key),
+        .end = slice_from_text(request->range.end),
         .value = has_value ? value : SLICE_EMPTY,
         .ttl_ms = request->ttl_ms,
         .lease = request->lease,
@@ -151,7 +153,7 @@ static void add_ops(const struct txn_request *request, struct slice value,
 static void add_alternative(const struct txn_request *request, struct txn_builder *builder)
 {
     char name[32];
-    struct txn_op read = {.type = TXN_GET, .key = slice_from_text(request->key)};
+    struct txn_op read = {.type = TXN_GET, .key = slice_from_text(request->range.key)};
     struct txn_op grow = {.type = TXN_ADD, .number = 1};
     (void)snprintf(name, sizeof(name), TXN_CLIENTS_PREFIX "number-%u", request->lock);
     grow.key = slice_from_text(name);
@@ -165,7 +167,7 @@ struct buf *txn_request_command(const struct txn_request *request)
     struct txn_builder builder = {0};
     struct txn txn;
     write_value(request, &value);
-    struct command command = {.key = slice_from_text(request->key)};
+    struct command command = {.key = slice_from_text(request->range.key)};
     if (txn_request_is_plain(request)) {
         bool is_put = request->kind == REQUEST_PLAIN_PUT;
         command.type = is_put ? COMMAND_PUT : COMMAND_DELETE;
@@ -202,24 +204,23 @@ static uint64_t recall(struct prng *chance, const struct txn_known *known)
 }
 
 /* Some keys of a kind; all of both that are always written together; or all from one kind on. */
-static void draw_range(struct txn_dice *dice, struct txn_request *request)
+static void draw_range(struct prng *rare, struct txn_request_range *range)
 {
     static const char *const counted[] = {"number", "text", "if", "ttl"};
-    struct prng *rare = &dice->rare;
     const char *what = counted[prng_below(rare, ARRAY_COUNT(counted))];
     uint32_t from = (uint32_t)prng_below(rare, TXN_REQUEST_KEYS);
     uint32_t end = from + 1 + (uint32_t)prng_below(rare, TXN_REQUEST_KEYS - from);
     switch (prng_below(rare, 8)) {
     case 0:
-        (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "p");
-        (void)snprintf(request->end, sizeof(request->end), TXN_CLIENTS_PREFIX "s");
+        (void)snprintf(range->key, sizeof(range->key), TXN_CLIENTS_PREFIX "p");
+        (void)snprintf(range->end, sizeof(range->end), TXN_CLIENTS_PREFIX "s");
         break;
     case 1: /* nobody has keys behind ours */
-        (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "ttl-%u", from);
+        (void)snprintf(range->key, sizeof(range->key), TXN_CLIENTS_PREFIX "ttl-%u", from);
         break;
     default:
-        (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "%s-%u", what, from);
-        (void)snprintf(request->end, sizeof(request->end), TXN_CLIENTS_PREFIX "%s-%u", what, end);
+        (void)snprintf(range->key, sizeof(range->key), TXN_CLIENTS_PREFIX "%s-%u", what, from);
+        (void)snprintf(range->end, sizeof(range->end), TXN_CLIENTS_PREFIX "%s-%u", what, end);
         break;
     }
 }
@@ -288,15 +289,18 @@ static void draw_request(struct txn_dice *dice, struct txn_request *request)
     default:
         break;
     }
-    (void)snprintf(request->key, sizeof(request->key), TXN_CLIENTS_PREFIX "%s-%u", what, number);
+    (void)snprintf(request->range.key, sizeof(request->range.key), TXN_CLIENTS_PREFIX "%s-%u", what,
+                   number);
     if (request->kind == REQUEST_DELETE_RANGE) {
-        draw_range(dice, request);
+        draw_range(&dice->rare, &request->range);
     }
 }
 
-/* A lock's fence, or how the revision of a key is to be. */
+/* A lock's fence, or how a key is to be, or each that there is of some. */
 static void draw_condition(struct txn_dice *dice, struct txn_condition *condition)
 {
+    static const enum txn_target targets[] = {TXN_MOD_REVISION, TXN_CREATE_REVISION, TXN_VERSION,
+                                              TXN_VALUE};
     struct prng *rare = &dice->rare;
     condition->is_or = prng_below(rare, 3) != 0;
     if (prng_below(rare, 4) == 0) {
@@ -304,14 +308,25 @@ static void draw_condition(struct txn_dice *dice, struct txn_condition *conditio
         condition->target = TXN_FENCE;
         condition->relation = TXN_EQUAL;
         condition->number = recall(rare, &dice->tokens[lock]);
-        write_lock_name(lock, condition->key, sizeof(condition->key));
+        write_lock_name(lock, condition->range.key, sizeof(condition->range.key));
         return;
     }
     uint32_t number = (uint32_t)prng_below(rare, TXN_REQUEST_KEYS);
-    condition->target = TXN_MOD_REVISION;
+    condition->target = targets[prng_below(rare, ARRAY_COUNT(targets))];
     condition->relation = (enum txn_relation)(1 + prng_below(rare, TXN_RELATIONS));
-    condition->number = prng_below(rare, 4) == 0 ? 0 : recall(rare, &dice->revisions[number]);
-    (void)snprintf(condition->key, sizeof(condition->key), TXN_CLIENTS_PREFIX "if-%u", number);
+    if (condition->target == TXN_VALUE) {
+        (void)snprintf(condition->value, sizeof(condition->value), "%u", number);
+    } else if (condition->target == TXN_VERSION) {
+        condition->number = number;
+    } else {
+        condition->number = prng_below(rare, 4) == 0 ? 0 : recall(rare, &dice->revisions[number]);
+    }
+    if (prng_below(rare, 2) == 0) {
+        draw_range(rare, &condition->range);
+    } else {
+        (void)snprintf(condition->range.key, sizeof(condition->range.key),
+                       TXN_CLIENTS_PREFIX "if-%u", number);
+    }
 }
 
 /* What a write with a check has besides: more checks, an alternative. */

@@ -39,21 +39,27 @@ enum txn_request_kind {
     REQUEST_KINDS
 };
 
+/* One key, or all from it on to before `end`. */
+struct txn_request_range {
+    char key[32];
+    char end[32]; /* empty: it is one key, or, of what is deleted, the range has no end */
+};
+
 /* A check beside that of the request's kind. */
 struct txn_condition {
     enum txn_target target;
     enum txn_relation relation;
-    char key[32]; /* or the lock's name */
+    struct txn_request_range range; /* its key may be a lock's name */
     uint64_t number;
+    char value[8];
     bool is_or;
 };
 
 struct txn_request {
     uint64_t number;
     enum txn_request_kind kind;
-    char key[32];
+    struct txn_request_range range;
     char other_key[32];
-    char end[32]; /* of a range that begins with `key`; empty: it has none, and other kinds */
     char idempotency_key[32]; /* empty: it is asked for once */
     uint64_t ttl_ms;
     uint64_t lease;

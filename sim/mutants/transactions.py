@@ -248,6 +248,22 @@ CHECKS = [
         becomes="    for (uint32_t i = 0; result->e == OK && i < 1 && txn_next_op(&walk, &op); "
                 "i++) {",
     ),
+    Mutant(
+        name="range-checked-at-its-first-key",
+        bug="A check of a range looks at the first key that there is in it, and at no other.",
+        seen="api.md 4; proto/txn.h",
+        file="store/apply_txn.c",
+        text="        if (!holds_of(check, &record)) {\n            return false;\n        }",
+        becomes="        if (true) {\n            return holds_of(check, &record);\n        }",
+    ),
+    Mutant(
+        name="range-checked-with-its-end",
+        bug="A check of a range is of the key at its end, too, which is not part of it.",
+        seen="proto/txn.h",
+        file="store/apply_txn.c",
+        text="slice_compare(system_key_slice(&key), check->end) < 0)",
+        becomes="slice_compare(system_key_slice(&key), check->end) <= 0)",
+    ),
 ]
 
 RANGES = [

@@ -308,11 +308,55 @@ static void of_those_that_an_or_joins_one_is_enough(void **state)
     assert_complains(takes(model, &step), "whether a checked key is there is 0 and has to be 1");
     step.result.existed = true;
     step.result.mod_revision = 1;
+    step.result.version = 1;
     assert_null(takes(model, &step));
     step.result.failed = 1;
     assert_complains(takes(model, &step), "the check that fails is 1 and has to be 2");
     step.more = 1; /* n is there: that is enough */
     assert_complains(takes(model, &step), "a check fails, and all hold");
+    txn_model_free(model);
+}
+
+/* All from a on to before c are at their first version; c is not, and there is nothing from d on. */
+static void a_check_of_a_range_is_of_each_key_in_it(void **state)
+{
+    (void)state;
+    static const struct txn_op puts[] = {{.type = TXN_PUT, .key = NAME("a")},
+                                         {.type = TXN_PUT, .key = NAME("b")},
+                                         {.type = TXN_PUT, .key = NAME("c")},
+                                         {.type = TXN_PUT, .key = NAME("c")}};
+    static const struct txn_check first = {.target = TXN_VERSION,
+                                           .relation = TXN_EQUAL,
+                                           .key = NAME("a"),
+                                           .end = NAME("c"),
+                                           .number = 1};
+    struct txn_model *model = new_model();
+    struct step step = {.result = {.revision = 0}};
+    for (size_t i = 0; i < ARRAY_COUNT(puts); i++) {
+        step.op = &puts[i];
+        step.answer.existed = i == 3;
+        step.result.revision++;
+        assert_null(takes(model, &step));
+    }
+    struct txn_check check = first;
+    const struct step refused = {
+        .op = &puts[0],
+        .check = &check,
+        .result = {.e = ERR_PRECONDITION_FAILED, .has_failed = true, .revision = 4}};
+    assert_complains(takes(model, &refused), "a check fails, and all hold");
+    check.end = SLICE_LITERAL("d");
+    assert_null(takes(model, &refused));
+    check.relation = TXN_LESS;
+    check.number = 3;
+    assert_complains(takes(model, &refused), "a check fails, and all hold");
+    check.target = TXN_VALUE;
+    check.value = SLICE_LITERAL("x");
+    assert_complains(takes(model, &refused), "a check fails, and all hold");
+    check.relation = TXN_GREATER;
+    assert_null(takes(model, &refused));
+    check.key = SLICE_LITERAL("d");
+    check.end = SLICE_LITERAL("e");
+    assert_complains(takes(model, &refused), "a check fails, and all hold");
     txn_model_free(model);
 }
 
@@ -347,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_refusal_needs_a_reason),
         cmocka_unit_test(what_is_done_is_the_branch_of_the_check),
         cmocka_unit_test(of_those_that_an_or_joins_one_is_enough),
+        cmocka_unit_test(a_check_of_a_range_is_of_each_key_in_it),
         cmocka_unit_test(answers_are_those_of_applying),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
