@@ -120,27 +120,45 @@ static void append(struct txn_model *model, const struct txn_op *op,
     writer_deinit(&value);
 }
 
-static void get(struct txn_model *model, const struct txn_op *op, const struct txn_result *result)
+/* How much of a key's time is left; 0: it has none. */
+static uint64_t left_ms(struct txn_model *model, const struct model_key *key)
 {
-    struct model_key *key = txn_model_key_at(model, op->key);
-    txn_model_expect(model, "whether a key is read", result->existed, key->is_there);
-    txn_model_expect(model, "a revision read", result->mod_revision, key->mod_revision);
-    if (key->is_there && !slice_equal(result->value, value_of(key))) {
-        txn_model_complain(model, "a value is read that is not the key's");
+    const struct model_lease *lease = txn_model_lease_at(model, key->lease);
+    uint64_t due_ms = lease != NULL ? lease->due_ms : key->due_ms;
+    if (due_ms == 0) {
+        return 0;
+    }
+    return due_ms > model->elapsed_ms ? due_ms - model->elapsed_ms : 1;
+}
+
+/* What a result tells of the key, which is what it was `before` the operation, or is now. */
+static void check_told(struct txn_model *model, const struct txn_op *op,
+                       const struct txn_result *result, const struct model_key *before,
+                       const struct model_key *now)
+{
+    static const struct model_key none = {0};
+    bool is_old_asked = (op->flags & TXN_RETURN_OLD) != 0 && op->type != TXN_TOUCH;
+    bool is_new_asked = (op->flags & TXN_RETURN_NEW) != 0 || op->type == TXN_GET;
+    const struct model_key *old = is_old_asked && before->is_there ? before : NULL;
+    const struct model_key *described = op->type != TXN_DELETE ? now : old != NULL ? old : &none;
+    const struct model_key *shown = old != NULL ? old : is_new_asked ? now : &none;
+    txn_model_expect(model, "a revision told", result->mod_revision, described->mod_revision);
+    txn_model_expect(model, "a revision of creation told", result->create_revision,
+                     described->create_revision);
+    txn_model_expect(model, "a version told", result->version, described->version);
+    txn_model_expect(model, "a key's lease told", result->lease, described->lease);
+    txn_model_expect(model, "a TTL told", result->ttl_ms, left_ms(model, described));
+    txn_model_expect(model, "whether a value is told", result->has_record, shown->is_there);
+    if (!slice_equal(result->value, value_of(shown))) {
+        txn_model_complain(model, "a value is told that is not the key's");
     }
 }
 
-static void key_op(struct txn_model *model, const struct txn_op *op,
-                   const struct txn_result *result)
+static void change_key(struct txn_model *model, struct model_key *key, const struct txn_op *op,
+                       const struct txn_result *result)
 {
-    struct model_key *key = txn_model_key_at(model, op->key);
-    key->is_shared = true;
-    if (op->type != TXN_GET) {
-        txn_model_expect(model, "whether a key was there", result->existed, key->is_there);
-    }
     switch ((int)op->type) {
     case TXN_GET:
-        get(model, op, result);
         break;
     case TXN_PUT:
         txn_model_put_key(model, key, op, op->value);
@@ -163,6 +181,21 @@ static void key_op(struct txn_model *model, const struct txn_op *op,
         txn_model_complain(model, "an operation that the model does not know");
         break;
     }
+}
+
+static void key_op(struct txn_model *model, const struct txn_op *op,
+                   const struct txn_result *result)
+{
+    struct model_key *key = txn_model_key_at(model, op->key);
+    struct model_key before = *key;
+    if (before.value != NULL) {
+        (void)buf_ref(before.value);
+    }
+    key->is_shared = true;
+    txn_model_expect(model, "whether a key was there", result->existed, key->is_there);
+    change_key(model, key, op, result);
+    check_told(model, op, result, &before, key);
+    buf_unref(before.value);
 }
 
 /* All keys from the operation's on and before its end. */

@@ -9,6 +9,7 @@
 
 #define RANGE_IN 24u   /* so many there is one delete of a range */
 #define ELSE_IN 3u     /* likewise: checks with an alternative */
+#define RETURN_IN 3u   /* likewise: operations that tell a record */
 #define MORE_IN 2u     /* likewise: checks with more of them */
 #define ELECTION_IN 3u /* likewise: an election in place of a lock */
 #define VALUE_SIZE_MAX 64u
@@ -344,17 +345,31 @@ static void draw_conditions(struct txn_dice *dice, struct txn_request *request)
     }
 }
 
+/* Whether the record that was, or that is, is told. */
+static uint8_t draw_return(struct txn_dice *dice, enum txn_request_kind kind)
+{
+    enum txn_type type = type_of(kind);
+    bool is_of_key = type == TXN_PUT || type == TXN_ADD || type == TXN_APPEND ||
+                     type == TXN_TOUCH || type == TXN_DELETE;
+    if (!is_of_key || prng_below(&dice->rare, RETURN_IN) != 0) {
+        return 0;
+    }
+    static const uint8_t flags[] = {TXN_RETURN_OLD, TXN_RETURN_NEW,
+                                    TXN_RETURN_OLD | TXN_RETURN_NEW};
+    return flags[prng_below(&dice->rare, ARRAY_COUNT(flags))];
+}
+
 /* Whether the TTL, or lease, of what may have one stays; whether a lock is taken from whoever holds
  * it. */
 static uint8_t draw_flags(struct txn_dice *dice, enum txn_request_kind kind)
 {
     bool may_keep =
         kind == REQUEST_PUT_TTL || kind == REQUEST_CONDITIONAL || kind == REQUEST_PUT_ON_LEASE;
-    if (!may_keep && kind != REQUEST_UNLOCK) {
-        return 0;
+    uint8_t flags = draw_return(dice, kind);
+    if ((may_keep || kind == REQUEST_UNLOCK) && prng_below(&dice->flags, 4) == 0) {
+        flags |= may_keep ? TXN_KEEP_TTL : TXN_FORCE;
     }
-    bool is_drawn = prng_below(&dice->flags, 4) == 0;
-    return !is_drawn ? 0 : may_keep ? TXN_KEEP_TTL : TXN_FORCE;
+    return flags;
 }
 
 static bool is_repeatable(struct txn_dice *dice, enum txn_request_kind kind)

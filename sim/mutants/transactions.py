@@ -266,6 +266,27 @@ CHECKS = [
     ),
 ]
 
+TOLD = [
+    Mutant(
+        name="replaced-record-told-as-it-is",
+        bug="Who asks for the record that a write replaces is told the new one.",
+        seen="api.md 1, Prefer: return=; proto/txn.h",
+        file="store/apply_key.c",
+        text="        show(existing, result);",
+        becomes="        show(record, result);",
+    ),
+    Mutant(
+        name="touched-record-told-with-its-old-time",
+        bug="What a touched key is told with is the TTL, or lease, that it had before.",
+        seen="api.md 5",
+        file="store/apply_key.c",
+        text="    apply_key_describe(run, &record, (op->flags & TXN_RETURN_NEW) != 0, result);\n"
+             "    buf_unref(copy);",
+        becomes="    apply_key_describe(run, existing, (op->flags & TXN_RETURN_NEW) != 0, result);\n"
+                "    buf_unref(copy);",
+    ),
+]
+
 RANGES = [
     Mutant(
         name="range-takes-its-end",
@@ -277,4 +298,4 @@ RANGES = [
     ),
 ]
 
-TRANSACTIONS = [*TIME, *IDEMPOTENCY, *LOCKS, *CHECKS, *RANGES]
+TRANSACTIONS = [*TIME, *IDEMPOTENCY, *LOCKS, *CHECKS, *TOLD, *RANGES]

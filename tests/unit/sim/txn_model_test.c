@@ -28,6 +28,35 @@ struct step {
     uint64_t now_ns;
 };
 
+/* What an operation's result tells of its key if that is put. */
+struct telling {
+    const struct txn_op *op;
+    struct txn_result *answer;
+};
+
+static void tell_version(void *ctx, const struct txn_model_key *key)
+{
+    struct telling *telling = ctx;
+    if (slice_equal(key->key, telling->op->key)) {
+        telling->answer->create_revision = key->create_revision;
+        telling->answer->version =
+            key->version + (key->mod_revision < telling->answer->mod_revision ? 1 : 0);
+    }
+}
+
+static void tell(const struct txn_model *model, const struct txn_op *op, uint64_t revision,
+                 struct txn_result *answer)
+{
+    bool is_put = op->type == TXN_PUT || op->type == TXN_ADD || op->type == TXN_APPEND;
+    if (is_put && answer->mod_revision == 0) {
+        struct telling telling = {op, answer};
+        answer->version = 1;
+        answer->create_revision = answer->mod_revision = revision;
+        answer->ttl_ms = op->ttl_ms;
+        txn_model_each(model, tell_version, &telling);
+    }
+}
+
 static const char *takes(struct txn_model *model, const struct step *step)
 {
     struct txn_builder builder = {0};
@@ -37,8 +66,10 @@ static const char *takes(struct txn_model *model, const struct step *step)
     if (step->other != NULL) {
         txn_add_op(&builder, step->other, true);
     }
-    answer.type =
-        step->result.has_failed && step->other != NULL ? step->other->type : step->op->type;
+    const struct txn_op *done =
+        step->result.has_failed && step->other != NULL ? step->other : step->op;
+    answer.type = done->type;
+    tell(model, done, step->result.revision, &answer);
     for (size_t i = 0; step->check != NULL && i <= step->more; i++) {
         txn_add_check(&builder, &step->check[i]);
     }
@@ -136,6 +167,7 @@ static void a_wrong_sum_and_a_wrong_revision_are_found(void **state)
     txn_model_free(model);
     model = new_model();
     step = adds(model, 2, 2);
+    step.answer.mod_revision = step.answer.create_revision = step.answer.version = 1;
     assert_complains(takes(model, &step), "a revision is 2 and has to be 1");
     txn_model_free(model);
 }
@@ -230,6 +262,38 @@ static void a_range_goes_from_its_first_key_to_before_its_end(void **state)
     assert_complains(takes(model, &step), "keys of a range that went is 2 and has to be 1");
     step.answer = (struct txn_result){0};
     assert_null(takes(model, &step)); /* nothing goes: no revision */
+    txn_model_free(model);
+}
+
+/* Of a key that is put twice and goes. */
+static void what_was_and_what_is_are_told_where_they_are_asked_for(void **state)
+{
+    (void)state;
+    struct txn_op op = {.type = TXN_PUT, .key = NAME("k"), .value = NAME("1"), .ttl_ms = 50};
+    struct txn_model *model = new_model();
+    struct step step = {.op = &op, .result = {.revision = 1}};
+    op.flags = TXN_RETURN_OLD; /* nothing was there */
+    assert_null(takes(model, &step));
+    op.value = SLICE_LITERAL("2");
+    op.ttl_ms = 0;
+    op.flags = TXN_RETURN_OLD | TXN_RETURN_NEW;
+    step.answer = (struct txn_result){.existed = true, .has_record = true};
+    step.answer.value = SLICE_LITERAL("1");
+    step.result.revision = 2;
+    assert_null(takes(model, &step));
+    op.flags = TXN_RETURN_NEW;
+    step.result.revision = 3;
+    assert_complains(takes(model, &step), "a value is told that is not the key's");
+    op = (struct txn_op){.type = TXN_GET, .key = SLICE_LITERAL("k")};
+    step.answer.value = SLICE_LITERAL("2");
+    step.answer.create_revision = 1;
+    step.answer.mod_revision = 3;
+    step.answer.version = 4;
+    assert_complains(takes(model, &step), "a version told is 4 and has to be 3");
+    op.type = TXN_DELETE;
+    step.answer.version = 3;
+    step.result.revision = 4;
+    assert_complains(takes(model, &step), "a revision told is 3 and has to be 0");
     txn_model_free(model);
 }
 
@@ -388,6 +452,7 @@ int main(void)
         cmocka_unit_test(what_has_no_time_does_not_end),
         cmocka_unit_test(a_token_that_holds_nothing_is_found),
         cmocka_unit_test(a_range_goes_from_its_first_key_to_before_its_end),
+        cmocka_unit_test(what_was_and_what_is_are_told_where_they_are_asked_for),
         cmocka_unit_test(a_refusal_needs_a_reason),
         cmocka_unit_test(what_is_done_is_the_branch_of_the_check),
         cmocka_unit_test(of_those_that_an_or_joins_one_is_enough),
