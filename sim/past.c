@@ -87,14 +87,38 @@ static void settle(struct past *past)
     }
 }
 
+/* The key's last change, which is of the last revision, has not happened. */
+static void take_back(struct past *past, struct key *key)
+{
+    struct change *changes = past->changes;
+    size_t at = key->last - 1;
+    key->last = changes[at].before;
+    past->change_count--;
+    for (; at < past->change_count; at++) {
+        changes[at] = changes[at + 1];
+        past->keys[changes[at].key].last = at + 1;
+    }
+}
+
+/* The key's last change, of the same revision, and this one count as one. Whoever looks sees none
+ * where the key was not there before the revision and is not there after it. */
+static void join(struct past *past, struct key *key, const struct change *change)
+{
+    struct change *same = &past->changes[key->last - 1];
+    bool was_there = same->before != 0 && past->changes[same->before - 1].kind == STORE_CHANGE_PUT;
+    buf_unref(same->value);
+    same->value = change->value;
+    same->kind = change->kind;
+    if (change->kind != STORE_CHANGE_PUT && !was_there) {
+        take_back(past, key);
+    }
+}
+
 static void note(struct past *past, const struct change *change)
 {
     struct key *key = &past->keys[change->key];
     if (key->last != 0 && past->changes[key->last - 1].revision == change->revision) {
-        struct change *same = &past->changes[key->last - 1]; /* it counts as one */
-        buf_unref(same->value);
-        same->value = change->value;
-        same->kind = change->kind;
+        join(past, key, change);
         return;
     }
     if (past->change_count == past->change_capacity) {

@@ -8,7 +8,8 @@
  *        has been told all up to there. A list at a revision has what was there then, page by page,
  *        whatever came since.
  *
- * Within a revision changes stand in the order of their keys, and a key has at most one.
+ * Within a revision changes stand in the order of their keys, and a key has at most one: from what
+ * it was before to what it is after, whatever a transaction has done in between.
  */
 #ifndef SIM_PAST_H
 #define SIM_PAST_H

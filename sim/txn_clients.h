@@ -1,10 +1,11 @@
 /*
  * Clients that ask for transactions: conditional writes, numbers and texts that grow, keys that
  * expire, leases, locks and an election with fenced writes, two keys at once, ranges that go,
- * alternatives; who writes may ask for the record that was, or is. They have keys of their own,
- * which begin with TXN_CLIENTS_PREFIX. What has an idempotency key is asked for again, through any
- * node, after whatever was answered, and after an answer, too, now and then. What is right the
- * model knows (txn_model.h); clients remember tokens, leases and revisions, and use also old ones.
+ * also with a put beside them, alternatives; who writes may ask for the record that was, or is.
+ * They have keys of their own, which begin with TXN_CLIENTS_PREFIX. What has an idempotency key is
+ * asked for again, through any node, after whatever was answered, and after an answer, too, now and
+ * then. What is right the model knows (txn_model.h); clients remember tokens, leases and revisions,
+ * and use also old ones.
  */
 #ifndef SIM_TXN_CLIENTS_H
 #define SIM_TXN_CLIENTS_H

@@ -2,12 +2,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "proto/command.h"
 #include "sim/txn_clients.h"
 #include "sim/txn_model.h"
 
-#define RANGE_IN 24u   /* so many there is one delete of a range */
+#define RANGE_IN 16u   /* in so many there is one delete of a range */
 #define ELSE_IN 3u     /* likewise: checks with an alternative */
 #define RETURN_IN 3u   /* likewise: operations that tell a record */
 #define MORE_IN 2u     /* likewise: checks with more of them */
@@ -15,10 +16,27 @@
 #define VALUE_SIZE_MAX 64u
 
 static const char *const kinds[REQUEST_KINDS] = {
-    "add",     "append",         "put with a TTL",  "touch",      "put",
-    "delete",  "delete",         "conditional put", "lease",      "keep-alive",
-    "revoke",  "put on a lease", "put of two",      "get of two", "lock",
-    "renewal", "leave",          "unlock",          "fenced put", "delete of a range",
+    "add",
+    "append",
+    "put with a TTL",
+    "touch",
+    "put",
+    "delete",
+    "delete",
+    "conditional put",
+    "lease",
+    "keep-alive",
+    "revoke",
+    "put on a lease",
+    "put of two",
+    "get of two",
+    "lock",
+    "renewal",
+    "leave",
+    "unlock",
+    "fenced put",
+    "delete of a range",
+    "delete of a range and a put",
 };
 
 void txn_dice_init(struct txn_dice *dice, const struct world *world, uint64_t ttl_ms_max)
@@ -111,6 +129,7 @@ static enum txn_type type_of(enum txn_request_kind kind)
         [REQUEST_UNLOCK] = TXN_UNLOCK,
         [REQUEST_FENCED_PUT] = TXN_PUT,
         [REQUEST_DELETE_RANGE] = TXN_DELETE_RANGE,
+        [REQUEST_RANGE_AND_PUT] = TXN_PUT,
     };
     return types[kind];
 }
@@ -151,6 +170,33 @@ static void add_ops(const struct txn_request *request, struct slice value,
     }
 }
 
+/* A range goes, and a key, mostly of it, is put before that, behind it, or both. */
+static void add_range_and_put(const struct txn_request *request, struct slice value,
+                              struct txn_builder *builder)
+{
+    bool is_number = request->operand != 0;
+    struct txn_op range = {
+        .type = TXN_DELETE_RANGE,
+        .key = slice_from_text(request->range.key),
+        .end = slice_from_text(request->range.end),
+    };
+    struct txn_op put = {
+        .type = is_number ? TXN_ADD : TXN_PUT,
+        .key = slice_from_text(request->other_key),
+        .value = is_number ? SLICE_EMPTY : value,
+        .number = request->operand,
+        .ttl_ms = request->ttl_ms,
+        .flags = request->flags,
+    };
+    if (request->puts != TXN_REQUEST_PUT_BEHIND) {
+        txn_add_op(builder, &put, false);
+    }
+    txn_add_op(builder, &range, false);
+    if (request->puts != TXN_REQUEST_PUT_BEFORE) {
+        txn_add_op(builder, &put, false);
+    }
+}
+
 static void add_alternative(const struct txn_request *request, struct txn_builder *builder)
 {
     char name[32];
@@ -175,7 +221,11 @@ struct buf *txn_request_command(const struct txn_request *request)
         command.value = is_put ? writer_slice(&value) : SLICE_EMPTY;
     } else {
         add_checks(request, &builder);
-        add_ops(request, writer_slice(&value), &builder);
+        if (request->kind == REQUEST_RANGE_AND_PUT) {
+            add_range_and_put(request, writer_slice(&value), &builder);
+        } else {
+            add_ops(request, writer_slice(&value), &builder);
+        }
         if (request->has_else) {
             add_alternative(request, &builder);
         }
@@ -222,6 +272,31 @@ static void draw_range(struct prng *rare, struct txn_request_range *range)
     default:
         (void)snprintf(range->key, sizeof(range->key), TXN_CLIENTS_PREFIX "%s-%u", what, from);
         (void)snprintf(range->end, sizeof(range->end), TXN_CLIENTS_PREFIX "%s-%u", what, end);
+        break;
+    }
+}
+
+/* What is put is the range's first key, one behind that which is hardly ever there, or one of those
+ * that have a TTL, wherever that is. */
+static void draw_range_and_put(struct prng *rare, uint64_t ttl_ms, struct txn_request *request)
+{
+    static const char numbers[] = TXN_CLIENTS_PREFIX "number";
+    char *key = request->other_key;
+    draw_range(rare, &request->range);
+    request->puts = (enum txn_request_puts)prng_below(rare, TXN_REQUEST_PUTS);
+    request->ttl_ms = prng_below(rare, 3) == 0 ? ttl_ms : 0;
+    switch (prng_below(rare, 3)) {
+    case 0:
+        (void)snprintf(key, sizeof(request->other_key), TXN_CLIENTS_PREFIX "ttl-%u",
+                       (uint32_t)prng_below(rare, TXN_REQUEST_KEYS));
+        break;
+    case 1:
+        (void)snprintf(key, sizeof(request->other_key), "%s+", request->range.key);
+        break;
+    default:
+        memcpy(key, request->range.key, sizeof(request->range.key));
+        request->operand =
+            strncmp(key, numbers, sizeof(numbers) - 1) == 0 ? 1 : 0; /* it stays one */
         break;
     }
 }
@@ -294,6 +369,8 @@ static void draw_request(struct txn_dice *dice, struct txn_request *request)
                    number);
     if (request->kind == REQUEST_DELETE_RANGE) {
         draw_range(&dice->rare, &request->range);
+    } else if (request->kind == REQUEST_RANGE_AND_PUT) {
+        draw_range_and_put(&dice->rare, ttl_ms, request);
     }
 }
 
@@ -363,8 +440,8 @@ static uint8_t draw_return(struct txn_dice *dice, enum txn_request_kind kind)
  * it. */
 static uint8_t draw_flags(struct txn_dice *dice, enum txn_request_kind kind)
 {
-    bool may_keep =
-        kind == REQUEST_PUT_TTL || kind == REQUEST_CONDITIONAL || kind == REQUEST_PUT_ON_LEASE;
+    bool may_keep = kind == REQUEST_PUT_TTL || kind == REQUEST_CONDITIONAL ||
+                    kind == REQUEST_PUT_ON_LEASE || kind == REQUEST_RANGE_AND_PUT;
     uint8_t flags = draw_return(dice, kind);
     if ((may_keep || kind == REQUEST_UNLOCK) && prng_below(&dice->flags, 4) == 0) {
         flags |= may_keep ? TXN_KEEP_TTL : TXN_FORCE;
@@ -394,7 +471,8 @@ bool txn_request_draw(struct txn_dice *dice, uint64_t number, struct txn_request
     struct txn_request request = {.number = number};
     request.kind = (enum txn_request_kind)prng_below(&dice->chance, REQUEST_KINDS_COMMON);
     if (prng_below(&dice->rare, RANGE_IN) == 0) {
-        request.kind = REQUEST_DELETE_RANGE;
+        request.kind =
+            prng_below(&dice->rare, 2) == 0 ? REQUEST_DELETE_RANGE : REQUEST_RANGE_AND_PUT;
     }
     request.value_size = prng_below(&dice->chance, VALUE_SIZE_MAX);
     draw_request(dice, &request);

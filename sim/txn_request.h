@@ -36,8 +36,17 @@ enum txn_request_kind {
     REQUEST_FENCED_PUT,
     REQUEST_KINDS_COMMON,
     REQUEST_DELETE_RANGE = REQUEST_KINDS_COMMON,
+    REQUEST_RANGE_AND_PUT,
     REQUEST_KINDS
 };
+
+/* When a key is put beside a range that goes. */
+enum txn_request_puts {
+    TXN_REQUEST_PUT_BEFORE,
+    TXN_REQUEST_PUT_BEHIND,
+    TXN_REQUEST_PUT_TWICE,
+};
+#define TXN_REQUEST_PUTS 3u
 
 /* One key, or all from it on to before `end`. */
 struct txn_request_range {
@@ -59,14 +68,16 @@ struct txn_request {
     uint64_t number;
     enum txn_request_kind kind;
     struct txn_request_range range;
-    char other_key[32];
+    char other_key[40];
     char idempotency_key[32]; /* empty: it is asked for once */
     uint64_t ttl_ms;
     uint64_t lease;
     uint64_t wait_ms;
-    uint8_t flags;    /* of its operation */
-    bool has_else;    /* what is done if its check fails: its key is read, a number grows */
-    uint64_t operand; /* a token, a place, or the revision that a key has to have */
+    uint8_t flags; /* of its operation */
+    bool has_else; /* what is done if its check fails: its key is read, a number grows */
+    uint64_t
+        operand; /* a token, a place, the revision that a key has to have, or what it grows by */
+    enum txn_request_puts puts;
     uint32_t lock;
     uint32_t condition_count;
     struct txn_condition conditions[TXN_REQUEST_CONDITIONS];

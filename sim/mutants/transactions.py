@@ -296,6 +296,35 @@ RANGES = [
         text="slice_compare(system_key_slice(&key), op->end) < 0)",
         becomes="slice_compare(system_key_slice(&key), op->end) <= 0)",
     ),
+    Mutant(
+        name="range-spares-what-was-put-with-it",
+        bug="A range that is deleted leaves what its own transaction has put into it before.",
+        seen="store/apply_int.h Z1; proto/txn.h",
+        file="store/apply_key.c",
+        text="        apply_key_delete(run, system_key_slice(&key), &record);\n"
+             "        result->number++;",
+        becomes="        if (record.mod_revision != run->revision) {\n"
+                "            apply_key_delete(run, system_key_slice(&key), &record);\n"
+                "            result->number++;\n        }",
+    ),
+    Mutant(
+        name="what-never-was-is-told-to-go",
+        bug="Of a key that comes and goes in one transaction who watches is told that it went.",
+        seen="api.md 7; sim/past.h",
+        file="store/apply_txn.c",
+        text="    if (entry->is_tombstone && !existed) {",
+        becomes="""\
+    if (entry->is_tombstone && !existed && space == STORE_SPACE_USER) {
+        const struct store_change change = {
+            .kind = STORE_CHANGE_DELETE,
+            .revision = region->revision,
+            .clock_ms = region->clock_ms,
+            .key = key,
+        };
+        apply_tell_change(store, region, &change);
+    }
+    if (entry->is_tombstone && !existed) {""",
+    ),
 ]
 
 TRANSACTIONS = [*TIME, *IDEMPOTENCY, *LOCKS, *CHECKS, *TOLD, *RANGES]

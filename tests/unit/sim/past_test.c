@@ -163,6 +163,35 @@ static void who_was_cut_off_within_a_revision_gets_it_again(void **state)
     past_free(past);
 }
 
+/* At revision 6 b comes, goes and comes, a goes and comes, c goes, and d comes and goes. */
+static void of_several_changes_in_one_revision_the_whole_is_told(void **state)
+{
+    (void)state;
+    struct past *past = a_past();
+    put(past, 6, "d", "5");
+    put(past, 6, "b", "5");
+    removed(past, 6, "a");
+    removed(past, 6, "b");
+    removed(past, 6, "c");
+    removed(past, 6, "d");
+    put(past, 6, "b", "6");
+    put(past, 6, "a", "6");
+    put(past, 7, "d", "7");
+    struct past_watch watch = watch_of(past, "", 5);
+    struct past_event events[] = {
+        event_of(6, "a", "6", "5", false),
+        event_of(6, "b", "6", NULL, false),
+        event_of(6, "c", "", "2", true),
+        event_of(7, "d", "7", NULL, true),
+    };
+    events[2].kind = STORE_CHANGE_DELETE;
+    for (size_t i = 0; i < ARRAY_COUNT(events); i++) {
+        assert_null(past_watch_told(&watch, &events[i]));
+    }
+    assert_true(past_watch_is_level(&watch));
+    past_free(past);
+}
+
 static void list(struct past_list *list, const char *key, const char *value, uint64_t revision)
 {
     assert_null(past_list_told(list, slice_from_text(key), slice_from_text(value), revision));
@@ -236,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_replaced_value_that_is_damaged_may_be_anything),
         cmocka_unit_test(level_is_only_who_has_been_told_all_up_to_there),
         cmocka_unit_test(who_was_cut_off_within_a_revision_gets_it_again),
+        cmocka_unit_test(of_several_changes_in_one_revision_the_whole_is_told),
         cmocka_unit_test(a_list_has_what_was_there_at_its_revision),
         cmocka_unit_test(each_way_to_list_it_wrongly_is_found),
     };
