@@ -9,6 +9,7 @@
 #include "lincheck/lincheck.h"
 #include "node/node_int.h"
 #include "sim/checker.h"
+#include "sim/election_watchers.h"
 #include "sim/listers.h"
 #include "sim/node_env.h"
 #include "sim/txn_clients.h"
@@ -63,6 +64,7 @@ struct clients {
     struct client *clients;
     struct txn_clients *txns;
     struct watchers *watchers;
+    struct election_watchers *election_watchers;
     struct listers *listers;
     uint64_t *seen; /* by key: the revision that it was last seen at; 0: it was not there */
     struct list operations;
@@ -83,6 +85,7 @@ struct clients *clients_new(struct sim *sim)
     clients->txns = txn_clients_new(sim);
     const struct past *past = txn_model_past(checker_txn_model(sim->checker));
     clients->watchers = watchers_new(sim, past);
+    clients->election_watchers = election_watchers_new(sim);
     clients->listers = listers_new(sim, past);
     clients->seen = mem_calloc(sim->plan.key_count, sizeof(*clients->seen));
     list_init(&clients->operations);
@@ -484,6 +487,7 @@ void clients_life_ended(struct clients *clients, const struct host *host)
 {
     txn_clients_life_ended(clients->txns, host);
     watchers_life_ended(clients->watchers, host);
+    election_watchers_life_ended(clients->election_watchers, host);
     listers_life_ended(clients->listers, host);
     LIST_FOREACH (link, &clients->operations) {
         struct operation *operation = CONTAINER_OF(link, struct operation, link);
@@ -499,6 +503,7 @@ void clients_life_ended(struct clients *clients, const struct host *host)
 void clients_node_closes(struct clients *clients, const struct host *host)
 {
     watchers_node_closes(clients->watchers, host);
+    election_watchers_node_closes(clients->election_watchers, host);
 }
 
 void clients_stop(struct clients *clients)
@@ -506,12 +511,14 @@ void clients_stop(struct clients *clients)
     clients->is_stopped = true;
     txn_clients_stop(clients->txns);
     watchers_calm(clients->watchers);
+    election_watchers_calm(clients->election_watchers);
     listers_stop(clients->listers);
 }
 
 bool clients_are_told(struct clients *clients)
 {
-    return watchers_are_level(clients->watchers);
+    bool are_level = watchers_are_level(clients->watchers);
+    return election_watchers_are_level(clients->election_watchers) && are_level;
 }
 
 uint64_t clients_pending(struct clients *clients)
@@ -528,6 +535,7 @@ void clients_tell(struct clients *clients, FILE *out)
     static const char *const kinds[] = {"get", "stale get", "put", "delete", "conditional put"};
     txn_clients_tell(clients->txns, out);
     watchers_tell(clients->watchers, out);
+    election_watchers_tell(clients->election_watchers, out);
     LIST_FOREACH (link, &clients->operations) {
         const struct operation *operation = CONTAINER_OF(link, struct operation, link);
         (void)fprintf(out, "    node %u has a %s of key %u, request %" PRIu64 "%s\n",

@@ -100,6 +100,7 @@ struct admin;
     X(TXN_ELSE, "alternatives carried out")                                                        \
     X(WATCH_TOLD, "changes told to watchers")                                                      \
     X(WATCH_RESUMED, "watches gone on with at a node")                                             \
+    X(ELECTION_TOLD, "leaders told to who watches their election")                                 \
     X(LIST_WHOLE, "lists read to their end")                                                       \
     X(PAGE_PAST, "pages of a revision that was past")                                              \
     X(FATAL_STOP, "nodes stopped by themselves")                                                   \

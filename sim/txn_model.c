@@ -68,6 +68,7 @@ void txn_model_free(struct txn_model *model)
     mem_free(model->keys);
     mem_free(model->leases);
     mem_free(model->parties);
+    mem_free(model->leads);
     mem_free(model->answers);
     mem_free(model->ops);
     past_free(model->past);

@@ -67,6 +67,9 @@ struct txn_model_key {
 void txn_model_each(const struct txn_model *model,
                     void (*each)(void *ctx, const struct txn_model_key *key), void *ctx);
 
+/* The token of who led the election at the revision; 0: nobody. There is one election. */
+uint64_t txn_model_leader_at(const struct txn_model *model, uint64_t revision);
+
 /* What was there at which revision, and each change of it (past.h). The model's. */
 const struct past *txn_model_past(const struct txn_model *model);
 

@@ -46,6 +46,12 @@ struct model_party {
     uint64_t due_ms;
 };
 
+/* Who led the election from a revision on; token 0: nobody. */
+struct model_lead {
+    uint64_t revision;
+    uint64_t token;
+};
+
 struct model_answer {
     struct buf *key;
     uint64_t number; /* of the operation */
@@ -72,6 +78,8 @@ struct txn_model {
     size_t lease_count;
     struct model_party *parties; /* in no order */
     size_t party_count;
+    struct model_lead *leads; /* in order */
+    size_t lead_count;
     struct model_answer *answers;
     size_t answer_count;
     struct model_op *ops;
@@ -101,7 +109,7 @@ void txn_model_forget_oldest(struct txn_model *model);
 
 /* ---- checks ---- */
 
-/* The first check of those that an `or` joins and of which none holds; UINT32_MAX: there is none. */
+/* The first check of those that an `or` joins and of which none holds; UINT32_MAX: no such. */
 uint32_t txn_model_failed_check(struct txn_model *model, const struct txn *txn);
 /* The transaction is refused for it: complains if that is not so, or is told wrongly. */
 void txn_model_check_failed(struct txn_model *model, const struct txn *txn);

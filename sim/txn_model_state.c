@@ -165,12 +165,35 @@ static void drop_lease(struct txn_model *model, struct model_lease *lease)
     *lease = model->leases[--model->lease_count];
 }
 
+/* Who holds the lock, if it is an election, changes with the revision under way. */
+static void note_lead(struct txn_model *model, const struct buf *lock, uint64_t token)
+{
+    uint64_t revision = model->revision + 1;
+    if (lock->data[0] != TXN_LOCK_ELECTION) {
+        return;
+    }
+    if (model->lead_count == 0 || model->leads[model->lead_count - 1].revision != revision) {
+        model->leads = txn_model_grow(model->leads, &model->lead_count, sizeof(*model->leads));
+    }
+    model->leads[model->lead_count - 1] = (struct model_lead){revision, token};
+}
+
+uint64_t txn_model_leader_at(const struct txn_model *model, uint64_t revision)
+{
+    size_t number = model->lead_count;
+    while (number > 0 && model->leads[number - 1].revision > revision) {
+        number--;
+    }
+    return number > 0 ? model->leads[number - 1].token : 0;
+}
+
 void txn_model_hold(struct txn_model *model, struct model_party *party)
 {
     uint64_t revision = model->revision + 1;
     party->is_holder = true;
     party->token = model->last_token + 1 > revision ? model->last_token + 1 : revision;
     model->last_token = party->token;
+    note_lead(model, party->lock, party->token);
     model->is_revision = true;
     if (party->lease != 0) {
         txn_model_grant(model, party->lease, party->ttl_ms);
@@ -200,6 +223,7 @@ void txn_model_end_holder(struct txn_model *model, struct model_party *party)
 {
     struct buf *lock = buf_ref(party->lock);
     txn_model_drop_party(model, party);
+    note_lead(model, lock, 0);
     model->is_revision = true;
     promote(model, buf_slice(lock));
     buf_unref(lock);

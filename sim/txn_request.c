@@ -67,10 +67,9 @@ static void write_value(const struct txn_request *request, struct writer *out)
     }
 }
 
-/* As commands name it. */
-static void write_lock_name(uint32_t lock, char *name, size_t size)
+void txn_request_lock_name(uint32_t lock, char out_name[TXN_REQUEST_LOCK_SIZE])
 {
-    (void)snprintf(name, size, "%c%u",
+    (void)snprintf(out_name, TXN_REQUEST_LOCK_SIZE, "%c%u",
                    lock == TXN_REQUEST_ELECTION ? TXN_LOCK_ELECTION : TXN_LOCK_PLAIN, lock);
 }
 
@@ -83,13 +82,13 @@ static uint64_t holders_of(const struct txn_request *request)
 static void add_checks(const struct txn_request *request, struct txn_builder *builder)
 {
     struct txn_check check = {.relation = TXN_EQUAL, .number = request->operand};
-    char name[8];
+    char name[TXN_REQUEST_LOCK_SIZE];
     if (request->kind == REQUEST_CONDITIONAL) {
         check.target = TXN_MOD_REVISION;
         check.key = slice_from_text(request->range.key);
         txn_add_check(builder, &check);
     } else if (request->kind == REQUEST_FENCED_PUT) {
-        write_lock_name(request->lock, name, sizeof(name));
+        txn_request_lock_name(request->lock, name);
         check.target = TXN_FENCE;
         check.key = slice_from_text(name);
         txn_add_check(builder, &check);
@@ -137,12 +136,12 @@ static enum txn_type type_of(enum txn_request_kind kind)
 static void add_ops(const struct txn_request *request, struct slice value,
                     struct txn_builder *builder)
 {
-    char name[8];
+    char name[TXN_REQUEST_LOCK_SIZE];
     bool is_of_lock = request->kind >= REQUEST_LOCK && request->kind <= REQUEST_UNLOCK;
     enum txn_type type = type_of(request->kind);
     bool has_value = type == TXN_PUT || type == TXN_APPEND || type == TXN_LOCK;
     bool has_key = type < TXN_LEASE_GRANT || type > TXN_LEASE_REVOKE;
-    write_lock_name(request->lock, name, sizeof(name));
+    txn_request_lock_name(request->lock, name);
     struct txn_op op = {
         .type = type,
         .key = !has_key     ? SLICE_EMPTY
@@ -301,6 +300,14 @@ static void draw_range_and_put(struct prng *rare, uint64_t ttl_ms, struct txn_re
     }
 }
 
+/* The election, or the lock of that number. */
+static uint32_t draw_lock(struct txn_dice *dice, enum txn_request_kind kind, uint32_t number)
+{
+    bool is_of_lock = kind >= REQUEST_LOCK && kind <= REQUEST_FENCED_PUT;
+    bool is_election = is_of_lock && prng_below(&dice->rare, ELECTION_IN) == 0;
+    return is_election ? TXN_REQUEST_ELECTION : number % TXN_REQUEST_LOCKS;
+}
+
 /* What the operation is of, and with. */
 static void draw_request(struct txn_dice *dice, struct txn_request *request)
 {
@@ -308,11 +315,7 @@ static void draw_request(struct txn_dice *dice, struct txn_request *request)
     uint32_t number = (uint32_t)prng_below(chance, TXN_REQUEST_KEYS);
     uint64_t ttl_ms = chance_log(chance, 50, dice->ttl_ms_max);
     const char *what = "ttl";
-    request->lock = number % TXN_REQUEST_LOCKS;
-    if (request->kind >= REQUEST_LOCK && request->kind <= REQUEST_FENCED_PUT &&
-        prng_below(&dice->rare, ELECTION_IN) == 0) {
-        request->lock = TXN_REQUEST_ELECTION;
-    }
+    request->lock = draw_lock(dice, request->kind, number);
     switch ((int)request->kind) {
     case REQUEST_ADD:
         what = "number";
@@ -386,7 +389,7 @@ static void draw_condition(struct txn_dice *dice, struct txn_condition *conditio
         condition->target = TXN_FENCE;
         condition->relation = TXN_EQUAL;
         condition->number = recall(rare, &dice->tokens[lock]);
-        write_lock_name(lock, condition->range.key, sizeof(condition->range.key));
+        txn_request_lock_name(lock, condition->range.key);
         return;
     }
     uint32_t number = (uint32_t)prng_below(rare, TXN_REQUEST_KEYS);

@@ -11,7 +11,8 @@
 #define TXN_REQUEST_KEYS 3u /* of each kind */
 #define TXN_REQUEST_LOCKS 2u
 #define TXN_REQUEST_ELECTION TXN_REQUEST_LOCKS /* as a lock's number */
-#define TXN_REQUEST_KNOWN 4u /* tokens of a lock, or leases, that are remembered */
+#define TXN_REQUEST_KNOWN 4u      /* tokens of a lock, or leases, that are remembered */
+#define TXN_REQUEST_LOCK_SIZE 16u /* of a lock's name, and its end */
 #define TXN_REQUEST_CONDITIONS 3u
 
 enum txn_request_kind {
@@ -113,6 +114,8 @@ MUST_USE bool txn_request_draw(struct txn_dice *dice, uint64_t number,
 struct buf *txn_request_command(const struct txn_request *request);
 /* Whether it is a PUT or DELETE of the oldest kind, and no transaction. */
 bool txn_request_is_plain(const struct txn_request *request);
+/* A lock's name, as commands have it. */
+void txn_request_lock_name(uint32_t lock, char out_name[TXN_REQUEST_LOCK_SIZE]);
 /* In words. Static storage. */
 const char *txn_request_text(const struct txn_request *request);
 

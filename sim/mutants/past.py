@@ -115,4 +115,25 @@ CURSORS = [
     ),
 ]
 
-PAST = [*WATCHES, *HISTORY, *CURSORS]
+ELECTIONS = [
+    Mutant(
+        name="who-leads-is-told-once",
+        bug="Who watches an election is told of the first change, and of none after it.",
+        seen="node/notices.h T1",
+        file="node/notices.c",
+        text="        list_push_back(bucket_of(notices, notice->hash), &notice->link);\n"
+             "        notice->changed",
+        becomes="        list_init(&notice->link);\n        notice->changed",
+    ),
+    Mutant(
+        name="leader-of-a-snapshot-not-told",
+        bug="A node that takes in a snapshot tells nobody who leads an election by it.",
+        seen="node/notices.h T3",
+        file="node/install.c",
+        text="    notices_note_all(&node->notices);",
+        becomes="",
+        profile="network",
+    ),
+]
+
+PAST = [*WATCHES, *HISTORY, *CURSORS, *ELECTIONS]

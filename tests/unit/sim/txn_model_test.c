@@ -238,6 +238,36 @@ static void a_token_that_holds_nothing_is_found(void **state)
     txn_model_free(model);
 }
 
+static void who_leads_is_known_of_each_revision(void **state)
+{
+    (void)state;
+    static const struct txn_op stand = {.type = TXN_LOCK, .key = NAME("e2"), .number = 1};
+    static const struct txn_op wait = {
+        .type = TXN_LOCK, .key = NAME("e2"), .number = 1, .wait_ms = 9};
+    static const struct txn_op resign = {.type = TXN_UNLOCK, .key = NAME("e2"), .number = 1};
+    static const struct txn_op lock = {.type = TXN_LOCK, .key = NAME("l0"), .number = 1};
+    struct txn_model *model = new_model();
+    struct step step = {.op = &stand, .answer = {.number = 1, .is_held = true}};
+    step.result.revision = 1;
+    assert_null(takes(model, &step));
+    step.op = &wait;
+    step.answer = (struct txn_result){.number = 2};
+    assert_null(takes(model, &step));
+    step.op = &resign; /* who waits leads, in the same revision */
+    step.answer = (struct txn_result){.existed = true};
+    step.result.revision = 2;
+    assert_null(takes(model, &step));
+    step.op = &lock;
+    step.answer = (struct txn_result){.number = 4, .is_held = true};
+    step.result.revision = 3;
+    assert_null(takes(model, &step));
+    assert_int_equal(txn_model_leader_at(model, 0), 0);
+    assert_int_equal(txn_model_leader_at(model, 1), 1);
+    assert_int_equal(txn_model_leader_at(model, 2), 3);
+    assert_int_equal(txn_model_leader_at(model, UINT64_MAX), 3);
+    txn_model_free(model);
+}
+
 static void a_range_goes_from_its_first_key_to_before_its_end(void **state)
 {
     (void)state;
@@ -381,7 +411,7 @@ static void of_those_that_an_or_joins_one_is_enough(void **state)
     txn_model_free(model);
 }
 
-/* All from a on to before c are at their first version; c is not, and there is nothing from d on. */
+/* From a on to before c all are at their first version; c is not, and behind it is nothing. */
 static void a_check_of_a_range_is_of_each_key_in_it(void **state)
 {
     (void)state;
@@ -451,6 +481,7 @@ int main(void)
         cmocka_unit_test(what_ends_early_is_found),
         cmocka_unit_test(what_has_no_time_does_not_end),
         cmocka_unit_test(a_token_that_holds_nothing_is_found),
+        cmocka_unit_test(who_leads_is_known_of_each_revision),
         cmocka_unit_test(a_range_goes_from_its_first_key_to_before_its_end),
         cmocka_unit_test(what_was_and_what_is_are_told_where_they_are_asked_for),
         cmocka_unit_test(a_refusal_needs_a_reason),
