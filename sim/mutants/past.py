@@ -29,6 +29,14 @@ WATCHES = [
         becomes="        if ((*slot_of(history, middle))->revision < revision) {",
     ),
     Mutant(
+        name="history-with-a-hole",
+        bug="What the history dropped between two checkpoints is missing in its journal, and a start does not see that.",
+        seen="node/history_journal.h J3",
+        file="node/history_journal.c",
+        text="    if (!loading->is_begun || loading->told != 0 || after > history_newest(loading->history)) {",
+        becomes="    if (!loading->is_begun || loading->told != 0) {",
+    ),
+    Mutant(
         name="newest-change-told-first",
         bug="Of several changes that fit the last one is told, and then what comes after that.",
         seen="node/watches.h W4",
