@@ -123,30 +123,25 @@ static void grow_slots(struct history *history)
     history->slot_count = count;
 }
 
-/* The next number, for a change or for none. */
-static void take_slot(struct history *history, struct history_entry *entry)
+/* The next number is the change's. NULL: of which nothing is kept. */
+static inline void set_slot(struct history *history, struct history_entry *entry)
 {
-    if (history->next - history->held == history->slot_count) {
-        grow_slots(history);
-    }
+    history->slots[history->next & (history->slot_count - 1)] = entry;
     history->next++;
-    *slot_of(history, history->next - 1) = entry;
+}
+
+static bool is_slotless(const struct history *history)
+{
+    return history->next - history->held == history->slot_count;
 }
 
 /* ---- dropping ---- */
 
-/* H5 */
-static void free_dropped(struct history *history)
+static inline void let_go(struct history *history, const struct history_entry *entry)
 {
-    while (history->held < history->first && !history->is_pinned) {
-        const struct history_entry *entry = *slot_of(history, history->held);
-        history->held++;
-        if (entry != NULL) {
-            buf_unref(entry->record.owner);
-            buf_unref(entry->replaced.owner);
-            release(history);
-        }
-    }
+    buf_unref(entry->record.owner);
+    buf_unref(entry->replaced.owner);
+    release(history);
 }
 
 static void drop_first(struct history *history)
@@ -155,7 +150,10 @@ static void drop_first(struct history *history)
     ASSERT(history->bytes >= entry->bytes);
     history->bytes -= entry->bytes;
     history->first++;
-    free_dropped(history);
+    if (!history->is_pinned) { /* H5 */
+        history->held = history->first;
+        let_go(history, entry);
+    }
 }
 
 static bool is_empty(const struct history *history)
@@ -206,11 +204,12 @@ void history_free(struct history *history)
     if (history == NULL) {
         return;
     }
-    history->is_pinned = false;
+    if (history->is_pinned) {
+        history_unpin(history);
+    }
     while (!is_empty(history)) {
         drop_first(history);
     }
-    free_dropped(history); /* if nothing was left but what was pinned */
     ASSERT(history->bytes == 0);
     mem_free(history->oldest); /* where the next one would have gone */
     mem_free(history->spare);
@@ -288,9 +287,14 @@ static size_t size_behind(const struct store_change *change)
 static void skip_number(struct history *history)
 {
     ASSERT(is_empty(history));
-    take_slot(history, NULL);
+    if (is_slotless(history)) {
+        grow_slots(history);
+    }
+    set_slot(history, NULL);
     history->first = history->next;
-    free_dropped(history);
+    if (!history->is_pinned) {
+        history->held = history->first;
+    }
 }
 
 /* What is told alone is more than may be kept: as if it had been kept, and dropped. */
@@ -311,13 +315,16 @@ void history_changed(struct history *history, const struct store_change *change)
         skip_number(history);
         return;
     }
+    if (is_slotless(history)) {
+        grow_slots(history);
+    }
     size_t size = aligned(sizeof(struct history_entry) + size_behind(change));
     struct history_entry *entry = allocate(history, size);
     fill(entry, change);
     entry->number = history->next;
     entry->bytes =
         sizeof(entry) + size + held_bytes(entry->record.owner) + held_bytes(entry->replaced.owner);
-    take_slot(history, entry);
+    set_slot(history, entry);
     history->bytes += entry->bytes;
     while (history->bytes > history->options.bytes_max && !history->is_overrun) {
         if (first_entry(history)->revision == change->revision) {
@@ -364,7 +371,13 @@ void history_unpin(struct history *history)
 {
     ASSERT(history->is_pinned);
     history->is_pinned = false;
-    free_dropped(history);
+    while (history->held < history->first) {
+        const struct history_entry *entry = *slot_of(history, history->held);
+        history->held++;
+        if (entry != NULL) {
+            let_go(history, entry);
+        }
+    }
 }
 
 /* ---- what is there ---- */
