@@ -15,8 +15,7 @@ struct part {
     const struct history_entry **changes;
     size_t count;
     size_t told;
-    bool is_written;
-    bool is_lost; /* there was no space, or another state: nothing of the journal is left */
+    bool is_over; /* it is written, or given up: attempts that follow are the checkpoint's alone */
 };
 
 struct history_journal {
@@ -25,9 +24,9 @@ struct history_journal {
     struct store_journal *files;
     struct part part;
     bool is_pinned;
-    bool is_begun;     /* the files have everything up to the next two */
+    bool is_begun;     /* parts go on where the last one ended, be it written or given up (J3) */
     uint64_t number;   /* of the next change to write */
-    uint64_t revision; /* up to which all is written */
+    uint64_t revision; /* up to which parts were made */
     uint64_t bytes;
 };
 
@@ -206,23 +205,21 @@ static void on_write(void *ctx)
 {
     struct history_journal *journal = ctx;
     struct part *part = &journal->part;
-    if (part->is_written || part->is_lost) {
-        return; /* it was the checkpoint that failed */
+    if (part->is_over) {
+        return;
     }
     const struct store_journal_part told = {
         .after = part->after, .through = part->through, .next = next_change, .ctx = part};
     if (part->after == part->through || store_journal_append(journal->files, &told)) {
-        part->is_written = true;
         store_journal_trim(journal->files, part->oldest);
-    } else {
-        part->is_lost = true;
     }
+    part->is_over = true;
 }
 
 static err on_replace(void *ctx)
 {
     struct history_journal *journal = ctx;
-    journal->part.is_lost = true;
+    journal->part.is_over = true;
     return store_journal_drop(journal->files);
 }
 
@@ -232,9 +229,6 @@ static void on_done(void *ctx)
     if (journal->is_pinned) {
         history_unpin(journal->history);
         journal->is_pinned = false;
-    }
-    if (journal->part.is_lost) {
-        journal->is_begun = false;
     }
     journal->bytes = store_journal_bytes(journal->files);
 }

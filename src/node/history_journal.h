@@ -10,7 +10,8 @@
  *     was frozen is durable, too.
  * J2  A state that came from elsewhere has no past here: the journal is gone before it is durable.
  * J3  A full disk, damage, or more changes between two checkpoints than the history keeps: it
- *     begins later then. It never says what was not.
+ *     begins later then. It never says what was not. What a full disk has cost is not written
+ *     again, or the room that it gave back would be gone at once.
  */
 #ifndef NODE_HISTORY_JOURNAL_H
 #define NODE_HISTORY_JOURNAL_H

@@ -1,3 +1,6 @@
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "../env/env_testing.h"
 #include "base/mem.h"
 #include "base/prng.h"
@@ -326,6 +329,42 @@ static void a_state_from_elsewhere_has_no_past(void **state)
     deinit(&fixture);
 }
 
+static void allow_files_of(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What has come until then is not written again when there is room: the ring still has it. */
+static void for_want_of_space_it_begins_later(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    init(&fixture, 4, 1 << 24);
+    while (fixture.revision < 20) {
+        apply(&fixture);
+    }
+    checkpoint_now(&fixture);
+    while (fixture.revision < 30) {
+        apply(&fixture);
+    }
+    (void)signal(SIGXFSZ, SIG_IGN);
+    allow_files_of(1);
+    checkpoint_now(&fixture);
+    allow_files_of(RLIM_INFINITY);
+    assert_int_equal(history_journal_bytes(fixture.journal), 0);
+    assert_int_equal(oldest_of(&fixture), 0);
+    while (fixture.revision < 40) {
+        apply(&fixture);
+    }
+    checkpoint_now(&fixture);
+    crash(&fixture);
+    assert_int_equal(oldest_of(&fixture), 30);
+    deinit(&fixture);
+}
+
 /* The store was lost, and the log makes it anew. */
 static void without_a_state_nothing_is_taken(void **state)
 {
@@ -349,6 +388,7 @@ int main(void)
         cmocka_unit_test(whatever_comes_a_start_has_what_was),
         cmocka_unit_test(a_gap_begins_it_anew),
         cmocka_unit_test(a_state_from_elsewhere_has_no_past),
+        cmocka_unit_test(for_want_of_space_it_begins_later),
         cmocka_unit_test(without_a_state_nothing_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,6 @@
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "../env/env_testing.h"
 #include "base/prng.h"
 #include "store/journal.h"
@@ -294,6 +297,36 @@ static void damage_is_never_told(void **state)
     deinit(&fixture);
 }
 
+static void allow_files_of(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* It gives its space back, and can be begun anew (J4). */
+static void for_want_of_space_all_of_it_goes(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    init(&fixture, 4096);
+    assert_true(append(&fixture, 0, 50));
+    assert_true(append(&fixture, 50, 60));
+    assert_int_equal(count_files(&fixture), 2);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    allow_files_of(store_journal_bytes(fixture.journal) / 2);
+    assert_false(append(&fixture, 60, 200));
+    allow_files_of(RLIM_INFINITY);
+    assert_int_equal(count_files(&fixture), 0);
+    assert_int_equal(store_journal_bytes(fixture.journal), 0);
+    assert_true(append(&fixture, 200, 200));
+    assert_true(append(&fixture, 200, 200));
+    assert_int_equal(read_all(&fixture, 4096), 0);
+    assert_int_equal(fixture.after, 200);
+    deinit(&fixture);
+}
+
 static void files_of_others_are_left_alone(void **state)
 {
     (void)state;
@@ -322,6 +355,7 @@ int main(void)
         cmocka_unit_test(files_that_are_too_old_are_removed),
         cmocka_unit_test(a_torn_file_is_read_up_to_its_end),
         cmocka_unit_test(damage_is_never_told),
+        cmocka_unit_test(for_want_of_space_all_of_it_goes),
         cmocka_unit_test(files_of_others_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
