@@ -16,6 +16,7 @@ struct part {
     size_t count;
     size_t told;
     bool is_over; /* it is written, or given up: attempts that follow are the checkpoint's alone */
+    bool is_given_up; /* the whole journal was, for want of space */
 };
 
 struct history_journal {
@@ -212,8 +213,23 @@ static void on_write(void *ctx)
         .after = part->after, .through = part->through, .next = next_change, .ctx = part};
     if (part->after == part->through || store_journal_append(journal->files, &told)) {
         store_journal_trim(journal->files, part->oldest);
+    } else {
+        part->is_given_up = true;
     }
     part->is_over = true;
+}
+
+/* What nobody was promised goes before a write is refused. */
+static bool on_give_way(void *ctx)
+{
+    struct history_journal *journal = ctx;
+    bool has_any = store_journal_bytes(journal->files) > 0;
+    if (!has_any || store_journal_drop(journal->files) != OK) {
+        return false;
+    }
+    journal->part.is_over = true;
+    journal->part.is_given_up = true;
+    return true;
 }
 
 static err on_replace(void *ctx)
@@ -230,6 +246,14 @@ static void on_done(void *ctx)
         history_unpin(journal->history);
         journal->is_pinned = false;
     }
+    if (journal->part.is_given_up) {
+        LOG_WARN(journal->log,
+                 "the disk is full: the history on it was removed, a restart will have none of "
+                 "before",
+                 LOG_U64("revision", journal->part.through),
+                 LOG_U64("freed_bytes", journal->bytes));
+        journal->part.is_given_up = false;
+    }
     journal->bytes = store_journal_bytes(journal->files);
 }
 
@@ -237,6 +261,7 @@ struct store_companion history_journal_companion(struct history_journal *journal
 {
     return (struct store_companion){.freeze = on_freeze,
                                     .write = on_write,
+                                    .give_way = on_give_way,
                                     .replace = on_replace,
                                     .done = on_done,
                                     .ctx = journal};

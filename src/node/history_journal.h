@@ -9,9 +9,10 @@
  * J1  When a checkpoint is durable, every change up to it that the history still had when its tail
  *     was frozen is durable, too.
  * J2  A state that came from elsewhere has no past here: the journal is gone before it is durable.
- * J3  A full disk, damage, or more changes between two checkpoints than the history keeps: it
- *     begins later then. It never says what was not. What a full disk has cost is not written
- *     again, or the room that it gave back would be gone at once.
+ * J3  The journal gives way to a checkpoint that finds no space. So after a full disk the history
+ *     begins later, as after damage, or more changes between two checkpoints than it keeps; it
+ *     never says what was not. What a full disk has cost is not written again, or the room that it
+ *     gave back would be gone at once.
  */
 #ifndef NODE_HISTORY_JOURNAL_H
 #define NODE_HISTORY_JOURNAL_H

@@ -107,6 +107,10 @@ void store_job_run(struct env_job *job)
         companion->write(companion->ctx);
     }
     store->job_error = store_checkpoint_write(store->checkpoint, &store->batch);
+    if (store->job_error == ERR_NO_SPACE && companion->give_way != NULL &&
+        companion->give_way(companion->ctx)) {
+        store->job_error = store_checkpoint_write(store->checkpoint, &store->batch);
+    }
 }
 
 static void submit(struct store *store)

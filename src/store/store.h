@@ -70,6 +70,9 @@ struct store_companion {
     /* Makes durable what goes with it, or gives it up. On the checkpointer's thread, with each
      * attempt, and the attempt goes on when it returns. */
     void (*write)(void *ctx);
+    /* There is no space for the checkpoint: gives back what it has, on the same thread. Whether
+     * that was anything; then the checkpoint is tried again at once. */
+    bool (*give_way)(void *ctx);
     /* Another node's state is about to take the place of this one. On the same thread, with each
      * attempt; an error ends it. */
     err (*replace)(void *ctx);

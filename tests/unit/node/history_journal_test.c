@@ -365,6 +365,33 @@ static void for_want_of_space_it_begins_later(void **state)
     deinit(&fixture);
 }
 
+/* The checkpoint needs the room that the journal has. */
+static void it_gives_way_to_the_checkpoint(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    init(&fixture, 5, 1 << 24);
+    assert_false(fixture.companion.give_way(fixture.journal)); /* there is nothing */
+    while (fixture.revision < 20) {
+        apply(&fixture);
+    }
+    freeze(&fixture);
+    fixture.companion.write(fixture.journal);
+    assert_true(fixture.companion.give_way(fixture.journal));
+    assert_false(fixture.companion.give_way(fixture.journal));
+    fixture.checkpoint = fixture.frozen;
+    fixture.is_frozen = false;
+    fixture.companion.done(fixture.journal);
+    assert_int_equal(history_journal_bytes(fixture.journal), 0);
+    while (fixture.revision < 30) {
+        apply(&fixture);
+    }
+    checkpoint_now(&fixture);
+    crash(&fixture);
+    assert_int_equal(oldest_of(&fixture), 20);
+    deinit(&fixture);
+}
+
 /* The store was lost, and the log makes it anew. */
 static void without_a_state_nothing_is_taken(void **state)
 {
@@ -389,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_gap_begins_it_anew),
         cmocka_unit_test(a_state_from_elsewhere_has_no_past),
         cmocka_unit_test(for_want_of_space_it_begins_later),
+        cmocka_unit_test(it_gives_way_to_the_checkpoint),
         cmocka_unit_test(without_a_state_nothing_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

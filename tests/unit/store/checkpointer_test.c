@@ -382,6 +382,82 @@ static void a_full_disk_is_lived_through(void **state)
     world_remove(&world);
 }
 
+/* ---- what goes with it ---- */
+
+/* What was called, a letter each. */
+static void note_call(void *ctx, char call)
+{
+    char *calls = ctx;
+    size_t count = strlen(calls);
+    calls[count] = call;
+    calls[count + 1] = '\0';
+}
+
+static void on_freeze(void *ctx)
+{
+    note_call(ctx, 'f');
+}
+
+static void on_write(void *ctx)
+{
+    note_call(ctx, 'w');
+}
+
+static void on_done(void *ctx)
+{
+    note_call(ctx, 'd');
+}
+
+/* The first time it has nothing, then all the room that is needed. */
+static bool on_give_way(void *ctx)
+{
+    note_call(ctx, 'g');
+    bool has_room = strchr(ctx, 'g') != strrchr(ctx, 'g');
+    if (has_room) {
+        limit_file_size(RLIM_INFINITY);
+    }
+    return has_room;
+}
+
+static void take_a_companions_room(void *ctx)
+{
+    char calls[32] = "";
+    struct world *world = ctx;
+    world->options.tail_bytes_max = TAIL_BYTES;
+    world->options.companion = (struct store_companion){.freeze = on_freeze,
+                                                        .write = on_write,
+                                                        .give_way = on_give_way,
+                                                        .done = on_done,
+                                                        .ctx = calls};
+    world_make_in_child(world);
+    struct store *store = world->store;
+    calls[0] = '\0'; /* of what made the region */
+    unsigned before = (unsigned)store_stats(store)->checkpoints;
+    limit_file_size(store_stats(store)->size_bytes);
+    fill_tail(world, TAIL_BYTES);
+    store_turn(store);
+    wait_for_failures(world, 1);
+    EXPECT(strcmp(calls, "fwgd") == 0);
+    store_checkpoint(store);
+    wait_for_checkpoints(world, before + 1);
+    EXPECT(strcmp(calls, "fwgdwgd") == 0); /* frozen once, written again with each attempt */
+    EXPECT(store_stats(store)->checkpoint_failures == 1);
+    store_close(store);
+}
+
+static void a_companion_is_ahead_of_the_checkpoint_and_gives_way_to_it(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    place_make(&world.place);
+    int status = status_of(take_a_companions_room, &world);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0); /* else: the line that failed */
+    world_open(&world);
+    assert_int_equal(world_region(&world)->checkpoint.index, world.index);
+    world_remove(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +474,7 @@ int main(void)
         cmocka_unit_test(what_was_checkpointed_is_freed_slice_by_slice),
         cmocka_unit_test(closing_waits_for_the_checkpoint_under_way_and_reports_nothing_more),
         cmocka_unit_test(a_full_disk_is_lived_through),
+        cmocka_unit_test(a_companion_is_ahead_of_the_checkpoint_and_gives_way_to_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
