@@ -123,16 +123,19 @@ static void grow_slots(struct history *history)
     history->slot_count = count;
 }
 
+/* Behind it there is a slot for the next number. */
+static inline void make_slot(struct history *history)
+{
+    if (history->next - history->held == history->slot_count) {
+        grow_slots(history);
+    }
+}
+
 /* The next number is the change's. NULL: of which nothing is kept. */
 static inline void set_slot(struct history *history, struct history_entry *entry)
 {
     history->slots[history->next & (history->slot_count - 1)] = entry;
     history->next++;
-}
-
-static bool is_slotless(const struct history *history)
-{
-    return history->next - history->held == history->slot_count;
 }
 
 /* ---- dropping ---- */
@@ -287,9 +290,7 @@ static size_t size_behind(const struct store_change *change)
 static void skip_number(struct history *history)
 {
     ASSERT(is_empty(history));
-    if (is_slotless(history)) {
-        grow_slots(history);
-    }
+    make_slot(history);
     set_slot(history, NULL);
     history->first = history->next;
     if (!history->is_pinned) {
@@ -315,9 +316,7 @@ void history_changed(struct history *history, const struct store_change *change)
         skip_number(history);
         return;
     }
-    if (is_slotless(history)) {
-        grow_slots(history);
-    }
+    make_slot(history);
     size_t size = aligned(sizeof(struct history_entry) + size_behind(change));
     struct history_entry *entry = allocate(history, size);
     fill(entry, change);

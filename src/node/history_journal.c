@@ -11,8 +11,8 @@
 struct part {
     uint64_t after;
     uint64_t through;
-    uint64_t oldest; /* that the history had */
-    const struct history_entry **changes;
+    uint64_t oldest;                      /* that the history had */
+    const struct history_entry **changes; /* not NULL: the history is pinned */
     size_t count;
     size_t told;
     bool is_over; /* it is written, or given up: attempts that follow are the checkpoint's alone */
@@ -24,10 +24,9 @@ struct history_journal {
     struct history *history;
     struct store_journal *files;
     struct part part;
-    bool is_pinned;
-    bool is_begun;     /* parts go on where the last one ended, be it written or given up (J3) */
-    uint64_t number;   /* of the next change to write */
-    uint64_t revision; /* up to which parts were made */
+    /* Where the next part begins: behind the last one, be it written or given up (J3). */
+    uint64_t number;
+    uint64_t revision;
     uint64_t bytes;
 };
 
@@ -49,10 +48,9 @@ static void settle(struct loading *loading)
 }
 
 /* Of a block that ended in damage the changes so far are whole revisions, but for the last one. */
-static void on_begin(void *ctx, uint64_t after, uint64_t through)
+static void on_begin(void *ctx, uint64_t after)
 {
     struct loading *loading = ctx;
-    (void)through;
     if (!loading->is_begun || loading->told != 0 || after > history_newest(loading->history)) {
         history_restart(loading->history, after);
         loading->is_begun = true;
@@ -95,7 +93,6 @@ static void take_back(struct history_journal *journal, uint64_t revision)
     if (loading.told != 0 || history_newest(history) != revision) {
         history_restart(history, revision);
     }
-    journal->is_begun = history_oldest(history) < revision;
     LOG_INFO(journal->log, "history goes on", LOG_U64("oldest", history_oldest(history)),
              LOG_U64("newest", revision),
              LOG_U64("changes", history_end(history) - history_first(history)),
@@ -161,11 +158,10 @@ static void on_freeze(void *ctx)
     struct history_journal *journal = ctx;
     struct history *history = journal->history;
     struct part *part = &journal->part;
-    ASSERT(!journal->is_pinned);
-    mem_free(part->changes);
+    ASSERT(part->changes == NULL);
     uint64_t first = history_first(history);
-    /* Something that is not written is gone already: what is written is no use any more. */
-    bool goes_on = journal->is_begun && first <= journal->number;
+    /* Else something that is not written is gone already: what is written is no use any more. */
+    bool goes_on = first <= journal->number;
     uint64_t from = goes_on ? journal->number : first;
     *part = (struct part){
         .after = goes_on ? journal->revision : history_oldest(history),
@@ -179,9 +175,7 @@ static void on_freeze(void *ctx)
     }
     journal->number = from + part->count;
     journal->revision = part->through;
-    journal->is_begun = true;
     history_pin(history);
-    journal->is_pinned = true;
 }
 
 static bool next_change(void *ctx, struct store_change *out_change)
@@ -242,17 +236,19 @@ static err on_replace(void *ctx)
 static void on_done(void *ctx)
 {
     struct history_journal *journal = ctx;
-    if (journal->is_pinned) {
+    struct part *part = &journal->part;
+    if (part->changes != NULL) {
+        ASSERT(part->is_over);
         history_unpin(journal->history);
-        journal->is_pinned = false;
+        mem_free(part->changes);
+        part->changes = NULL;
     }
-    if (journal->part.is_given_up) {
+    if (part->is_given_up) {
         LOG_WARN(journal->log,
                  "the disk is full: the history on it was removed, a restart will have none of "
                  "before",
-                 LOG_U64("revision", journal->part.through),
-                 LOG_U64("freed_bytes", journal->bytes));
-        journal->part.is_given_up = false;
+                 LOG_U64("revision", part->through), LOG_U64("freed_bytes", journal->bytes));
+        part->is_given_up = false;
     }
     journal->bytes = store_journal_bytes(journal->files);
 }

@@ -9,7 +9,8 @@
 
 #define PATH_SIZE 4096
 #define NAME_SIZE 48
-#define BLOCK_BYTES (256u << 10) /* a block is cut behind the revision that reaches it */
+/* A block is cut behind the revision that reaches this, or a file's size. */
+#define BLOCK_BYTES (256u << 10)
 
 struct journal_file {
     uint64_t sequence;
@@ -26,7 +27,7 @@ struct store_journal {
     size_t file_count;
     uint64_t next_sequence;
     struct env_file *current; /* the last of the files, if this life has made it (J2); or NULL */
-    struct writer block;
+    struct writer block;      /* of the part that is being appended; else empty */
 };
 
 /* ---- files ---- */
@@ -115,7 +116,6 @@ void store_journal_close(struct store_journal *journal)
         return;
     }
     env_file_close(journal->current);
-    writer_deinit(&journal->block);
     mem_free(journal->files);
     mem_free(journal->directory);
     mem_free(journal);
@@ -157,7 +157,7 @@ static struct buf *load(const struct store_journal *journal, uint64_t sequence)
 static err tell(struct store_journal_block *block, const struct store_journal_reader *reader)
 {
     struct store_journal_change told;
-    reader->begin(reader->ctx, block->after, block->through);
+    reader->begin(reader->ctx, block->after);
     err e;
     while ((e = store_journal_block_next(block, &told)) == OK) {
         reader->change(reader->ctx, &told.change);
@@ -239,12 +239,42 @@ static err begin_file(struct store_journal *journal)
     return write_bytes(journal, header, sizeof(header));
 }
 
+static void sync_file(const struct store_journal *journal)
+{
+    err e = env_file_sync(journal->current);
+    if (e != OK) {
+        die(journal, "sync", e);
+    }
+}
+
+/* Behind it the current file is one that has room. */
+static err make_room(struct store_journal *journal)
+{
+    if (journal->current != NULL) {
+        if (journal->files[journal->file_count - 1].size < journal->file_bytes) {
+            return OK;
+        }
+        sync_file(journal);
+    }
+    return begin_file(journal);
+}
+
 static err end_block(struct store_journal *journal, uint64_t through)
 {
+    err e = make_room(journal);
+    if (e != OK) {
+        return e;
+    }
     store_journal_block_end(&journal->block, through);
-    err e = write_bytes(journal, journal->block.data, journal->block.size);
+    e = write_bytes(journal, journal->block.data, journal->block.size);
+    journal->files[journal->file_count - 1].through = through;
     writer_reset(&journal->block);
     return e;
+}
+
+static bool is_cut(const struct store_journal *journal)
+{
+    return journal->block.size >= BLOCK_BYTES || journal->block.size >= journal->file_bytes;
 }
 
 static err write_blocks(struct store_journal *journal, const struct store_journal_part *part)
@@ -253,7 +283,7 @@ static err write_blocks(struct store_journal *journal, const struct store_journa
     uint64_t revision = part->after;
     store_journal_block_begin(&journal->block, part->after);
     while (part->next(part->ctx, &change)) {
-        if (change.revision > revision && journal->block.size >= BLOCK_BYTES) {
+        if (change.revision > revision && is_cut(journal)) {
             err e = end_block(journal, revision);
             if (e != OK) {
                 return e;
@@ -269,14 +299,10 @@ static err write_blocks(struct store_journal *journal, const struct store_journa
 
 bool store_journal_append(struct store_journal *journal, const struct store_journal_part *part)
 {
+    uint64_t sequence = journal->next_sequence;
     errno = 0; /* what die says is of the call that failed */
-    bool is_new = journal->current == NULL ||
-                  journal->files[journal->file_count - 1].size >= journal->file_bytes;
-    writer_reset(&journal->block);
-    err e = is_new ? begin_file(journal) : OK;
-    if (e == OK) {
-        e = write_blocks(journal, part);
-    }
+    err e = write_blocks(journal, part);
+    writer_deinit(&journal->block); /* one large revision should not keep it large */
     if (e == ERR_NO_SPACE) {
         (void)!store_journal_drop(journal); /* what cannot be removed says nothing that is wrong */
         return false;
@@ -284,14 +310,13 @@ bool store_journal_append(struct store_journal *journal, const struct store_jour
     if (e != OK) {
         die(journal, "write", e);
     }
-    e = env_file_sync(journal->current);
-    if (e == OK && is_new) {
+    sync_file(journal);
+    if (journal->next_sequence != sequence) {
         e = env_dir_sync(journal->env, journal->directory);
     }
     if (e != OK) {
         die(journal, "sync", e);
     }
-    journal->files[journal->file_count - 1].through = part->through;
     return true;
 }
 

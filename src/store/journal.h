@@ -27,7 +27,9 @@ struct store_journal_options {
     struct env *env;
     const char *directory; /* made if missing; files of others in it are left alone */
     region_id region;
-    uint64_t file_bytes; /* from that size on a new file is begun; 0: STORE_JOURNAL_FILE_BYTES */
+    /* From that size on a new file is begun, behind the block that reaches it, so that what is too
+     * old can go in pieces; 0: STORE_JOURNAL_FILE_BYTES. */
+    uint64_t file_bytes;
 };
 
 /* Finds what is there. Caller closes. ERR_NO_SPACE, ERR_PERMISSION, ERR_IO, with a note. */
@@ -36,11 +38,11 @@ MUST_USE err store_journal_open(struct store_journal **out_journal,
 void store_journal_close(struct store_journal *journal); /* NULL: no-op */
 
 struct store_journal_reader {
-    /* What has changed after a revision up to another is told next. */
-    void (*begin)(void *ctx, uint64_t after, uint64_t through);
+    /* What has changed after a revision is told next. */
+    void (*begin)(void *ctx, uint64_t after);
     /* Borrowed until it returns; the record's owner can be shared. */
     void (*change)(void *ctx, const struct store_change *change);
-    /* That was all of it. Not called of a block in which a change is damaged. */
+    /* That was all of it, up to revision `through`. Not called of a block in which a change is damaged. */
     void (*end)(void *ctx, uint64_t through);
     void *ctx;
 };

@@ -5,12 +5,14 @@
 
 #include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -63,6 +65,21 @@ static inline void directory_remove(const char *path)
     }
     (void)closedir(dir);
     assert_int_equal(rmdir(path), 0);
+}
+
+/* From now on this process cannot write files at or above `size`, as on a full disk; RLIM_INFINITY:
+ * it can again. */
+static inline void limit_file_size(rlim_t size)
+{
+    struct rlimit limit;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        _exit(99); /* in a child, perhaps, where cmocka cannot fail */
+    }
+    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        _exit(99);
+    }
 }
 
 #endif

@@ -1,6 +1,3 @@
-#include <signal.h>
-#include <sys/resource.h>
-
 #include "../env/env_testing.h"
 #include "base/mem.h"
 #include "base/prng.h"
@@ -329,14 +326,6 @@ static void a_state_from_elsewhere_has_no_past(void **state)
     deinit(&fixture);
 }
 
-static void allow_files_of(rlim_t size)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 /* What has come until then is not written again when there is room: the ring still has it. */
 static void for_want_of_space_it_begins_later(void **state)
 {
@@ -350,10 +339,9 @@ static void for_want_of_space_it_begins_later(void **state)
     while (fixture.revision < 30) {
         apply(&fixture);
     }
-    (void)signal(SIGXFSZ, SIG_IGN);
-    allow_files_of(1);
+    limit_file_size(1);
     checkpoint_now(&fixture);
-    allow_files_of(RLIM_INFINITY);
+    limit_file_size(RLIM_INFINITY);
     assert_int_equal(history_journal_bytes(fixture.journal), 0);
     assert_int_equal(oldest_of(&fixture), 0);
     while (fixture.revision < 40) {

@@ -17,8 +17,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../env/env_testing.h"
 #include "base/mem.h"
-#include "env/uv.h"
 #include "store/snapshot.h"
 #include "store/store.h"
 
@@ -309,16 +309,6 @@ static inline int status_of(void (*child)(void *ctx), void *ctx)
 static inline bool exited_with(int status, int code)
 {
     return WIFEXITED(status) && WEXITSTATUS(status) == code;
-}
-
-/* In a child: from now on files cannot be written at or above `size`, as on a full disk. */
-static inline void limit_file_size(rlim_t size)
-{
-    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
-    (void)signal(SIGXFSZ, SIG_IGN);
-    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
-        _exit(99);
-    }
 }
 
 /* In a child, where cmocka cannot fail: ends it with the line. */
