@@ -205,9 +205,8 @@ static void on_write(void *ctx)
     }
     const struct store_journal_part told = {
         .after = part->after, .through = part->through, .next = next_change, .ctx = part};
-    if (part->after == part->through || store_journal_append(journal->files, &told)) {
-        store_journal_trim(journal->files, part->oldest);
-    } else {
+    store_journal_trim(journal->files, part->oldest); /* first: it needs the room less */
+    if (part->after != part->through && !store_journal_append(journal->files, &told)) {
         part->is_given_up = true;
     }
     part->is_over = true;
