@@ -42,7 +42,8 @@ struct store_journal_reader {
     void (*begin)(void *ctx, uint64_t after);
     /* Borrowed until it returns; the record's owner can be shared. */
     void (*change)(void *ctx, const struct store_change *change);
-    /* That was all of it, up to revision `through`. Not called of a block in which a change is damaged. */
+    /* That was all of it, up to revision `through`. Not called of a block in which a change is
+     * damaged. */
     void (*end)(void *ctx, uint64_t through);
     void *ctx;
 };
