@@ -312,6 +312,18 @@ void net_accept_stream(struct net *net, struct env_stream *stream)
     env_stream_set_handler(stream, &stream_handler, inbound);
 }
 
+void net_accept_tell_alive(struct net_inbound *inbound)
+{
+    ASSERT(inbound->state == NET_INBOUND_WELCOMED && !inbound->is_bulk);
+    if (net_link_advance(&inbound->link) < NET_ALIVE_BYTES_MIN) {
+        return;
+    }
+    if (env_stream_queued(inbound->link.stream) == 0) { /* else it does not listen */
+        net_link_write_u64(&inbound->link, FRAME_PONG, NET_PONG_ALIVE);
+    }
+    net_peer_alive(inbound->peer);
+}
+
 void net_accept_tick(struct net_inbound *inbound)
 {
     ASSERT(inbound->state != NET_INBOUND_CLOSED);

@@ -155,6 +155,10 @@ static err on_pong(struct net_peer *peer, struct slice payload)
     if (sent_ns == 0) {
         return OK;
     }
+    if (sent_ns == NET_PONG_ALIVE) {
+        net_peer_alive(peer);
+        return peer->state == NET_DIAL_UP ? OK : ERR_CLOSED;
+    }
     uint64_t now_ns = env_now_ns(peer->net->options.env);
     if (sent_ns >= peer->up_since_ns && sent_ns <= now_ns) {
         peer->info.rtt_us = (now_ns - sent_ns) / 1000;

@@ -11,6 +11,7 @@ void net_link_open(struct net_link *link, struct env_stream *stream, size_t gath
     link->stream = stream;
     link->gather_max = gather_max;
     link->silent_ticks = 0;
+    link->coming = 0;
     link->sent = 0;
     link->received = 0;
 }
@@ -112,4 +113,11 @@ err net_link_feed(struct net_link *link, struct slice bytes, frame_handler_fn *h
     }
     ASSERT(e != OK || link->stream != NULL);
     return e;
+}
+
+size_t net_link_advance(struct net_link *link)
+{
+    size_t before = link->coming;
+    link->coming = link->parser.pending.size;
+    return link->coming > before ? link->coming - before : 0;
 }

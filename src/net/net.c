@@ -173,6 +173,24 @@ void net_peer_told(struct net_peer *peer, const struct frame_hello *hello)
     text_copy(info->version, sizeof(info->version), hello->version);
 }
 
+void net_peer_alive(const struct net_peer *peer)
+{
+    const struct net *net = peer->net;
+    if (net->handler->alive != NULL) {
+        net->handler->alive(net->ctx, peer->id);
+    }
+}
+
+/* Handlers may add and remove peers, as on a tick. */
+void net_tell_alive(struct net *net)
+{
+    for (uint32_t i = 0; i < net->peer_count; i++) {
+        if (net->peers[i]->inbound != NULL) {
+            net_accept_tell_alive(net->peers[i]->inbound);
+        }
+    }
+}
+
 static struct net_peer *peer_new(struct net *net, node_id id)
 {
     ASSERT(net->peer_count < MEMBERS_MAX);

@@ -45,6 +45,9 @@ struct net_handler {
     /* The peer's process is gone, as far as can be seen: it has no connection to us any more, and
      * the machine at its address refuses ours. Each time that it does so. May be NULL. */
     void (*gone)(void *ctx, node_id peer);
+    /* The peer is there, although no frame has come: a long one of its is coming in, or it says
+     * that one of ours is (net_tell_alive). May be NULL. */
+    void (*alive)(void *ctx, node_id peer);
     /* The peer was met for the first time, by this instance: to be remembered for net_peer_expect.
      * May be NULL. Calls nothing here. */
     void (*met)(void *ctx, node_id peer, uint64_t instance);
@@ -125,6 +128,20 @@ bool net_carries(enum frame_type type);
  */
 MUST_USE err net_send(struct net *net, node_id peer, enum frame_type type, region_id region,
                       struct slice payload);
+
+/*
+ * Looks for long frames that are coming in. Called once in an interval in which a peer should be
+ * heard: whatever it has to say waits behind such a frame, and the answers to that, too. Each peer
+ * of whose frame at least NET_ALIVE_BYTES_MIN have come since the last call is told so, and is
+ * alive (handler->alive), on both sides.
+ */
+void net_tell_alive(struct net *net);
+
+/*
+ * In 50 ms this is 2.6 Mbit/s, at which a frame of 8 MiB takes 26 s. What comes more slowly is no
+ * sign of life: a link so bad should cost the lead.
+ */
+#define NET_ALIVE_BYTES_MIN (16u << 10)
 
 /* Whether our connection to `peer` is welcomed. */
 bool net_is_up(const struct net *net, node_id peer);

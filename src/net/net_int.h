@@ -24,6 +24,10 @@
 _Static_assert(NET_DIALLED_SILENCE_TICKS_MAX < NET_ACCEPTED_SILENCE_TICKS_MAX,
                "an accepted connection hears a PING each tick for as long as its dialler lives");
 
+/* In a PONG that answers no PING (whose value is a time, not 0): a long frame is coming in. In one
+ * with 0: bytes have come, but no PING, in this tick. */
+#define NET_PONG_ALIVE UINT64_MAX
+
 #define NET_WAITING_MAX 32u /* accepted connections that have not been welcomed */
 #define NET_HANDSHAKE_SIZE_MAX                                                                     \
     1024u /* of a frame in the handshake, and of what comes back later  \
@@ -42,6 +46,7 @@ struct net_link {
     struct frame_parser parser;
     size_t gather_max;     /* a frame may not be larger than this while it comes in */
     uint32_t silent_ticks; /* since bytes came in */
+    size_t coming;         /* bytes of a frame that was not whole when net_tell_alive last looked */
     /* Numbers of the last frame that was queued and of the last that was taken; 0: none yet. */
     uint64_t sent;
     uint64_t received;
@@ -68,6 +73,9 @@ size_t net_link_write_hello(struct net_link *link, enum frame_type type, node_id
  */
 MUST_USE err net_link_feed(struct net_link *link, struct slice bytes, frame_handler_fn *handler,
                            void *ctx);
+
+/* How much of a frame that is not whole yet has come since the last call. */
+size_t net_link_advance(struct net_link *link);
 
 /* ---- peers and what they own ---- */
 
@@ -157,6 +165,8 @@ struct net {
 struct net_peer *net_peer_find(const struct net *net, node_id id);
 /* Whether it is not the data directory that was met under this id before. */
 bool net_peer_is_other(const struct net_peer *peer, const struct frame_hello *hello);
+/* Calls handler->alive. */
+void net_peer_alive(const struct net_peer *peer);
 /* Notes what the peer says of itself in its HELLO or WELCOME. */
 void net_peer_told(struct net_peer *peer, const struct frame_hello *hello);
 
@@ -186,6 +196,8 @@ void net_bulk_free(struct net_bulk *bulk);
 void net_accept_stream(struct net *net, struct env_stream *stream);
 /* Checks for silence and keeps the dialler sure of us while a long frame is coming in. */
 void net_accept_tick(struct net_inbound *inbound);
+/* As net_tell_alive, of one connection. */
+void net_accept_tell_alive(struct net_inbound *inbound);
 /* Closes it; the memory goes when the turn ends. Idempotent. */
 void net_accept_close(struct net_inbound *inbound);
 

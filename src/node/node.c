@@ -66,6 +66,9 @@ static void on_turn(struct env_turn *turn)
 static void on_tick(struct env_timer *timer)
 {
     struct node *node = CONTAINER_OF(timer, struct node, tick);
+    if (node->net != NULL) {
+        net_tell_alive(node->net); /* before the clocks move on */
+    }
     replica_tick(node->replica);
     drain_tick(node);
     startup_tick(node);

@@ -163,6 +163,12 @@ static void on_gone(void *ctx, node_id peer)
     replica_peer_gone(node->replica, peer);
 }
 
+static void on_alive(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    replica_peer_alive(node->replica, peer);
+}
+
 static void on_met(void *ctx, node_id peer, uint64_t instance)
 {
     struct node *node = ctx;
@@ -194,6 +200,7 @@ const struct net_handler node_net_handler = {
     .bulk_up = on_bulk_up,
     .bulk_down = on_bulk_down,
     .gone = on_gone,
+    .alive = on_alive,
     .met = on_met,
     .stranger = on_stranger,
     .unknown = on_unknown,

@@ -217,6 +217,15 @@ void replica_peer_unheard(struct replica *replica, node_id peer)
     admin_requests_peer_lost(replica, peer);
 }
 
+/* But a peer in repair has no core that would speak if it could. */
+void replica_peer_alive(struct replica *replica, node_id peer)
+{
+    if (replica->raft != NULL && !contact_is_mending(&replica->contact, peer)) {
+        contact_heard(&replica->contact, peer, env_now_ms(replica->node->env));
+        raft_report_alive(replica->raft, peer);
+    }
+}
+
 void replica_peer_gone(struct replica *replica, node_id peer)
 {
     if (replica->raft != NULL && replica->leader == peer) {

@@ -137,6 +137,8 @@ void replica_peer_down(struct replica *replica, node_id peer);
 /* The one from `peer` is: what it has answered may be lost. */
 void replica_peer_unheard(struct replica *replica, node_id peer);
 
+/* It sends or takes a long frame, behind which its messages wait: as good as one for the clocks. */
+void replica_peer_alive(struct replica *replica, node_id peer);
 /* Its process is gone, as far as can be seen. */
 void replica_peer_gone(struct replica *replica, node_id peer);
 

@@ -139,6 +139,19 @@ void raft_handle_vote_response(struct raft *raft, const struct message *message)
     }
 }
 
+void raft_report_alive(struct raft *raft, node_id id)
+{
+    struct raft_progress *progress = NULL;
+    if (raft->role == RAFT_FOLLOWER && raft->leader == id) {
+        raft->election_elapsed = 0;
+    } else if (raft->role == RAFT_LEADER && raft->config.read_mode != RAFT_READ_LEASE) {
+        progress = raft_tracker_find(&raft->tracker, id);
+    }
+    if (progress != NULL) {
+        progress->recent_active = true;
+    }
+}
+
 void raft_tick_election(struct raft *raft)
 {
     raft->election_elapsed++;

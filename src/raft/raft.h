@@ -251,6 +251,15 @@ MUST_USE err raft_transfer_leader(struct raft *raft, node_id target);
  */
 MUST_USE err raft_forget_leader(struct raft *raft);
 
+/*
+ * `id` is there, although no message of its can be given to this core now: a long one is on its
+ * way, to here or from here, and others wait behind it. A follower waits on for its leader, a
+ * leader counts the member when it checks its quorum. Nothing else: it confirms no read,
+ * acknowledges nothing, and is no answer on which a lease could rest (a leader with RAFT_READ_LEASE
+ * takes no notice). Anybody else: no-op.
+ */
+void raft_report_alive(struct raft *raft, node_id id);
+
 /* The last message to `id` was probably lost. */
 void raft_report_unreachable(struct raft *raft, node_id id);
 

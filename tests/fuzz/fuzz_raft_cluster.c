@@ -227,6 +227,9 @@ static void advise(struct cluster *cluster, struct node *node)
     case 4:
         e = raft_campaign(node->raft);
         break;
+    case 5:
+        raft_report_alive(node->raft, other);
+        break;
     default:
         e = raft_transfer_leader(node->raft, other);
         break;

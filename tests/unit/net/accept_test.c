@@ -445,6 +445,39 @@ static void a_ping_comes_back_as_a_pong(void **state)
     node_close(&one);
 }
 
+static void whose_long_frame_comes_in_fast_enough_is_alive_and_is_told_so(void **state)
+{
+    struct env *env = *state;
+    struct node one = {0};
+    node_open_alone(&one, env);
+    struct raw raw;
+    raw_join(&raw, &one, 9);
+    static const uint8_t zeros[3 * NET_ALIVE_BYTES_MIN];
+    struct buf *frame = raw_build(FRAME_RAFT, 2, (struct slice){zeros, sizeof(zeros)});
+    size_t steps[] = {NET_ALIVE_BYTES_MIN, NET_ALIVE_BYTES_MIN - 1, NET_ALIVE_BYTES_MIN + 1};
+    unsigned alives[] = {1, 1, 2};
+    size_t sent = 0;
+    for (int i = 0; i < 3; i++) {
+        uint64_t seen = node_info(&one, 2).bytes_received + steps[i];
+        raw_bytes(&raw, (struct slice){frame->data + sent, steps[i]});
+        sent += steps[i];
+        AWAIT(env, node_info(&one, 2).bytes_received == seen);
+        net_tell_alive(one.net);
+        assert_int_equal(one.alives, alives[i]);
+        AWAIT(env, raw.alive_pongs == alives[i]);
+        net_tell_alive(one.net); /* nothing came meanwhile */
+        assert_int_equal(one.alives, alives[i]);
+    }
+    /* What is whole speaks for itself. */
+    raw_bytes(&raw, (struct slice){frame->data + sent, frame->size - sent});
+    AWAIT(env, one.frames == 1);
+    net_tell_alive(one.net);
+    assert_int_equal(one.alives, 2);
+    buf_unref(frame);
+    raw_close(&raw);
+    node_close(&one);
+}
+
 static void a_long_frame_coming_in_is_answered_on_the_way(void **state)
 {
     struct env *env = *state;
@@ -604,6 +637,7 @@ int main(void)
         NET_TEST(a_hello_byte_by_byte_with_a_frame_behind_it_is_taken),
         NET_TEST(a_ping_comes_back_as_a_pong),
         NET_TEST(a_long_frame_coming_in_is_answered_on_the_way),
+        NET_TEST(whose_long_frame_comes_in_fast_enough_is_alive_and_is_told_so),
         NET_TEST(a_peer_that_asks_and_never_reads_the_answers_is_closed),
         NET_TEST(a_connection_without_hello_is_closed_in_time),
         NET_TEST(a_welcomed_connection_that_falls_silent_is_closed),

@@ -374,6 +374,35 @@ static void a_name_that_does_not_resolve_is_an_outage_like_any_other(void **stat
     node_close(&one);
 }
 
+static void drop_the_peer(struct node *node, node_id peer)
+{
+    net_peer_remove(node->net, peer);
+}
+
+static void whose_frame_is_taken_is_told_and_may_drop_who_takes_it(void **state)
+{
+    struct env *env = *state;
+    for (int drops = 0; drops < 2; drops++) {
+        struct node one = {.on_alive = drops == 1 ? drop_the_peer : NULL};
+        node_open(&one, node_options(env, 1));
+        struct raw_listener listener = {0};
+        node_knows(&one, 2, raw_listen(&listener, env));
+        AWAIT(env, listener.accepted == 1);
+        raw_greet(&listener.raw, FRAME_WELCOME, 2, 1, 9);
+        AWAIT(env, net_is_up(one.net, 2));
+        uint8_t alive[8];
+        store_u64(alive, UINT64_MAX);
+        raw_send(&listener.raw, raw_header(FRAME_PONG, 2), (struct slice){alive, sizeof(alive)});
+        AWAIT(env, one.alives == 1);
+        assert_int_equal(net_is_up(one.net, 2), drops == 0);
+        if (drops == 0) {
+            assert_int_equal(node_info(&one, 2).rtt_us, 0); /* it answers no PING */
+        }
+        node_close(&one);
+        raw_listener_close(&listener);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +422,7 @@ int main(void)
         NET_TEST(only_the_peer_itself_tells_of_a_removal),
         NET_TEST(a_doubled_welcome_does_not_disturb_the_connection),
         NET_TEST(a_refused_dialler_tries_again_as_soon_as_the_peer_dials_it),
+        NET_TEST(whose_frame_is_taken_is_told_and_may_drop_who_takes_it),
         NET_TEST(a_name_that_does_not_resolve_is_an_outage_like_any_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

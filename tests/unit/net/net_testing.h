@@ -47,6 +47,7 @@ struct node {
     unsigned bulk_ups;
     unsigned bulk_downs;
     unsigned goings; /* handler->gone */
+    unsigned alives; /* handler->alive */
     unsigned frames;
     node_id from; /* of the last frame */
     enum frame_type type;
@@ -58,6 +59,7 @@ struct node {
     void (*on_up)(struct node *node, node_id peer);
     void (*on_down)(struct node *node, node_id peer);
     void (*on_unheard)(struct node *node, node_id peer);
+    void (*on_alive)(struct node *node, node_id peer);
     void (*on_bulk_up)(struct node *node, node_id peer);
     int meetings; /* handler->met: how often, and the last one */
     node_id met_peer;
@@ -136,6 +138,15 @@ static inline void node_gone(void *ctx, node_id peer)
     node->goings++;
 }
 
+static inline void node_alive(void *ctx, node_id peer)
+{
+    struct node *node = ctx;
+    node->alives++;
+    if (node->on_alive != NULL) {
+        node->on_alive(node, peer);
+    }
+}
+
 static inline void node_met(void *ctx, node_id peer, uint64_t instance)
 {
     struct node *node = ctx;
@@ -190,6 +201,7 @@ static inline const struct net_handler *node_handler(void)
                                                .bulk_up = node_bulk_up,
                                                .bulk_down = node_bulk_down,
                                                .gone = node_gone,
+                                               .alive = node_alive,
                                                .met = node_met,
                                                .stranger = node_stranger,
                                                .unknown = node_unknown};
@@ -279,6 +291,7 @@ struct raw {
     struct frame_parser parser;
     unsigned frames; /* but for those PONGs that nobody asked for: they come any time */
     unsigned unasked_pongs;
+    unsigned alive_pongs;       /* to our net_tell_alive */
     struct frame_header header; /* of the last frame */
     struct writer payload;
 };
@@ -296,6 +309,10 @@ static inline err raw_frame(void *ctx, const struct frame_header *header, struct
     struct raw *raw = ctx;
     if (header->type == FRAME_PONG && payload.size == 8 && load_u64(payload.data) == 0) {
         raw->unasked_pongs++;
+        return OK;
+    }
+    if (header->type == FRAME_PONG && load_u64(payload.data) == UINT64_MAX) {
+        raw->alive_pongs++;
         return OK;
     }
     raw->frames++;

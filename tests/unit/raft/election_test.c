@@ -118,6 +118,58 @@ static void whose_storage_does_not_answer_stands_back_but_votes(void **state)
     solo_deinit(&solo);
 }
 
+static void a_follower_waits_on_for_a_leader_that_is_alive_and_for_nobody_else(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    struct solo solo;
+    solo_init(&solo, &config, 2, 1, log_terms, 3);
+    struct message heartbeat = {.type = MSG_HEARTBEAT, .from = 2, .to = 1, .term = 2};
+    assert_int_equal(raft_step(solo.raft, &heartbeat), OK);
+    for (int i = 0; i < 100; i++) {
+        raft_tick(solo.raft);
+        raft_report_alive(solo.raft, 2);
+    }
+    assert_int_equal(solo.raft->role, RAFT_FOLLOWER);
+    for (int i = 0; i < 100; i++) {
+        raft_tick(solo.raft);
+        raft_report_alive(solo.raft, 3);
+        raft_report_alive(solo.raft, 7);
+    }
+    assert_int_equal(solo.raft->role, RAFT_CANDIDATE);
+    raft_report_alive(solo.raft, 2);
+    assert_int_equal(solo.raft->role, RAFT_CANDIDATE);
+    solo_deinit(&solo);
+}
+
+/* Whether leader 1 of three still leads after long, with `alive` known to be there and silent. */
+static bool leads_on(const struct raft_config *config, node_id alive)
+{
+    struct group *group = group_new(3, config);
+    group_elect(group, 1);
+    group_isolate(group, 1, true);
+    for (int i = 0; i < 100; i++) {
+        raft_tick(group_raft(group, 1));
+        raft_report_alive(group_raft(group, 1), alive);
+        group_settle(group);
+    }
+    bool leads = group_raft(group, 1)->role == RAFT_LEADER;
+    group_free(group);
+    return leads;
+}
+
+static void a_leader_counts_who_is_alive_unless_a_lease_rests_on_it(void **state)
+{
+    (void)state;
+    struct raft_config config = default_config();
+    config.check_quorum = true;
+    assert_true(leads_on(&config, 2));
+    assert_false(leads_on(&config, 1));
+    assert_false(leads_on(&config, 7));
+    config.read_mode = RAFT_READ_LEASE;
+    assert_false(leads_on(&config, 2));
+}
+
 static void nobody_campaigns_before_a_committed_change_is_applied(void **state)
 {
     (void)state;
@@ -238,6 +290,8 @@ int main(void)
         cmocka_unit_test(one_vote_a_term_and_only_for_a_log_that_is_up_to_date),
         cmocka_unit_test(a_candidate_wins_with_a_majority_and_gives_up_without_one),
         cmocka_unit_test(learners_and_strangers_do_not_campaign),
+        cmocka_unit_test(a_follower_waits_on_for_a_leader_that_is_alive_and_for_nobody_else),
+        cmocka_unit_test(a_leader_counts_who_is_alive_unless_a_lease_rests_on_it),
         cmocka_unit_test(whose_storage_does_not_answer_stands_back_but_votes),
         cmocka_unit_test(nobody_campaigns_before_a_committed_change_is_applied),
         cmocka_unit_test(a_pre_vote_keeps_a_returning_node_from_disturbing),
