@@ -67,6 +67,11 @@ void main_help_refuse(const char *name, struct err_note *note)
                            "more");
         return;
     }
+    if (name[0] == '-') {
+        (void)err_note_set(note, ERR_BAD_REQUEST,
+                           "the command comes before its flags, as in \"pontoon serve %s\"", name);
+        return;
+    }
     struct suggest suggest = {.name = slice_from_text(name)};
     for (const struct main_command *command = main_commands; command->name != NULL; command++) {
         api_suggest_offer(&suggest, command->name);

@@ -78,7 +78,11 @@ static err open_history(struct node *node, struct err_note *note)
                     .age_ms_max = node->options.history_age_ms_max},
     };
     err e = history_journal_open(&node->history, &options, note);
-    return e == OK ? OK : err_note_wrap(note, e, "history");
+    return e == OK ? OK
+                   : err_note_wrap(note, e,
+                                   "the last changes (nothing depends on them: remove %s if it "
+                                   "cannot be mended)",
+                                   path);
 }
 
 static err load_history(struct node *node, struct err_note *note)

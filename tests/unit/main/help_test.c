@@ -79,6 +79,8 @@ static void an_unknown_command_is_refused_with_the_one_that_was_meant(void **sta
     assert_string_equal(note.text, "unknown command \"rest\": did you mean \"restore\"?");
     main_help_refuse("frobnicate", &note);
     assert_non_null(strstr(note.text, "there are serve, "));
+    main_help_refuse("--data=d", &note);
+    assert_non_null(strstr(note.text, "as in \"pontoon serve --data=d\""));
     main_help_refuse("", &note);
     assert_non_null(strstr(note.text, "\"pontoon serve\" runs a node"));
 }
