@@ -82,10 +82,16 @@ static void forward(struct netsim *sim, unsigned from, uint8_t *data, size_t siz
             packet_damage(copy, size, rules_prng(&sim->rules, from, to))) {
             sim->rules.counts.corrupted++;
         }
-        uint64_t delay_us = fate.copies[i].delay_us;
-        if (delay_us == 0) {
+        uint64_t now = now_ns();
+        uint64_t left;
+        if (!queue_add(rules_queue(&sim->rules, from, to), now, size, &left)) {
+            sim->rules.counts.overflowed++;
+            continue;
+        }
+        uint64_t due = left + (uint64_t)fate.copies[i].delay_us * 1000;
+        if (due == now) {
             deliver(sim, to, copy, size);
-        } else if (!delays_add(&sim->delays, now_ns() + delay_us * 1000, to, copy, size)) {
+        } else if (!delays_add(&sim->delays, due, to, copy, size)) {
             sim->rules.counts.overflowed++;
         }
     }

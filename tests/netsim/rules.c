@@ -109,6 +109,9 @@ static bool parse_setting(struct slice word, struct rule *rule)
     if (is_text(name, "corrupt")) {
         return parse_number(value, CHANCE_MAX, &rule->corrupt);
     }
+    if (is_text(name, "rate")) {
+        return parse_number(value, QUEUE_RATE_MAX, &rule->queue.rate);
+    }
     return is_text(name, "delay") && parse_delay(value, rule);
 }
 
@@ -176,7 +179,8 @@ static const char *change(struct rules *rules, struct slice line)
     struct rule wanted = {0};
     if (verb == VERB_LINK) {
         if (!parse_rule(line, &wanted)) {
-            return "a link has loss=, duplicate=, corrupt= (thousandths) and delay=MIN-MAX (us)";
+            return "a link has loss=, duplicate=, corrupt= (thousandths), delay=MIN-MAX (us) and "
+                   "rate= (bytes/s)";
         }
     } else if (take_word(&line).size > 0) {
         return "there is more than two ports";
@@ -210,6 +214,13 @@ struct prng *rules_prng(struct rules *rules, unsigned from, unsigned to)
     ASSERT(from >= 1 && from <= rules->port_count);
     ASSERT(to >= 1 && to <= rules->port_count);
     return &rules->prngs[from - 1][to - 1];
+}
+
+struct queue *rules_queue(struct rules *rules, unsigned from, unsigned to)
+{
+    ASSERT(from >= 1 && from <= rules->port_count);
+    ASSERT(to >= 1 && to <= rules->port_count);
+    return &rules->links[from - 1][to - 1].queue;
 }
 
 static bool happens(struct prng *prng, uint32_t chance)

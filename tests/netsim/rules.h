@@ -15,6 +15,7 @@
 
 #include "base/codec.h"
 #include "base/prng.h"
+#include "queue.h"
 
 #define RULES_PORTS_MAX 16u /* they are numbered from 1 */
 #define RULES_COPIES_MAX 2u
@@ -27,6 +28,7 @@ struct rule {
     uint32_t corrupt;
     uint32_t delay_us_min; /* each copy's own, and so they overtake each other if these differ */
     uint32_t delay_us_max;
+    struct queue queue; /* has its rate; a new rule begins with an empty one */
 };
 
 struct rules {
@@ -64,5 +66,8 @@ void rules_judge(struct rules *rules, unsigned from, unsigned to, struct rules_f
 
 /* The generator of this direction, for damage (R2). Borrowed for the rules' life. */
 struct prng *rules_prng(struct rules *rules, unsigned from, unsigned to);
+
+/* What each copy goes through before its delay. Borrowed for the rules' life. */
+struct queue *rules_queue(struct rules *rules, unsigned from, unsigned to);
 
 #endif

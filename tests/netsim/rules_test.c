@@ -102,6 +102,31 @@ static void a_link_line_sets_all_of_a_rule_but_a_cut(void **state)
     assert_int_equal(fate.count, 1);
 }
 
+/* When a packet of 1,000 bytes that comes in at 1 ns has left. */
+static uint64_t left_ns(unsigned from, unsigned to)
+{
+    uint64_t left = 0;
+    assert_true(queue_add(rules_queue(&rules, from, to), 1, 1000, &left));
+    return left;
+}
+
+static void each_direction_has_a_rate_of_its_own(void **state)
+{
+    (void)state;
+    say("link 1 * rate=1000000", "ok\n");
+    assert_int_equal(left_ns(1, 2), 1000001);
+    assert_int_equal(left_ns(1, 2), 2000001);
+    assert_int_equal(left_ns(1, 3), 1000001);
+    assert_int_equal(left_ns(2, 1), 1);
+    say("cut 1 2", "ok\n");
+    say("heal 1 2", "ok\n");
+    assert_int_equal(left_ns(1, 2), 3000001);
+    say("link 1 2 rate=1000000000", "ok\n");
+    assert_int_equal(left_ns(1, 2), 1001);
+    say("link 1 2", "ok\n");
+    assert_int_equal(left_ns(1, 2), 1);
+}
+
 static void chances_are_thousandths(void **state)
 {
     (void)state;
@@ -182,6 +207,10 @@ static void what_is_not_understood_is_refused_whole(void **state)
         "cut 1 99999999999999999999",
         "link 1 2 delay=10000001",
         "link 1 2 loss=1 loss=-1",
+        "link 1 2 rate=",
+        "link 1 2 rate=1M",
+        "link 1 2 rate=-1",
+        "link 1 2 rate=1000000001",
     };
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         assert_refused(lines[i]);
@@ -196,6 +225,7 @@ int main(void)
         cmocka_unit_test_setup(a_cut_has_one_direction_and_heals, set_up),
         cmocka_unit_test_setup(a_star_is_every_port, set_up),
         cmocka_unit_test_setup(a_link_line_sets_all_of_a_rule_but_a_cut, set_up),
+        cmocka_unit_test_setup(each_direction_has_a_rate_of_its_own, set_up),
         cmocka_unit_test_setup(chances_are_thousandths, set_up),
         cmocka_unit_test_setup(a_seed_decides_and_links_do_not_disturb_each_other, set_up),
         cmocka_unit_test_setup(what_is_not_understood_is_refused_whole, set_up),
