@@ -14,6 +14,7 @@ ROUNDS = harness.pick(1, 20)  # of each fault
 TERM_STEPS_MAX = 2            # of a fault and its end, whatever it is and however long
 STALL_STEPS_MAX = 3           # more, if the machine stalls: less than what no pre-votes would cost
 STALL_SECONDS = 0.2           # half the election timeout: what may cost a term more
+SLOW_LINK_BYTES = 12_500_000  # a second: 100 Mbit/s, where a value of 8 MiB takes 0.7 s
 SLOW_SYNC_SECONDS = 0.131071  # a bucket's bound; a vote is two syncs, one after the other
 ELECTION_SECONDS = 0.8        # twice the timeout: the longest that a follower waits
 
@@ -321,6 +322,30 @@ class ThreeNodes(Faults):
             slack = 2 if harness.is_sanitized() else 0.2
             self.assertLessEqual(statistics.median(gaps), ELECTION_SECONDS + slack, gaps)
             self.assertLessEqual(max(gaps), 2 * ELECTION_SECONDS + slack, gaps)
+
+
+class SlowLinks(harness.TestCase):
+    def test_a_large_value_over_a_slow_link_costs_no_election(self):
+        nodes = network.NetworkCluster.of_class(type(self), 3)
+        stalls = Stalls()
+        self.addCleanup(stalls.stop)
+        source = nodes.directory / "source"
+        source.write_bytes(harness.rng(self.id()).randbytes(8 << 20))
+        nodes.switch.spoil(f"rate={SLOW_LINK_BYTES}")
+        lead, seconds = nodes.leader(), []
+        term = lead.stats()["term"]
+        for number in range(harness.pick(2, 10)):
+            for node in (lead, *nodes.others(lead)):
+                began = time.monotonic()
+                status, body, errors = harness.curl(
+                    "--fail", "-sS", "-T", source, f"{node.url}/kv/{node.id}-{number}?timeout=60s")
+                if not stalls.moments:
+                    self.assertEqual((status, body), (0, b"OK"), errors)
+                seconds.append(time.monotonic() - began)
+        if not stalls.moments:
+            self.assertEqual({node.stats()["term"] for node in nodes}, {term})
+        harness.say(f"8 MiB over 100 Mbit/s: median {statistics.median(seconds):.2f} s, "
+                    f"max {max(seconds):.2f} s; the machine stalled {len(stalls.moments)} times")
 
 
 class FiveNodes(Faults):
