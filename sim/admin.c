@@ -78,11 +78,17 @@ bool admin_is_member(const struct admin *admin, const struct host *host)
     return membership != NULL && conf_state_has(&membership->conf, host->number);
 }
 
-/* A new log needs nobody but a leader. Without its vote it may wait for who never comes back. */
+/* It begins a new log. That needs nobody but a leader, unless its vote is lost, too: then it waits
+ * for everybody whom it has ever met, and who was removed meanwhile may never tell its term. */
+static bool waits_for_its_vote(const struct host *host)
+{
+    return host->is_mending && host_is_up(host) && host->node->identity.is_vote_lost;
+}
+
 static bool mends_its_log(const struct host *host)
 {
-    return host->is_log_rotten && host->is_mending && host_is_up(host) &&
-           !host->node->identity.is_vote_lost;
+    bool begins_anew = host->is_log_rotten && host->is_mending && host_is_up(host);
+    return (host->is_holed || begins_anew) && !waits_for_its_vote(host);
 }
 
 static bool is_lost(const struct host *host)
@@ -90,7 +96,7 @@ static bool is_lost(const struct host *host)
     /* Rot shows as "corrupt" answers, or at the next start: whoever sees it replaces the node,
      * unless it mends itself. */
     return host->state == HOST_GONE || host->state == HOST_REFUSES ||
-           (host->is_rotten && !host->is_holed && !mends_its_log(host));
+           (host->is_rotten && !mends_its_log(host));
 }
 
 /* A member whose data is lost; NULL: there is none. */
