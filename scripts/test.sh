@@ -10,9 +10,9 @@
 #            layers that have more than one thread
 #   check    static checks, clang build, clang-tidy, cppcheck, -fanalyzer
 #   analyze  gcc -fanalyzer alone
-#   fuzz     every fuzz target for ten seconds
-#   sim      simulated clusters: old findings, determinism, 100 hours of new seeds
-#   mutants  the bugs of sim/mutants: the simulator has to find each
+#   fuzz     every fuzz target for five seconds
+#   sim      simulated clusters: old findings, determinism, 40 hours of new seeds
+#   mutants  forty bugs of sim/mutants, by chance: the simulator has to find each
 #   left     no process of ours is left running
 set -euo pipefail
 
@@ -148,19 +148,19 @@ stage() {
         ;;
     fuzz)
         scripts/setup.sh build check
-        step "fuzz" scripts/fuzz.sh 10
+        step "fuzz" scripts/fuzz.sh 5
         ;;
     sim)
         scripts/setup.sh build check
         scripts/build.sh release programs
         step "simulator: seeds that found something" scripts/sim.sh regressions
-        step "simulator: determinism" scripts/determinism.sh 100
-        step "simulator: 100 cluster-hours of new seeds" scripts/sim.sh fresh 100
+        step "simulator: determinism" scripts/determinism.sh 50
+        step "simulator: 40 cluster-hours of new seeds" scripts/sim.sh fresh 40
         ;;
     mutants)
         scripts/setup.sh build
         scripts/build.sh release pontoon-sim
-        tally mutants sim/mutants/run.py
+        tally mutants sim/mutants/run.py --sample 40
         ;;
     left)
         step "no process is left running" none_left

@@ -10,6 +10,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import random
 import re
 import shlex
 import subprocess
@@ -187,7 +188,11 @@ def chosen(options):
         return [known[name] for name in options.names], []
     left = [f"slow, with --slow only: {m.name}, {m.slow}" for m in MUTANTS
             if m.slow and not options.slow]
-    return [m for m in MUTANTS if options.slow or not m.slow], left
+    quick = [m for m in MUTANTS if options.slow or not m.slow]
+    if options.sample and options.sample < len(quick):
+        left.append(f"{options.sample} of {len(quick)} were drawn; make mutants runs them all")
+        quick = random.sample(quick, options.sample)
+    return quick, left
 
 
 def arguments():
@@ -195,6 +200,8 @@ def arguments():
     parser.add_argument("names", nargs="*", metavar="NAME", help="these alone")
     parser.add_argument("--seed", type=int, default=1, help="the first seed (1)")
     parser.add_argument("--hours", type=float, help="of cluster time for each, instead of its own")
+    parser.add_argument("--sample", type=int, metavar="N",
+                        help="N of them by chance, so that a change does not wait for all")
     parser.add_argument("--slow", action="store_true", help="also those that take long")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="so many at a time")
     parser.add_argument("--list", action="store_true", help="print what there is, run nothing")
