@@ -141,13 +141,12 @@ void raft_handle_vote_response(struct raft *raft, const struct message *message)
 
 void raft_report_alive(struct raft *raft, node_id id)
 {
-    struct raft_progress *progress = NULL;
     if (raft->role == RAFT_FOLLOWER && raft->leader == id) {
         raft->election_elapsed = 0;
-    } else if (raft->role == RAFT_LEADER && raft->config.read_mode != RAFT_READ_LEASE) {
-        progress = raft_tracker_find(&raft->tracker, id);
     }
-    if (progress != NULL) {
+    struct raft_progress *progress = raft_tracker_find(&raft->tracker, id);
+    if (progress != NULL && raft->role == RAFT_LEADER &&
+        raft->config.read_mode != RAFT_READ_LEASE) {
         progress->recent_active = true;
     }
 }
