@@ -80,9 +80,7 @@ static err open_history(struct node *node, struct err_note *note)
     err e = history_journal_open(&node->history, &options, note);
     return e == OK ? OK
                    : err_note_wrap(note, e,
-                                   "the last changes (nothing depends on them: remove %s if it "
-                                   "cannot be mended)",
-                                   path);
+                                   "history (if removed, watches and ?at= begin with this start)");
 }
 
 static err load_history(struct node *node, struct err_note *note)
