@@ -30,7 +30,7 @@ release:
 	@scripts/setup.sh build
 	@scripts/build.sh release programs
 
-## make test            the tests, release and ASan+UBSan: 40 minutes on two slow cores
+## make test            the tests, release and ASan+UBSan: 45 minutes on two slow cores
 test:
 	@scripts/test.sh $(STAGES)
 
