@@ -474,6 +474,24 @@ static void pick_segment(void *ctx, const char *path, struct inode *inode)
     }
 }
 
+/* What of it has been written to: a segment is zeros from there on. */
+static uint64_t written_size(const struct inode *inode)
+{
+    uint64_t size = inode_extent(inode);
+    uint8_t byte = 0;
+    while (size > 0 && (inode_read(inode, size - 1, &byte, 1) == 0 || byte == 0)) {
+        size--;
+    }
+    return size;
+}
+
+/* Every second one in what is written: most of a segment is room yet, where nobody finds it. */
+static uint64_t pick_offset(struct faults *faults, const struct inode *inode)
+{
+    uint64_t size = prng_below(&faults->chance, 2) == 0 ? written_size(inode) : 0;
+    return prng_below(&faults->chance, size > 0 ? size : inode_extent(inode));
+}
+
 /* A bit of the log, while its process is dead: that cannot be told from a torn write only if the
  * mark is lost, too, so the power stays on. */
 static void rot_log(struct faults *faults, struct host *host)
@@ -482,7 +500,7 @@ static void rot_log(struct faults *faults, struct host *host)
     host_crash(host, DISK_CRASH_PROCESS);
     disk_each(host->disk, pick_segment, &rot);
     if (rot.inode != NULL) {
-        uint64_t at = prng_below(&faults->chance, inode_extent(rot.inode));
+        uint64_t at = pick_offset(faults, rot.inode);
         inode_rot(rot.inode, at, (uint8_t)(1u << prng_below(&faults->chance, 8)));
         host->is_log_rotten = !host->is_rotten;
         host->is_rotten = true;
