@@ -614,6 +614,8 @@ bool node_is_ready(const struct node *node, const char **out_why_not)
         *out_why_not = "draining";
     } else if (replica->members.is_removed) {
         *out_why_not = "removed from the cluster";
+    } else if (replica->repair.is_waiting && node->identity.is_vote_lost) {
+        *out_why_not = "its log was damaged, and not all members have told it their terms yet";
     } else if (replica->repair.is_waiting) {
         *out_why_not = "its data is damaged and is being rebuilt from a peer";
     } else if (replica->divergence.verdict == DIVERGENCE_DIVERGED) {

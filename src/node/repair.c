@@ -140,6 +140,7 @@ void repair_begin(struct replica *replica, const struct membership *told)
     repair->index_min = compacted.index;
     repair->index_min_term = repair->is_log_lost ? 0 : compacted.term;
     repair->begun_ms = env_now_ms(node->env);
+    repair->told_ms = repair->begun_ms;
     replica->hard_state =
         repair->is_log_lost ? node->identity.lost : wal_hard_state(node->wal, replica->region);
     replica->term = replica->hard_state.term;
@@ -273,6 +274,47 @@ static void ask_everybody(struct replica *replica)
     }
 }
 
+/* G7: "2, 3" */
+static void list_unheard(struct replica *replica, struct writer *out)
+{
+    const struct identity *identity = &replica->node->identity;
+    for (uint32_t i = 0; i < identity->peer_count; i++) {
+        node_id peer = identity->peers[i].id;
+        if (find_heard(&replica->repair, peer) == NULL) {
+            writer_format(out, "%s%" PRIu64, out->size > 0 ? ", " : "", peer);
+        }
+    }
+    writer_u8(out, '\0');
+}
+
+/* What does not end by itself is for a person, who has to know whom it waits for. */
+static void tell_of_waiting(struct replica *replica, uint64_t now_ms)
+{
+    struct node *node = replica->node;
+    struct repair *repair = &replica->repair;
+    bool is_coming = repair->is_installing || snapshots_is_coming(replica);
+    if (now_ms - repair->told_ms < REPAIR_TELL_MS || is_log_awaited(replica) || is_coming) {
+        return;
+    }
+    repair->told_ms = now_ms;
+    if (node->identity.is_vote_lost) {
+        writer_reset(&node->scratch);
+        list_unheard(replica, &node->scratch);
+        LOG_WARN(node->log,
+                 "this node has lost its vote, and waits until every member that it has met has "
+                 "told its term: if one of them will not come back, replace this node by one with "
+                 "an empty data directory",
+                 LOG_U64("region", replica->region),
+                 LOG_TEXT("missing", (const char *)node->scratch.data));
+    } else if (!repair->has_index_min) {
+        LOG_WARN(node->log, "this node has lost its log, and waits for a leader",
+                 LOG_U64("region", replica->region), LOG_U64("term", node->identity.lost.term));
+    } else {
+        LOG_WARN(node->log, "this node's data is not whole, and no peer has sent a state that does",
+                 LOG_U64("region", replica->region), LOG_U64("index_min", repair->index_min));
+    }
+}
+
 void repair_tick(struct replica *replica, uint64_t now_ms)
 {
     struct repair *repair = &replica->repair;
@@ -282,6 +324,7 @@ void repair_tick(struct replica *replica, uint64_t now_ms)
     }
     repair->asked_ms = now_ms;
     ask_everybody(replica);
+    tell_of_waiting(replica, now_ms);
     const struct snapshot_in *in = &replica->node->snapshots.in;
     if (!repair->has_index_min || repair->is_installing) {
         return;

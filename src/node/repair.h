@@ -48,7 +48,8 @@
 struct node;
 struct replica;
 
-#define REPAIR_ASK_MS 1000u /* between two questions to all, and two for a state to one */
+#define REPAIR_ASK_MS 1000u   /* between two questions to all, and two for a state to one */
+#define REPAIR_TELL_MS 10000u /* between two lines of the log about what is still waited for */
 
 /* What a peer has said of itself. */
 struct repair_heard {
@@ -68,6 +69,7 @@ struct repair {
     uint64_t index_min_term; /* of the entry there, if it is known to be committed; 0: it is not */
     uint64_t begun_ms;
     uint64_t asked_ms;
+    uint64_t told_ms; /* REPAIR_TELL_MS */
     uint32_t asked_count;
     uint32_t heard_count;
     struct repair_heard heard[MEMBERS_MAX]; /* since the loss */

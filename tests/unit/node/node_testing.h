@@ -48,6 +48,7 @@ struct cluster {
     int lag_warnings;
     int removal_warnings;
     char record_line[512]; /* the last one about a damaged record */
+    char vote_line[512];   /* the last one about a vote that was lost */
     uint64_t cluster_id;   /* of who joins */
 };
 
@@ -150,6 +151,9 @@ static inline void on_log_line(void *ctx, enum log_level level, const char *line
     (void)size;
     if (strstr(line, "record is damaged") != NULL || strstr(line, "damaged record") != NULL) {
         snprintf(cluster->record_line, sizeof(cluster->record_line), "%s", line);
+    }
+    if (strstr(line, "lost its vote") != NULL) {
+        snprintf(cluster->vote_line, sizeof(cluster->vote_line), "%s", line);
     }
     cluster->lag_warnings += strstr(line, "lags behind") != NULL;
     cluster->removal_warnings += strstr(line, "was removed from the cluster") != NULL;

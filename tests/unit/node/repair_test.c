@@ -529,8 +529,16 @@ static void a_node_that_has_lost_its_vote_hears_everybody_first(void **state)
     assert_true(node->identity.is_vote_lost);
     struct checkpoint_wait wait = {&cluster, 0, env_now_ms(cluster.env) + 2500, false};
     assert_true(turn_until(&cluster, is_past, &wait));
-    assert_true(node->identity.is_vote_lost); /* one is missing */
+    assert_true(node->identity.is_vote_lost); /* one is missing, and a person is told which */
     assert_null(node->replica->raft);
+    assert_string_equal(cluster.vote_line, "");
+    repair_tick(node->replica, env_now_ms(cluster.env) + REPAIR_TELL_MS);
+    char missing[32];
+    snprintf(missing, sizeof(missing), " missing=%u\n", third + 1);
+    assert_non_null(strstr(cluster.vote_line, missing));
+    const char *why = NULL;
+    assert_false(node_is_ready(node, &why));
+    assert_non_null(strstr(why, "told it their terms"));
     /* What is remembered survives a restart. */
     stop_node(&cluster, i);
     start_node(&cluster, i);
