@@ -25,7 +25,7 @@ struct session {
     struct node_notice notice;
     struct world_event wake; /* it looks whether it was told */
     bool is_open;
-    uint64_t token; /* told last; 0: nobody led */
+    struct txn_model_lead told; /* last; its revision does not count */
 };
 
 struct watcher {
@@ -109,8 +109,13 @@ void election_watchers_node_closes(struct election_watchers *watchers, const str
 
 /* ---- what is told ---- */
 
+static bool is_same(struct txn_model_lead one, struct txn_model_lead other)
+{
+    return one.token == other.token && one.said == other.said;
+}
+
 /* Who leads at its node, and at which revision; false: it does not say. */
-static bool look(struct session *session, uint64_t *out_token, uint64_t *out_revision)
+static bool look(struct session *session, struct txn_model_lead *out_lead)
 {
     const struct election_watchers *watchers = session->watcher->watchers;
     const struct host *host = session->visit.host;
@@ -123,33 +128,37 @@ static bool look(struct session *session, uint64_t *out_token, uint64_t *out_rev
     if (e != OK && e != ERR_NOT_FOUND) {
         return false;
     }
-    uint64_t revision = store_region(state.store, REGION_FIRST)->revision;
-    uint64_t token = e == OK ? leader.number : 0;
-    uint64_t is = txn_model_leader_at(watchers->model, revision);
-    if (token != is) {
+    struct txn_model_lead lead = {.revision = store_region(state.store, REGION_FIRST)->revision};
+    if (e == OK) {
+        lead.token = leader.number;
+        lead.said = txn_model_said(leader.party.owner);
+    }
+    struct txn_model_lead is = txn_model_lead_at(watchers->model, lead.revision);
+    if (!is_same(lead, is)) {
         sim_fail(watchers->sim,
                  "an election: by node %u %" PRIu64 " leads at revision %" PRIu64
-                 ", and it is %" PRIu64,
-                 host->number, token, revision, is);
+                 ", and it is %" PRIu64 "%s",
+                 host->number, lead.token, lead.revision, is.token,
+                 lead.token == is.token ? ", with something else to say" : "");
     }
-    if (revision < session->watcher->revision) {
+    if (lead.revision < session->watcher->revision) {
         sim_fail(watchers->sim, "an election: node %u tells what was, of revision %" PRIu64,
-                 host->number, revision);
+                 host->number, lead.revision);
     }
-    *out_token = token;
-    *out_revision = revision;
+    *out_lead = lead;
     return true;
 }
 
 static void be_told(struct session *session)
 {
     struct sim *sim = session->watcher->watchers->sim;
-    uint64_t token;
-    if (!look(session, &token, &session->watcher->revision)) {
+    struct txn_model_lead lead;
+    if (!look(session, &lead)) {
         return;
     }
-    sim_count(sim, SIM_ELECTION_TOLD, token != session->token ? 1 : 0);
-    session->token = token;
+    sim_count(sim, SIM_ELECTION_TOLD, is_same(lead, session->told) ? 0 : 1);
+    session->watcher->revision = lead.revision;
+    session->told = lead;
 }
 
 static void on_changed(struct node_notice *notice)
@@ -170,12 +179,12 @@ static void on_wake(struct world_event *event)
 {
     struct session *session = CONTAINER_OF(event, struct session, wake);
     struct election_watchers *watchers = session->watcher->watchers;
-    uint64_t token;
-    uint64_t revision;
-    if (look(session, &token, &revision) && token != session->token) {
+    struct txn_model_lead lead;
+    if (look(session, &lead) && !is_same(lead, session->told)) {
         sim_fail(watchers->sim,
-                 "an election: node %u has not told that %" PRIu64 " leads, at revision %" PRIu64,
-                 session->visit.host->number, token, revision);
+                 "an election: node %u has not told that %" PRIu64
+                 " leads, or what it says, at revision %" PRIu64,
+                 session->visit.host->number, lead.token, lead.revision);
     }
     if (!watchers->is_calm && prng_below(&watchers->chance, CUT_IN) == 0) {
         end_session(session);
@@ -239,10 +248,10 @@ bool election_watchers_are_level(struct election_watchers *watchers)
 {
     bool are_level = true;
     bool is_led = checker_leader(watchers->sim->checker) != NULL;
-    uint64_t leader = txn_model_leader_at(watchers->model, UINT64_MAX);
+    struct txn_model_lead leader = txn_model_lead_at(watchers->model, UINT64_MAX);
     for (uint32_t i = 0; i < watchers->count; i++) {
         struct session *session = watchers->items[i].session;
-        bool is_level = session != NULL && session->is_open && session->token == leader;
+        bool is_level = session != NULL && session->is_open && is_same(session->told, leader);
         if (!is_level && session != NULL && is_led && session->is_open &&
             !admin_is_member(watchers->sim->admin, session->visit.host)) {
             end_session(session); /* its node will not come to have everything */
@@ -263,7 +272,7 @@ void election_watchers_tell(const struct election_watchers *watchers, FILE *out)
             (void)fprintf(out, ", and is at no node\n");
         } else {
             (void)fprintf(out, ", at node %u, that %" PRIu64 " leads%s\n",
-                          session->visit.host->number, session->token,
+                          session->visit.host->number, session->told.token,
                           session->is_open ? "" : ", which has not answered");
         }
     }

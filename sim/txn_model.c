@@ -292,7 +292,12 @@ static void token_op(struct txn_model *model, const struct txn_op *op)
     struct model_lease *lease = txn_model_lease_at(model, party->lease);
     if (op->type == TXN_UNLOCK) {
         let_go(model, party);
-    } else if (lease != NULL) {
+        return;
+    }
+    if (op->value.size > 0) {
+        txn_model_say(model, party, op->value);
+    }
+    if (lease != NULL) {
         txn_model_keep_lease(model, lease, op->ttl_ms);
     }
 }

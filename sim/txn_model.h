@@ -67,8 +67,16 @@ struct txn_model_key {
 void txn_model_each(const struct txn_model *model,
                     void (*each)(void *ctx, const struct txn_model_key *key), void *ctx);
 
-/* The token of who led the election at the revision; 0: nobody. There is one election. */
-uint64_t txn_model_leader_at(const struct txn_model *model, uint64_t revision);
+/* Who leads the election from a revision on, and what it says of itself. There is one election. */
+struct txn_model_lead {
+    uint64_t revision;
+    uint64_t token; /* 0: nobody, as before the first */
+    uint64_t said;  /* txn_model_said; of nobody 0 */
+};
+/* A number for what a leader says of itself. */
+uint64_t txn_model_said(struct slice value);
+/* As it was at the revision. */
+struct txn_model_lead txn_model_lead_at(const struct txn_model *model, uint64_t revision);
 
 /* What was there at which revision, and each change of it (past.h). The model's. */
 const struct past *txn_model_past(const struct txn_model *model);

@@ -44,12 +44,7 @@ struct model_party {
     uint64_t lease;
     uint64_t ttl_ms;
     uint64_t due_ms;
-};
-
-/* Who led the election from a revision on; token 0: nobody. */
-struct model_lead {
-    uint64_t revision;
-    uint64_t token;
+    uint64_t said; /* txn_model_said of what it says of itself */
 };
 
 struct model_answer {
@@ -78,7 +73,7 @@ struct txn_model {
     size_t lease_count;
     struct model_party *parties; /* in no order */
     size_t party_count;
-    struct model_lead *leads; /* in order */
+    struct txn_model_lead *leads; /* in order */
     size_t lead_count;
     struct model_answer *answers;
     size_t answer_count;
@@ -145,6 +140,8 @@ struct model_party *txn_model_party_at(struct txn_model *model, struct slice loc
 struct model_party *txn_model_add_party(struct txn_model *model, const struct txn_op *op);
 /* They hold the lock from now on. */
 void txn_model_hold(struct txn_model *model, struct model_party *party);
+/* The holder says something else of itself. */
+void txn_model_say(struct txn_model *model, struct model_party *party, struct slice value);
 /* Who waits goes. */
 void txn_model_drop_party(struct txn_model *model, struct model_party *party);
 /* Who holds it without a lease does no more; the next ones do. */

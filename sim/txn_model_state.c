@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "sim/past.h"
 #include "sim/txn_model_int.h"
@@ -150,6 +151,7 @@ struct model_party *txn_model_add_party(struct txn_model *model, const struct tx
         .lease = op->lease,
         .ttl_ms = op->ttl_ms,
         .due_ms = model->elapsed_ms + op->wait_ms,
+        .said = txn_model_said(op->value),
     };
     return party;
 }
@@ -165,8 +167,14 @@ static void drop_lease(struct txn_model *model, struct model_lease *lease)
     *lease = model->leases[--model->lease_count];
 }
 
-/* Who holds the lock, if it is an election, changes with the revision under way. */
-static void note_lead(struct txn_model *model, const struct buf *lock, uint64_t token)
+uint64_t txn_model_said(struct slice value)
+{
+    return hash64(value, 0);
+}
+
+/* Who holds the lock, if it is an election, or what it says, is new with the revision under way. */
+static void note_lead(struct txn_model *model, const struct buf *lock, uint64_t token,
+                      uint64_t said)
 {
     uint64_t revision = model->revision + 1;
     if (lock->data[0] != TXN_LOCK_ELECTION) {
@@ -175,16 +183,23 @@ static void note_lead(struct txn_model *model, const struct buf *lock, uint64_t 
     if (model->lead_count == 0 || model->leads[model->lead_count - 1].revision != revision) {
         model->leads = txn_model_grow(model->leads, &model->lead_count, sizeof(*model->leads));
     }
-    model->leads[model->lead_count - 1] = (struct model_lead){revision, token};
+    model->leads[model->lead_count - 1] = (struct txn_model_lead){revision, token, said};
 }
 
-uint64_t txn_model_leader_at(const struct txn_model *model, uint64_t revision)
+struct txn_model_lead txn_model_lead_at(const struct txn_model *model, uint64_t revision)
 {
     size_t number = model->lead_count;
     while (number > 0 && model->leads[number - 1].revision > revision) {
         number--;
     }
-    return number > 0 ? model->leads[number - 1].token : 0;
+    return number > 0 ? model->leads[number - 1] : (struct txn_model_lead){.token = 0};
+}
+
+void txn_model_say(struct txn_model *model, struct model_party *party, struct slice value)
+{
+    party->said = txn_model_said(value);
+    note_lead(model, party->lock, party->token, party->said);
+    model->is_revision = true;
 }
 
 void txn_model_hold(struct txn_model *model, struct model_party *party)
@@ -193,7 +208,7 @@ void txn_model_hold(struct txn_model *model, struct model_party *party)
     party->is_holder = true;
     party->token = model->last_token + 1 > revision ? model->last_token + 1 : revision;
     model->last_token = party->token;
-    note_lead(model, party->lock, party->token);
+    note_lead(model, party->lock, party->token, party->said);
     model->is_revision = true;
     if (party->lease != 0) {
         txn_model_grant(model, party->lease, party->ttl_ms);
@@ -223,7 +238,7 @@ void txn_model_end_holder(struct txn_model *model, struct model_party *party)
 {
     struct buf *lock = buf_ref(party->lock);
     txn_model_drop_party(model, party);
-    note_lead(model, lock, 0);
+    note_lead(model, lock, 0, 0);
     model->is_revision = true;
     promote(model, buf_slice(lock));
     buf_unref(lock);

@@ -139,7 +139,8 @@ static void add_ops(const struct txn_request *request, struct slice value,
     char name[TXN_REQUEST_LOCK_SIZE];
     bool is_of_lock = request->kind >= REQUEST_LOCK && request->kind <= REQUEST_UNLOCK;
     enum txn_type type = type_of(request->kind);
-    bool has_value = type == TXN_PUT || type == TXN_APPEND || type == TXN_LOCK;
+    bool has_value = type == TXN_PUT || type == TXN_APPEND || type == TXN_LOCK ||
+                     (type == TXN_LOCK_RENEW && request->number % 2 == 0);
     bool has_key = type < TXN_LEASE_GRANT || type > TXN_LEASE_REVOKE;
     txn_request_lock_name(request->lock, name);
     struct txn_op op = {

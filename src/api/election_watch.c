@@ -1,7 +1,7 @@
 /*
- * Who leads, as a stream: the present leader first, then an event for each that comes after it, and
- * one when there is none. Told is who leads when the stream has room: of many changes at once only
- * the last one may be.
+ * Who leads, as a stream: the present leader first, then an event for each that comes after it, one
+ * when it says something else of itself, and one when there is none. Told is who leads when the
+ * stream has room: of many changes at once only the last one may be.
  */
 #include <inttypes.h>
 
@@ -18,7 +18,8 @@ struct watch {
     struct buf *name;
     bool is_blocked; /* the stream has no room */
     bool has_told;
-    uint64_t token; /* told last; 0: nobody led */
+    uint64_t token;    /* told last; 0: nobody led */
+    uint64_t revision; /* since when it has said what was told */
     unsigned ticks;
     struct lingerer linger;
     struct node_notice notice;
@@ -49,6 +50,7 @@ static void tell(struct watch *watch, const struct store_party *leader)
                                                 writer_slice(&data));
     watch->has_told = true;
     watch->token = leader != NULL ? leader->number : 0;
+    watch->revision = leader != NULL ? leader->revision : 0;
     writer_deinit(&data);
 }
 
@@ -61,7 +63,9 @@ static void look(struct watch *watch)
     }
     err e = store_holder_next(state.store, buf_slice(watch->name), 0, &leader);
     uint64_t token = e == OK ? leader.number : 0;
-    if ((e == OK || e == ERR_NOT_FOUND) && (!watch->has_told || token != watch->token)) {
+    uint64_t revision = e == OK ? leader.revision : 0;
+    bool is_news = !watch->has_told || token != watch->token || revision != watch->revision;
+    if (is_news && (e == OK || e == ERR_NOT_FOUND)) {
         tell(watch, e == OK ? &leader : NULL);
     }
 }

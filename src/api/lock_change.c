@@ -57,6 +57,8 @@ void api_lock_renew(struct lock_call *lock)
         .key = lock->name,
         .number = lock->fence.token,
         .ttl_ms = lock->query.ttl_ms,
+        .content_type = api_system_content_type(lock->x->request),
+        .value = api_system_body(lock->x->request),
     };
     ASSERT(lock->has_fence);
     begin(lock, &op, true, renewed);

@@ -55,7 +55,7 @@ MUST_USE err api_lock_prepare(struct exchange *x, enum txn_lock_kind kind, size_
 
 /* Takes the lock, and waits for it if that is asked for. */
 void api_lock_acquire(struct lock_call *lock);
-/* Renews what is held with the fence's token. */
+/* Renews what is held with the fence's token; a body is what the holder says from now on. */
 void api_lock_renew(struct lock_call *lock);
 /* Gives back what is held with `token`; 0: whoever holds it loses it. */
 void api_lock_release(struct lock_call *lock, uint64_t token);

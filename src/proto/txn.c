@@ -77,7 +77,8 @@ static bool is_op_key_valid(const struct txn_op *op)
 
 static bool is_op_valid(const struct txn_op *op)
 {
-    bool has_value = op->type == TXN_PUT || op->type == TXN_APPEND || op->type == TXN_LOCK;
+    bool has_value = op->type == TXN_PUT || op->type == TXN_APPEND || op->type == TXN_LOCK ||
+                     op->type == TXN_LOCK_RENEW;
     bool is_of_key = op->type != TXN_LOCK && op->type != TXN_LEASE_GRANT &&
                      op->type != TXN_LEASE_KEEP; /* which is on one of them */
     bool has_time = !is_of_key || op->ttl_ms == 0 || op->lease == 0;

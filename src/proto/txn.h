@@ -56,7 +56,8 @@ enum txn_type {
     TXN_LEASE_KEEP = 9, /* its time begins anew */
     TXN_LEASE_REVOKE = 10,
     TXN_LOCK = 11,       /* of `key`: held, or waits in the queue for up to `wait_ms` */
-    TXN_LOCK_RENEW = 12, /* by the holder with the token `number` */
+    TXN_LOCK_RENEW = 12, /* by the holder with the token `number`; a `value` is what it says of
+                            itself from now on */
     TXN_LOCK_LEAVE = 13, /* the queue, at the place `number`; OK also if it is there no more */
     TXN_UNLOCK = 14,     /* by the holder with the token `number`, or FORCE: whoever holds it */
     TXN_EXPIRE = 15,     /* what is due by the region's clock, at most `number` of it */
@@ -78,7 +79,7 @@ struct txn_op {
     struct slice key;
     struct slice end;
     struct slice content_type;
-    struct slice value; /* PUT, APPEND; LOCK: what its holder says of itself */
+    struct slice value; /* PUT, APPEND; LOCK, LOCK_RENEW: what the holder says of itself */
     uint64_t ttl_ms;    /* 0: none */
     uint64_t lease; /* the key is put on it; LEASE_…: which; LOCK: its own, to be made. 0: none */
     uint64_t number;  /* LOCK: how many may hold it; else see txn_type */

@@ -262,6 +262,24 @@ static err lock(struct txn_run *run, const struct txn_op *op, struct txn_result 
     return OK;
 }
 
+/* The holder says something else of itself. With the lock's record, which stays what it is, whoever
+ * has an eye on the lock hears of it. */
+static void say(struct txn_run *run, const struct txn_op *op, const struct system_party *party)
+{
+    struct system_key key;
+    struct system_lock lock;
+    struct system_party next = *party;
+    if (!find_lock(run, op->key, &lock)) {
+        apply_end_inconsistent(run, "a lock that is held");
+    }
+    next.content_type = op->content_type;
+    next.owner = op->value;
+    system_party_encode(&next, &run->scratch);
+    apply_put_system(run, system_key_holder(&key, op->key, op->number));
+    put_lock(run, op->key, &lock);
+    run->is_revision = true;
+}
+
 /* ERR_FENCE_LOST. */
 static err renew(struct txn_run *run, const struct txn_op *op, struct txn_result *result)
 {
@@ -276,6 +294,9 @@ static err renew(struct txn_run *run, const struct txn_op *op, struct txn_result
     result->is_held = true;
     result->number = op->number;
     result->lease = party.lease;
+    if (op->value.size > 0) {
+        say(run, op, &party);
+    }
     return party.lease == 0 ? OK : apply_lease_keep(run, party.lease, op->ttl_ms, &result->ttl_ms);
 }
 

@@ -197,6 +197,13 @@ class ThreeNodes(TestCase):
                            "it is elected")
         fence = (("KV-Fence", first.headers["kv-fence"]),)
         self.assertEqual(self.nodes[2].request("PUT", "/elections/e", headers=fence).status, 200)
+        said = self.nodes[2].request("PUT", "/elections/e", b"node-1 serves", headers=fence)
+        self.assertEqual(said.status, 200, said)
+        for watch in watches:
+            lines = iter(watch.stdout.readline, b"")
+            values = (json.loads(line[6:]).get("value") for line in lines
+                      if line.startswith(b"data: "))
+            self.assertIn("node-1 serves", values)
         harness.wait_until(
             lambda: self.nodes[2].request("DELETE", "/elections/e", headers=fence).status == 200,
             10, "it resigns")

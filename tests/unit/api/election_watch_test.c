@@ -21,6 +21,17 @@ static void each_leader_is_told_the_present_one_first(void **state)
     peer_close(&late);
 }
 
+static void what_a_leader_says_later_is_told(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "POST /elections/e?ttl=10s", "", "starting");
+    struct peer peer = peer_open(f, "GET /elections/e/watch", "", "");
+    peer_until(f, &peer, "data: {\"token\":1,\"value\":\"starting\"}\n\n");
+    request(f, "PUT /elections/e", "KV-Fence: e:1\r\n", "serving");
+    peer_until(f, &peer, "event: leader\ndata: {\"token\":1,\"value\":\"serving\"}\n\n");
+    peer_close(&peer);
+}
+
 static void who_only_waits_changes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -74,6 +85,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, state_open, state_close)
     const struct CMUnitTest tests[] = {
         TEST(each_leader_is_told_the_present_one_first),
+        TEST(what_a_leader_says_later_is_told),
         TEST(who_only_waits_changes_nothing),
         TEST(a_watch_ends_with_its_client_and_when_the_node_drains),
         TEST(it_has_no_parameters_and_a_head),

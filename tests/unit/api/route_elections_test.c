@@ -42,6 +42,25 @@ static void the_leader_renews_and_resigns(void **state)
     peer_close(&peer);
 }
 
+static void a_leader_says_something_else_without_a_new_election(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "POST /elections/e?ttl=10s", "Content-Type: text/x\r\n", "starting");
+    request(f, "PUT /elections/e", "KV-Fence: e:1\r\nContent-Type: text/y\r\n", "serving");
+    assert_int_equal(f->status, 200);
+    assert_field(f, "KV-Fence", "e:1");
+    request(f, "GET /elections/e", "", NULL);
+    assert_body(f, "serving");
+    assert_field(f, "Content-Type", "text/y");
+    request(f, "PUT /elections/e", "KV-Fence: e:1\r\nContent-Type: text/z\r\n", "");
+    assert_int_equal(f->status, 200); /* it goes on, and says what it said */
+    request(f, "PUT /elections/e", "KV-Fence: e:2\r\n", "usurping");
+    assert_problem(f, 412, "fence-lost", "leads no more");
+    request(f, "GET /elections/e", "", NULL);
+    assert_body(f, "serving");
+    assert_field(f, "Content-Type", "text/y");
+}
+
 static void an_election_is_no_lock_of_the_same_name(void **state)
 {
     struct fixture *f = *state;
@@ -64,6 +83,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_is_elected_is_read_as_it_has_said),
         TEST(the_leader_renews_and_resigns),
+        TEST(a_leader_says_something_else_without_a_new_election),
         TEST(an_election_is_no_lock_of_the_same_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

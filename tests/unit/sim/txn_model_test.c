@@ -244,6 +244,8 @@ static void who_leads_is_known_of_each_revision(void **state)
     static const struct txn_op stand = {.type = TXN_LOCK, .key = NAME("e2"), .number = 1};
     static const struct txn_op wait = {
         .type = TXN_LOCK, .key = NAME("e2"), .number = 1, .wait_ms = 9};
+    static const struct txn_op say = {
+        .type = TXN_LOCK_RENEW, .key = NAME("e2"), .number = 3, .value = NAME("me")};
     static const struct txn_op resign = {.type = TXN_UNLOCK, .key = NAME("e2"), .number = 1};
     static const struct txn_op lock = {.type = TXN_LOCK, .key = NAME("l0"), .number = 1};
     struct txn_model *model = new_model();
@@ -261,10 +263,17 @@ static void who_leads_is_known_of_each_revision(void **state)
     step.answer = (struct txn_result){.number = 4, .is_held = true};
     step.result.revision = 3;
     assert_null(takes(model, &step));
-    assert_int_equal(txn_model_leader_at(model, 0), 0);
-    assert_int_equal(txn_model_leader_at(model, 1), 1);
-    assert_int_equal(txn_model_leader_at(model, 2), 3);
-    assert_int_equal(txn_model_leader_at(model, UINT64_MAX), 3);
+    step.op = &say; /* the same leader, something else */
+    step.answer = (struct txn_result){.number = 3, .existed = true, .is_held = true};
+    step.result.revision = 4;
+    assert_null(takes(model, &step));
+    assert_int_equal(txn_model_lead_at(model, 0).token, 0);
+    assert_int_equal(txn_model_lead_at(model, 1).token, 1);
+    assert_int_equal(txn_model_lead_at(model, 2).token, 3);
+    assert_int_equal(txn_model_lead_at(model, 3).said, txn_model_said(SLICE_EMPTY));
+    assert_int_equal(txn_model_lead_at(model, UINT64_MAX).token, 3);
+    assert_int_equal(txn_model_lead_at(model, UINT64_MAX).said,
+                     txn_model_said(SLICE_LITERAL("me")));
     txn_model_free(model);
 }
 

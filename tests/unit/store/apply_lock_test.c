@@ -11,6 +11,7 @@ struct model_party {
     uint64_t lease;  /* 0: none */
     uint64_t ttl_ms;
     uint64_t due_ms; /* of a holder with a lease; of who waits */
+    struct slice said;
 };
 
 struct model {
@@ -71,7 +72,7 @@ static size_t find(const struct model_party *parties, size_t count, uint64_t num
 /* What the operation would do to the model, and its error. */
 static err model_lock(struct model *model, const struct txn_op *op)
 {
-    struct model_party party = {.lease = op->lease, .ttl_ms = op->ttl_ms};
+    struct model_party party = {.lease = op->lease, .ttl_ms = op->ttl_ms, .said = op->value};
     if (model->holder_count < LIMIT && model->waiter_count == 0) {
         model_hold(model, party);
         return OK;
@@ -107,7 +108,13 @@ static err model_change(struct model *model, const struct txn_op *op)
     }
     if (op->type == TXN_UNLOCK) {
         model_release(model, holder);
-    } else if (model->holders[holder].lease != 0) {
+        return OK;
+    }
+    if (op->value.size > 0) {
+        model->is_revision = true;
+        model->holders[holder].said = op->value;
+    }
+    if (model->holders[holder].lease != 0) {
         model->holders[holder].due_ms = model->elapsed_ms + model->holders[holder].ttl_ms;
     }
     return OK;
@@ -174,6 +181,7 @@ static void compare(struct world *world, const struct model *model)
         assert_int_equal(party.number, model->holders[i].number);
         assert_int_equal(party.party.lease, model->holders[i].lease);
         assert_int_equal(party.party.place, model->holders[i].place);
+        assert_true(slice_equal(party.party.owner, model->holders[i].said));
         number = party.number;
     }
     assert_int_equal(store_holder_next(world->store, name, number, &party), ERR_NOT_FOUND);
@@ -190,6 +198,7 @@ static void compare(struct world *world, const struct model *model)
 
 static struct txn_op random_op(struct prng *chance, const struct model *model, uint64_t *next_lease)
 {
+    static const struct slice owners[] = {SLICE_INIT("me"), SLICE_INIT(""), SLICE_INIT("you")};
     struct txn_op op = {.type = TXN_LOCK, .key = name, .number = LIMIT};
     uint64_t recent = model->last_token < 8 ? 0 : model->last_token - 8;
     switch (prng_below(chance, 8)) {
@@ -199,9 +208,11 @@ static struct txn_op random_op(struct prng *chance, const struct model *model, u
         op.ttl_ms = prng_below(chance, 3) > 0 ? 1 + prng_below(chance, 30) : 0;
         op.lease = op.ttl_ms > 0 ? (*next_lease)++ : 0;
         op.wait_ms = model->waiter_count + 2 < PARTIES_MAX ? prng_below(chance, 40) : 0;
+        op.value = owners[prng_below(chance, ARRAY_COUNT(owners))];
         return op;
     case 3:
         op.type = TXN_LOCK_RENEW;
+        op.value = owners[prng_below(chance, ARRAY_COUNT(owners))];
         break;
     case 4:
         op.type = TXN_LOCK_LEAVE;
