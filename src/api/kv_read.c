@@ -39,14 +39,14 @@ const char *api_kv_explain_read(const struct exchange *x, err e)
 static void read_done(struct node_read *read, err e, struct store_record *record)
 {
     struct exchange *x = CONTAINER_OF(read, struct exchange, op.read);
-    const struct timing_row rows[] = {{"index", read->index_us}};
-    api_timing_add(x, rows, ARRAY_COUNT(rows));
     if (UNLIKELY(x->wait != NULL) && api_kv_wait_holds(x, e, record)) {
         if (e == OK) {
             buf_drop(&record->owner);
         }
         return;
     }
+    const struct timing_row rows[] = {{"index", read->index_us}};
+    api_timing_add(x, rows, ARRAY_COUNT(rows)); /* of the read that is answered */
     if (e == OK || e == ERR_NOT_FOUND) {
         x->given = read->consistency == READ_STALE ? STANDING_STALE : STANDING_LINEARIZABLE;
     }

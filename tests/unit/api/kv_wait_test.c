@@ -51,6 +51,23 @@ static void one_that_changes_is_answered_then(void **state)
     peer_close(&absent);
 }
 
+/* Each change makes it read again. */
+static void one_that_waits_for_a_late_index_is_answered_once(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "PUT /kv/a", "", "1");
+    struct peer peer = peer_open(f, "GET /kv/a?index=12&wait=10m", "Prefer: timing\r\n", "");
+    until_waiting(f, 1);
+    for (unsigned i = 2; i <= 12; i++) {
+        request(f, "PUT /kv/a", "", "2");
+        until_waiting(f, 1);
+    }
+    request(f, "PUT /kv/a", "", "last");
+    peer_until(f, &peer, "\r\n\r\nlast");
+    assert_true(peer_has(&peer, "Preference-Applied: timing"));
+    peer_close(&peer);
+}
+
 static void a_key_that_goes_is_a_change(void **state)
 {
     struct fixture *f = *state;
@@ -137,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_key_that_has_changed_is_answered_at_once),
         TEST(one_that_changes_is_answered_then),
+        TEST(one_that_waits_for_a_late_index_is_answered_once),
         TEST(a_key_that_goes_is_a_change),
         TEST(the_end_of_patience_is_the_answer_as_it_is),
         TEST(what_says_too_little_is_refused_or_a_plain_read),
