@@ -84,11 +84,21 @@ static void released(struct system_call *call, const struct command_result *resu
 
 void api_lock_release(struct lock_call *lock, uint64_t token)
 {
-    const struct txn_op op = {
-        .type = TXN_UNLOCK,
-        .flags = token == 0 ? TXN_FORCE : 0,
-        .key = lock->name,
-        .number = token,
-    };
+    const struct txn_op op = {.type = TXN_UNLOCK, .key = lock->name, .number = token};
     begin(lock, &op, false, released);
+}
+
+void api_lock_release_by_force(struct lock_call *lock)
+{
+    const struct txn_op op = {.type = TXN_UNLOCK, .flags = TXN_FORCE, .key = lock->name};
+    begin(lock, &op, false, released);
+}
+
+void api_lock_delete(struct lock_call *lock)
+{
+    if (lock->query.is_forced) {
+        api_lock_release_by_force(lock);
+    } else {
+        api_lock_release(lock, lock->fence.token);
+    }
 }

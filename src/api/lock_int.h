@@ -57,8 +57,12 @@ MUST_USE err api_lock_prepare(struct exchange *x, enum txn_lock_kind kind, size_
 void api_lock_acquire(struct lock_call *lock);
 /* Renews what is held with the fence's token; a body is what the holder says from now on. */
 void api_lock_renew(struct lock_call *lock);
-/* Gives back what is held with `token`; 0: whoever holds it loses it. */
+/* Gives back what is held with `token`. */
 void api_lock_release(struct lock_call *lock, uint64_t token);
+/* Whoever holds it loses it. */
+void api_lock_release_by_force(struct lock_call *lock);
+/* DELETE: one or the other. */
+void api_lock_delete(struct lock_call *lock);
 /* Calls `done` when the state may be read, as the query's consistency has it. */
 void api_lock_read(struct lock_call *lock,
                    void (*done)(struct node_read *read, err e, struct store_record *record));

@@ -62,7 +62,7 @@ void api_elections_answer(struct exchange *x)
         api_lock_renew(lock);
         break;
     case HTTP_METHOD_DELETE:
-        api_lock_release(lock, lock->query.is_forced ? 0 : lock->fence.token);
+        api_lock_delete(lock);
         break;
     default:
         if (lock->is_watch) {

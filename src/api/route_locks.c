@@ -192,7 +192,7 @@ static void unlock(struct lock_call *lock)
     if (lock->has_fence) {
         api_lock_release(lock, lock->fence.token);
     } else if (api_system_body(lock->x->request).size == 0) {
-        api_lock_release(lock, 0);
+        api_lock_release_by_force(lock);
     } else {
         lock->query.consistency = READ_LINEARIZABLE;
         api_lock_read(lock, unlock_read_done);
@@ -213,7 +213,7 @@ void api_locks_answer(struct exchange *x)
         api_lock_renew(lock);
         break;
     case HTTP_METHOD_DELETE:
-        api_lock_release(lock, lock->query.is_forced ? 0 : lock->fence.token);
+        api_lock_delete(lock);
         break;
     case HTTP_METHOD_UNLOCK:
         unlock(lock);

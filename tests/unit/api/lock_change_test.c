@@ -26,6 +26,10 @@ static void the_holder_gives_it_back_and_others_take_it_by_force(void **state)
     request(f, "POST /locks/a?ttl=10s", "", "x");
     request(f, "DELETE /locks/a", "KV-Fence: a:7\r\n", NULL);
     assert_problem(f, 412, "fence-lost", "");
+    request(f, "DELETE /locks/a", "KV-Fence: a:0\r\n", NULL); /* no word of force */
+    assert_problem(f, 412, "fence-lost", "");
+    request(f, "UNLOCK /locks/a", "KV-Fence: a:0\r\n", "");
+    assert_problem(f, 412, "fence-lost", "");
     request(f, "DELETE /locks/a", "KV-Fence: a:1\r\n", NULL);
     assert_int_equal(f->status, 200);
     assert_body(f, "{\"released\":true,\"token\":1,\"revision\":2}\n");
