@@ -75,11 +75,18 @@ static void changed(struct node_notice *notice)
     look(CONTAINER_OF(notice, struct watch, notice));
 }
 
+/* This node's state is not the others', so who leads is not known here. */
+static bool is_diverged(const struct watch *watch)
+{
+    struct node_state state;
+    return node_state_look(watch->api->node, &state) == ERR_DIVERGED;
+}
+
 static void visit(struct lingerer *linger, enum linger_reason reason)
 {
     struct watch *watch = CONTAINER_OF(linger, struct watch, linger);
     watch->ticks++;
-    if (reason != LINGER_TICK || http_stream_is_abandoned(watch->stream)) {
+    if (reason != LINGER_TICK || http_stream_is_abandoned(watch->stream) || is_diverged(watch)) {
         if (reason != LINGER_TICK) {
             (void)api_event_stream_write(watch->stream, "draining", SLICE_LITERAL("{}"));
         }

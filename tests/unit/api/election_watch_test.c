@@ -67,6 +67,18 @@ static void a_watch_ends_with_its_client_and_when_the_node_drains(void **state)
     peer_close(&peer);
 }
 
+static void a_watch_ends_at_a_node_whose_state_is_not_the_others(void **state)
+{
+    struct fixture *f = *state;
+    struct peer peer = peer_open(f, "GET /elections/e/watch", "", "");
+    peer_until(f, &peer, "event: none\n");
+    struct store *store = f->node.state;
+    f->node.state = NULL; /* ERR_DIVERGED */
+    peer_until(f, &peer, "\r\n0\r\n\r\n");
+    f->node.state = store;
+    peer_close(&peer);
+}
+
 static void it_has_no_parameters_and_a_head(void **state)
 {
     struct fixture *f = *state;
@@ -88,6 +100,7 @@ int main(void)
         TEST(what_a_leader_says_later_is_told),
         TEST(who_only_waits_changes_nothing),
         TEST(a_watch_ends_with_its_client_and_when_the_node_drains),
+        TEST(a_watch_ends_at_a_node_whose_state_is_not_the_others),
         TEST(it_has_no_parameters_and_a_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
