@@ -10,6 +10,13 @@
 #include "base/assert.h"
 #include "proto/command.h"
 
+_Static_assert(INTENT_CHECKS_MAX *(TXN_CHECK_HEADER_SIZE + KEY_SIZE_MAX) /* ?prev, */ +
+                       HTTP_TARGET_SIZE_DEFAULT /* the key twice, and what has one size: */ +
+                       2 * KEY_SIZE_MAX + CONTENT_TYPE_SIZE_MAX + TXN_IDEMPOTENCY_KEY_SIZE_MAX +
+                       256 <=
+                   COMMAND_OVERHEAD_MAX,
+               "a write of the largest value, with all conditions there can be, is an entry");
+
 /* ---- before the body ---- */
 
 /* A list of entity tags, or "*". */
@@ -209,6 +216,25 @@ static err parse(struct exchange *x, struct problem *problem)
     (HTTP_NAME_BIT("If-Match") | HTTP_NAME_BIT("If-None-Match") |                                  \
      HTTP_NAME_BIT("If-Unmodified-Since") | HTTP_NAME_BIT("KV-Fence") |                            \
      HTTP_NAME_BIT("Idempotency-Key") | HTTP_NAME_BIT("KV-TTL") | HTTP_NAME_BIT("X-TTL"))
+
+err api_kv_intent_refuse(const struct http_request *request, bool takes_key, err e, const char *why,
+                         struct problem *problem)
+{
+    static const char *const names[] = {"If-Match",       "If-None-Match", "If-Unmodified-Since",
+                                        "KV-Fence",       "KV-TTL",        "X-TTL",
+                                        "Idempotency-Key"};
+    size_t count = ARRAY_COUNT(names) - (takes_key ? 1 : 0);
+    if (!http_may_have(request, NAMES)) {
+        return OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (http_header_find(request, slice_from_text(names[i])).data != NULL) {
+            return api_problem_set(problem, e, "the field %s is of a single key: %s", names[i],
+                                   why);
+        }
+    }
+    return OK;
+}
 
 err api_kv_intent_parse(struct exchange *x, struct problem *problem)
 {

@@ -43,9 +43,9 @@ const char *api_kv_explain_refusal(const struct node *node, err e)
     case ERR_FENCE_LOST:
         return "the lock is not held with this token any more: whoever holds it now may be writing";
     case ERR_QUOTA:
-        return "revisions have come to their end: nothing was written, and nothing can be any more";
+        return "revisions have come to their end, and nothing can be written any more";
     case ERR_NO_SPACE:
-        return "the disk is full: nothing was written; make room on the disks of the nodes, reads "
+        return "the disk is full, this was not written; make room on the disks of the nodes, reads "
                "and deletes go on";
     default:
         return "the write failed inside the server; its log says more under this request's time";
@@ -60,7 +60,7 @@ static void set_quota(const struct node *node, struct problem *problem)
     problem->limit = status.quota_bytes;
     problem->used = status.state != NULL ? store_region_used(status.state) : 0;
     err e = api_problem_set(problem, ERR_QUOTA,
-                            "the storage quota is reached: nothing was written; delete keys, or "
+                            "the storage quota is reached, this was not written; delete keys, or "
                             "raise --quota-bytes on every node; reads and deletes go on");
     ASSERT(e == ERR_QUOTA);
 }
@@ -122,18 +122,21 @@ static void refuse_by_condition(struct exchange *x, const struct command_result 
     api_exchange_respond_problem(x, &problem);
 }
 
-/* The new number, or size, or what Prefer asks for. */
-static void respond_content(struct exchange *x, int status, const struct txn_result *op)
+/* The new number, or size, or what Prefer asks for. What is answered again has no more than what
+ * was asked for the first time. */
+static void respond_content(struct exchange *x, int status, const struct txn_result *op,
+                            bool is_replayed)
 {
     const struct kv_intent *intent = x->intent;
     char text[DECIMAL_SIZE_MAX + 1];
+    bool has_none = is_replayed && !op->has_record;
     if (intent->wanted == PREFER_RETURN_MINIMAL) {
         api_exchange_field(x, "Preference-Applied",
                            slice_from_text(api_prefer_return_text(intent->wanted)));
         api_exchange_respond(x, 204, NULL, SLICE_EMPTY);
         return;
     }
-    if (intent->wanted == PREFER_RETURN_REPRESENTATION) {
+    if (intent->wanted == PREFER_RETURN_REPRESENTATION && !has_none) {
         api_exchange_field(x, "Preference-Applied",
                            slice_from_text(api_prefer_return_text(intent->wanted)));
         struct slice type = op->content_type;
@@ -203,7 +206,7 @@ void api_kv_write_done(struct node_write *write, const struct command_result *re
         ASSERT(e == OK); /* it was checked when it came */
         add_write_fields(x, result, &op);
         api_kv_add_common_fields(x);
-        respond_content(x, status, &op);
+        respond_content(x, status, &op, result->is_replayed);
         return;
     }
     add_write_fields(x, result, NULL);

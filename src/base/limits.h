@@ -9,7 +9,7 @@
 #define CONTENT_TYPE_SIZE_MAX 255u /* one length byte in the record */
 #define VALUE_SIZE_DEFAULT_MAX (8u << 20)
 #define VALUE_SIZE_CEILING (64u << 20) /* --max-value-bytes may not be set above this */
-#define COMMAND_OVERHEAD_MAX 4096u     /* a write of one key is its value plus at most this */
+#define COMMAND_OVERHEAD_MAX 32768u    /* a write of one key is its value, and conditions in this */
 #define ENTRY_SIZE_MAX (VALUE_SIZE_CEILING + COMMAND_OVERHEAD_MAX)
 #define FRAME_SIZE_MAX (ENTRY_SIZE_MAX + (2u << 20)) /* one huge entry, or many small ones */
 #define MEMBERS_MAX 32u

@@ -57,12 +57,14 @@ struct http_handler {
     void (*refuse)(void *ctx, struct http_request *request, err e, const char *detail);
 };
 
+#define HTTP_TARGET_SIZE_DEFAULT 8192u
+
 struct http_options {
     struct env *env; /* the uv one: sockets are watched on its loop */
     struct log *log;
     const char *listen_address; /* HOST:PORT; [::1]:3000 too; port 0: any */
     size_t header_bytes_max;    /* 0: 16 KiB, request line included; at least 256 */
-    size_t target_bytes_max;    /* 0: 8 KiB; longer: 414 */
+    size_t target_bytes_max;    /* 0: HTTP_TARGET_SIZE_DEFAULT; longer: 414 */
     uint64_t body_bytes_max;    /* 0: 8 MiB; the default for http_limit_body */
     uint32_t connections_max;   /* 0: 10000; beyond it: 503 and close */
     uint32_t pipeline_max;      /* 0: 64 requests of one connection at work; then reading pauses */

@@ -38,7 +38,7 @@ static struct http_options fill_in(const struct http_options *given)
     struct http_options options = *given;
     options.listen_address = NULL; /* borrowed, and not needed again */
     options.header_bytes_max = or_default(given->header_bytes_max, 16u << 10);
-    options.target_bytes_max = or_default(given->target_bytes_max, 8u << 10);
+    options.target_bytes_max = or_default(given->target_bytes_max, HTTP_TARGET_SIZE_DEFAULT);
     options.body_bytes_max = or_default(given->body_bytes_max, VALUE_SIZE_DEFAULT_MAX);
     options.connections_max = (uint32_t)or_default(given->connections_max, 10000);
     options.requests_max = (uint32_t)or_default(given->requests_max, 32768);

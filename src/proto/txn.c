@@ -99,12 +99,14 @@ void txn_add_check(struct txn_builder *builder, const struct txn_check *check)
         ASSERT(builder->txn.check_count > 0);
     }
     struct writer *out = &builder->checks;
+    size_t begin = out->size;
     writer_u8(out, (uint8_t)check->target);
     writer_u8(out, (uint8_t)((unsigned)check->relation | (check->is_or ? CHECK_OR : 0)));
     writer_u16(out, (uint16_t)check->key.size);
     writer_u16(out, (uint16_t)check->end.size);
     writer_u32(out, (uint32_t)check->value.size);
     writer_u64(out, check->number);
+    ASSERT(out->size - begin == TXN_CHECK_HEADER_SIZE);
     writer_bytes(out, check->key);
     writer_bytes(out, check->end);
     writer_bytes(out, check->value);

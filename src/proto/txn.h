@@ -87,6 +87,7 @@ struct txn_op {
 };
 
 #define TXN_TTL_MS_MAX UINT64_C(9000000000000) /* 9e9 s, as etcd's */
+#define TXN_CHECK_HEADER_SIZE 18u              /* of each, before its key, end and value */
 #define TXN_CHECKS_MAX 65535u
 #define TXN_OPS_MAX 65535u /* of both branches together */
 #define TXN_IDEMPOTENCY_KEY_SIZE_MAX 255u

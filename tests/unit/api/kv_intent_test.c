@@ -1,3 +1,4 @@
+#include "api/kv_intent.h"
 #include "fake_txn.h"
 
 /* What a write that is answered OK has come to. */
@@ -200,13 +201,72 @@ static void a_plain_write_is_no_transaction(void **state)
     assert_int_equal(f->node.txn_count, 0);
 }
 
+static void a_replay_has_what_was_asked_for_the_first_time(void **state)
+{
+    struct fixture *f = *state;
+    const struct txn_result result = {.type = TXN_PUT};
+    fake_txn_answer(&f->node, &result, 1);
+    f->node.txn_result.is_replayed = true;
+    request(f, "PUT /kv/a", "Idempotency-Key: k\r\nPrefer: return=representation\r\n", "1");
+    assert_int_equal(f->status, 201);
+    assert_body(f, "OK");
+    assert_null(field_of(f, "Preference-Applied"));
+    assert_field(f, "Idempotency-Replayed", "true");
+}
+
+static void repeat(struct writer *out, const char *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        writer_bytes(out, slice_from_text(text));
+    }
+}
+
+/* Beside the largest value, too. */
+static void all_conditions_there_can_be_fit_into_an_entry(void **state)
+{
+    struct fixture *f = *state;
+    struct writer target = {0};
+    struct writer fields = {0};
+    writer_bytes(&target, SLICE_LITERAL("PUT /kv/"));
+    repeat(&target, "k", KEY_SIZE_MAX);
+    writer_bytes(&target, SLICE_LITERAL("?cas=7&prev="));
+    repeat(&target, "p", HTTP_TARGET_SIZE_DEFAULT - KEY_SIZE_MAX - 32);
+    writer_u8(&target, '\0');
+    writer_bytes(&fields, SLICE_LITERAL("If-Match: \"1\""));
+    repeat(&fields, ",\"1\"", INTENT_TAGS_MAX - 1);
+    writer_bytes(&fields, SLICE_LITERAL("\r\nIf-None-Match: \"2\""));
+    repeat(&fields, ",\"2\"", INTENT_TAGS_MAX - 1);
+    writer_bytes(&fields, SLICE_LITERAL("\r\nKV-Fence: "));
+    repeat(&fields, "l", TXN_LOCK_NAME_SIZE_MAX);
+    writer_bytes(&fields, SLICE_LITERAL(":1\r\nIdempotency-Key: "));
+    repeat(&fields, "i", TXN_IDEMPOTENCY_KEY_SIZE_MAX);
+    writer_bytes(&fields, SLICE_LITERAL("\r\nContent-Type: "));
+    repeat(&fields, "c", CONTENT_TYPE_SIZE_MAX);
+    writer_bytes(&fields, SLICE_LITERAL("\r\n"));
+    writer_u8(&fields, '\0');
+    const struct txn_result result = {.type = TXN_PUT};
+    fake_txn_answer(&f->node, &result, 1);
+    request(f, (const char *)target.data, (const char *)fields.data, "value");
+    assert_non_null(f->node.txn);
+    size_t size = f->node.txn->size;
+    assert_true(size > HTTP_TARGET_SIZE_DEFAULT + 2 * INTENT_TAGS_MAX * KEY_SIZE_MAX);
+    assert_true(size - strlen("value") <= COMMAND_OVERHEAD_MAX);
+    writer_deinit(&target);
+    writer_deinit(&fields);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
-        TEST(each_condition_becomes_a_check),  TEST(one_of_several_tags_is_enough),
-        TEST(bad_conditions_are_refused),      TEST(times_come_by_query_and_by_field),
-        TEST(operations_are_of_post),          TEST(a_fingerprint_tells_requests_apart),
+        TEST(all_conditions_there_can_be_fit_into_an_entry),
+        TEST(a_replay_has_what_was_asked_for_the_first_time),
+        TEST(each_condition_becomes_a_check),
+        TEST(one_of_several_tags_is_enough),
+        TEST(bad_conditions_are_refused),
+        TEST(times_come_by_query_and_by_field),
+        TEST(operations_are_of_post),
+        TEST(a_fingerprint_tells_requests_apart),
         TEST(a_plain_write_is_no_transaction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
