@@ -48,6 +48,9 @@ static void write_state(struct writer *out, const struct problem *problem)
     if (problem->has_operation) {
         write_u64(out, "operation", problem->operation);
     }
+    if (problem->is_partial) {
+        write_u64(out, "written", problem->written);
+    }
     if (problem->oldest > 0) {
         write_u64(out, "oldest", problem->oldest);
     }
@@ -90,12 +93,16 @@ uint64_t api_problem_retry_after(const struct problem *problem)
 }
 
 /* What a safe method was refused cannot have changed anything, whatever broke. */
-const char *api_problem_outcome(err e, bool is_unsafe)
+const char *api_problem_outcome(const struct problem *problem, bool is_unsafe)
 {
+    err e = problem->e;
     if (!is_unsafe && err_http_status(e) < 500) {
         return NULL;
     }
-    return is_unsafe && err_outcome(e) == OUTCOME_UNKNOWN ? "unknown" : "not-applied";
+    if (is_unsafe && err_outcome(e) == OUTCOME_UNKNOWN) {
+        return "unknown";
+    }
+    return problem->is_partial ? "partial" : "not-applied";
 }
 
 void api_problem_write(const struct problem *problem, const struct problem_context *context,
@@ -115,7 +122,7 @@ void api_problem_write(const struct problem *problem, const struct problem_conte
         write_text(out, "allow", slice_from_text(context->allow));
     }
     write_u64(out, "revision", context->revision);
-    const char *outcome = api_problem_outcome(e, context->is_unsafe);
+    const char *outcome = api_problem_outcome(problem, context->is_unsafe);
     if (outcome != NULL) {
         write_text(out, "outcome", slice_from_text(outcome));
     }

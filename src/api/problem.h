@@ -33,6 +33,8 @@ struct problem {
     uint64_t retry_after_s;   /* 0: what api_problem_retry_after makes of `e` */
     bool has_clause;          /* a transaction's condition failed: its place, from 0 */
     uint32_t clause;
+    bool is_partial;    /* a part of the request was carried out, and stays */
+    uint64_t written;   /* of `is_partial`: keys */
     bool has_operation; /* one of a transaction's operations failed: its place, from 0 */
     uint32_t operation;
     char detail[PROBLEM_DETAIL_SIZE]; /* last: most of the bytes, and rarely used */
@@ -58,8 +60,8 @@ MUST_USE err api_problem_set(struct problem *problem, err e, const char *format,
     PRINTF_LIKE(3, 4);
 /* The seconds of Retry-After (docs/api.md, section 11), or 0: no such field. */
 uint64_t api_problem_retry_after(const struct problem *problem);
-/* "unknown" or "not-applied", or NULL: not in question (P2). */
-const char *api_problem_outcome(err e, bool is_unsafe);
+/* "unknown", "partial" or "not-applied", or NULL: not in question (P2). */
+const char *api_problem_outcome(const struct problem *problem, bool is_unsafe);
 /* Appends the document. `problem->e` is not OK. problem_form.h has the other forms. */
 void api_problem_write(const struct problem *problem, const struct problem_context *context,
                        struct writer *out);

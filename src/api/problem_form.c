@@ -30,14 +30,17 @@ const char *api_problem_form_type(enum problem_form form)
 }
 
 /* What became of the request, for a person; empty if that is not in question. */
-static const char *outcome_sentence(err e, bool is_unsafe)
+static const char *outcome_sentence(const struct problem *problem, bool is_unsafe)
 {
-    const char *outcome = api_problem_outcome(e, is_unsafe);
+    const char *outcome = api_problem_outcome(problem, is_unsafe);
     if (outcome == NULL) {
         return "";
     }
-    return strcmp(outcome, "unknown") == 0 ? "It may yet happen (outcome: unknown). "
-                                           : "Nothing was changed (outcome: not-applied). ";
+    if (strcmp(outcome, "unknown") == 0) {
+        return "It may yet happen (outcome: unknown). ";
+    }
+    return problem->is_partial ? "A part of it was done, and stays (outcome: partial). "
+                               : "Nothing was changed (outcome: not-applied). ";
 }
 
 static void write_text(const struct problem *problem, const struct problem_context *context,
@@ -46,8 +49,8 @@ static void write_text(const struct problem *problem, const struct problem_conte
     err e = problem->e;
     writer_format(out, "%d %s: ", err_http_status(e), err_title(e));
     api_text_plain(out, slice_from_text(problem->detail));
-    writer_format(out, "\n%sMore: /problems/%s (request ", outcome_sentence(e, context->is_unsafe),
-                  err_slug(e));
+    writer_format(out, "\n%sMore: /problems/%s (request ",
+                  outcome_sentence(problem, context->is_unsafe), err_slug(e));
     api_text_plain(out, context->request_id);
     writer_bytes(out, SLICE_LITERAL(")\n"));
 }
@@ -64,7 +67,7 @@ static void write_html(const struct problem *problem, const struct problem_conte
     writer_format(out,
                   "</p>\n<p>%s<a href=\"/problems/%s\">What this means and what to do</a></p>\n"
                   "<p>Request ",
-                  outcome_sentence(e, context->is_unsafe), err_slug(e));
+                  outcome_sentence(problem, context->is_unsafe), err_slug(e));
     api_text_html(out, context->request_id);
     writer_bytes(out, SLICE_LITERAL("</p>\n</body></html>\n"));
 }

@@ -14,6 +14,7 @@
 
 #include "api/export_format.h"
 #include "api/kv_int.h"
+#include "api/kv_intent.h"
 #include "api/linger.h"
 #include "base/assert.h"
 #include "base/mem.h"
@@ -40,6 +41,7 @@ struct import {
     struct lingerer linger;
     bool is_checked; /* M1 */
     bool is_stopped; /* none is begun any more */
+    bool is_unknown; /* whether one was written */
     bool is_stepping;
     uint32_t write_count; /* on their way */
     uint64_t written;
@@ -69,11 +71,33 @@ static void import_free(struct import *import)
     mem_free(import);
 }
 
+/* Now that nothing is on its way any more. */
+static void say_what_was_written(const struct import *import, struct problem *problem)
+{
+    char *detail = problem->detail;
+    size_t size = strlen(detail);
+    problem->is_partial = import->written > 0;
+    problem->written = import->written;
+    if (import->is_unknown) {
+        problem->e = ERR_OUTCOME_UNKNOWN; /* of a later one, maybe */
+    }
+    const char *rest = "; nothing was written";
+    if (import->is_unknown) {
+        rest = "; of other keys some were written, and one may be: an import may be repeated";
+    } else if (problem->is_partial) {
+        rest = "; other keys were written: an import may be repeated";
+    }
+    size_t rest_size = strlen(rest) + 1;
+    size_t at = size + rest_size <= PROBLEM_DETAIL_SIZE ? size : PROBLEM_DETAIL_SIZE - rest_size;
+    memcpy(detail + at, rest, rest_size);
+}
+
 static void finish(struct import *import)
 {
     struct exchange *x = import->x;
     if (import->problem.e != OK) {
         struct problem problem = import->problem;
+        say_what_was_written(import, &problem);
         import_free(import);
         api_exchange_respond_problem(x, &problem);
         return;
@@ -98,13 +122,8 @@ static void stop(struct import *import, err e, uint64_t line, const char *why)
     if (import->problem.e != OK) {
         return;
     }
-    const char *rest = import->is_checked
-                           ? "; keys before it were written, some behind it may have been: an "
-                             "import may be repeated"
-                           : "; nothing was written";
-    err set = line > 0
-                  ? api_problem_set(&import->problem, e, "line %" PRIu64 ": %s%s", line, why, rest)
-                  : api_problem_set(&import->problem, e, "%s%s", why, rest);
+    err set = line > 0 ? api_problem_set(&import->problem, e, "line %" PRIu64 ": %s", line, why)
+                       : api_problem_set(&import->problem, e, "%s", why);
     ASSERT(set == e);
 }
 
@@ -123,7 +142,15 @@ static void write_done(struct node_write *write, const struct command_result *re
     } else if (is_there) {
         import->skipped++;
     } else {
-        stop(import, result->e, one->line, api_kv_explain_write(import->x, result->e));
+        struct problem problem = {.e = OK};
+        api_kv_set_refusal(import->x->api->node, result, &problem);
+        if (import->problem.e == OK) {
+            import->problem.setting = problem.setting;
+            import->problem.limit = problem.limit;
+            import->problem.used = problem.used;
+        }
+        import->is_unknown = import->is_unknown || result->e == ERR_OUTCOME_UNKNOWN;
+        stop(import, result->e, one->line, problem.detail);
     }
     mem_free(one);
     advance(import);
@@ -288,7 +315,13 @@ err api_import_prepare(struct exchange *x, struct problem *problem)
     x->is_patient = true;
     struct slice text = http_query(x->request);
     uint8_t *memory = text.size > 0 ? http_alloc(x->request, text.size) : NULL;
-    return api_params_parse_own(text, memory, rows, ARRAY_COUNT(rows), query, problem);
+    err e =
+        api_kv_intent_refuse(x->request, false, ERR_NOT_IMPLEMENTED,
+                             "an import does not look at it; ?mode=create leaves what is there, "
+                             "and an import may be repeated",
+                             problem);
+    return e == OK ? api_params_parse_own(text, memory, rows, ARRAY_COUNT(rows), query, problem)
+                   : e;
 }
 
 void api_import_answer(struct exchange *x)

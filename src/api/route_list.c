@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/etag.h"
+#include "api/kv_intent.h"
 #include "api/kv_past.h"
 #include "api/list_cursor.h"
 #include "api/list_format.h"
@@ -23,21 +24,6 @@ _Static_assert(PAGE_KEYS > LIST_LIMIT_MAX, "a page without a pattern has as many
 
 /* ---- before the body ---- */
 
-/* Conditions are of one key; an answer that is kept would have to be kept for this, too. */
-static err check_delete_fields(const struct http_request *request, struct problem *problem)
-{
-    static const char *const names[] = {"if-match", "if-none-match", "kv-fence", "idempotency-key"};
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (http_header(request, names[i]).data != NULL) {
-            return api_problem_set(problem, ERR_NOT_IMPLEMENTED,
-                                   "%s does not go with a DELETE of many keys, and ignoring it "
-                                   "would change what this request means",
-                                   names[i]);
-        }
-    }
-    return OK;
-}
-
 err api_list_prepare(struct exchange *x, struct problem *problem)
 {
     bool is_delete = x->method == HTTP_METHOD_DELETE;
@@ -51,8 +37,14 @@ err api_list_prepare(struct exchange *x, struct problem *problem)
     if (e != OK) {
         return e;
     }
-    if (is_delete && check_delete_fields(x->request, problem) != OK) {
-        return problem->e;
+    if (is_delete) {
+        e = api_kv_intent_refuse(x->request, false, ERR_NOT_IMPLEMENTED,
+                                 "a DELETE of many keys does not look at it, and ignoring it would "
+                                 "change what this request means",
+                                 problem);
+    }
+    if (e != OK) {
+        return e;
     }
     if (!params->has_format) {
         params->format = api_list_format_of(http_header(x->request, "accept"));

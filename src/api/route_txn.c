@@ -20,22 +20,13 @@ err api_txn_call_timeout(void *ctx, struct slice value, struct problem *problem)
 
 static err check_fields(const struct http_request *request, struct problem *problem)
 {
-    static const char *const foreign[] = {"if-match", "if-none-match", "kv-fence", "kv-ttl",
-                                          "x-ttl"};
     struct slice encoding = http_header(request, "content-encoding");
     if (encoding.size > 0 && !api_text_equals_nocase(encoding, "identity")) {
         return api_problem_set(problem, ERR_UNSUPPORTED_ENCODING,
                                "encoded bodies are not taken here; send it as it is, without "
                                "Content-Encoding");
     }
-    for (size_t i = 0; i < ARRAY_COUNT(foreign); i++) {
-        if (http_header(request, foreign[i]).data != NULL) {
-            return api_problem_set(problem, ERR_BAD_REQUEST,
-                                   "the field %s is of a single key; here the body says it",
-                                   foreign[i]);
-        }
-    }
-    return OK;
+    return api_kv_intent_refuse(request, true, ERR_BAD_REQUEST, "here the body says it", problem);
 }
 
 err api_txn_call_new(struct exchange *x, const struct param_own *params, size_t param_count,

@@ -48,8 +48,9 @@ struct node {
     struct fake_record records[FAKE_RECORDS_MAX];
     uint64_t revision;
     uint64_t clock_ms;
-    err e;                   /* what the next requests get instead of being done */
-    struct node_write *held; /* the last write, unanswered, while `holds` */
+    unsigned writes_until_quota; /* then they get ERR_QUOTA; 0: never */
+    err e;                       /* what the next requests get instead of being done */
+    struct node_write *held;     /* the last write, unanswered, while `holds` */
     struct node_write *first_held;
     bool holds;
     struct node_status status;
@@ -280,6 +281,9 @@ static void fake_answer(struct node *node, struct node_write *write)
                     fake_delete_range(node, &command, &result, &results);
     if (node->e == OK && !is_range) {
         fake_apply(node, &command, &result);
+    }
+    if (node->writes_until_quota > 0 && --node->writes_until_quota == 0) {
+        node->e = ERR_QUOTA;
     }
     buf_drop(&write->command);
     assert_int_not_equal(write->received_ns, 0);

@@ -167,7 +167,7 @@ static void what_means_nothing_here_is_refused(void **state)
     request(f, "POST /batch?atomic=2", "", "{\"get\":\"a\"}");
     assert_problem(f, 400, "bad-request", "atomic is 1 or 0");
     request(f, "POST /batch", "If-None-Match: *\r\n", "{\"get\":\"a\"}");
-    assert_problem(f, 400, "bad-request", "if-none-match is of a single key");
+    assert_problem(f, 400, "bad-request", "If-None-Match is of a single key");
     char fields[64];
     (void)snprintf(fields, sizeof(fields), "Content-Length: %u\r\n", TXN_BYTES_MAX + 1);
     request(f, "POST /batch", fields, NULL);

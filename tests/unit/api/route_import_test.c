@@ -96,9 +96,35 @@ static void the_first_refusal_ends_it_and_names_its_line(void **state)
     struct writer lines = {0};
     f->node.e = ERR_QUOTA;
     import(f, "POST /import", export_of(&lines, 200, "v"));
-    assert_problem(f, 507, "quota", "line 2: ");
+    assert_problem(f, 507, "quota", "line 2: the storage quota is reached");
+    assert_member(f, "outcome", "not-applied");
+    assert_member(f, "setting", "quota-bytes");
     f->node.e = OK;
     writer_deinit(&lines);
+}
+
+static void what_was_written_before_a_refusal_is_said(void **state)
+{
+    struct fixture *f = *state;
+    struct writer lines = {0};
+    f->node.writes_until_quota = 5;
+    import(f, "POST /import", export_of(&lines, 20, "v"));
+    assert_problem(f, 507, "quota", "other keys were written");
+    assert_member(f, "outcome", "partial");
+    assert_member(f, "written", "5");
+    writer_deinit(&lines);
+}
+
+static void a_condition_is_refused_not_ignored(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const fields[] = {"If-Match: \"1\"\r\n", "If-None-Match: *\r\n",
+                                         "KV-Fence: a:1\r\n", "X-TTL: 5\r\n",
+                                         "Idempotency-Key: k\r\n"};
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        request(f, "POST /import", fields[i], "");
+        assert_problem(f, 501, "not-implemented", "?mode=create");
+    }
 }
 
 int main(void)
@@ -109,6 +135,8 @@ int main(void)
         WITH_FIXTURE(what_is_not_whole_writes_nothing),
         WITH_FIXTURE(what_put_would_refuse_is_refused),
         WITH_FIXTURE(the_first_refusal_ends_it_and_names_its_line),
+        WITH_FIXTURE(what_was_written_before_a_refusal_is_said),
+        WITH_FIXTURE(a_condition_is_refused_not_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,7 +158,7 @@ static void what_means_nothing_here_is_refused(void **state)
     struct fixture *f = *state;
     const char *body = "{\"then\":[{\"get\":\"a\"}]}";
     request(f, "POST /txn", "If-Match: \"1\"\r\n", body);
-    assert_problem(f, 400, "bad-request", "if-match is of a single key");
+    assert_problem(f, 400, "bad-request", "If-Match is of a single key");
     request(f, "POST /txn", "Content-Encoding: gzip\r\n", body);
     assert_problem(f, 415, "unsupported-encoding", "without Content-Encoding");
     request(f, "POST /txn?timout=1s", "", body);
