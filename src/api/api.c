@@ -242,9 +242,6 @@ static err check_method(const struct exchange *x, struct problem *problem)
 {
     const struct route *route = x->route;
     unsigned bit = 1u << x->method;
-    if (x->method == HTTP_METHOD_OTHER) {
-        return api_problem_set(problem, ERR_NOT_IMPLEMENTED, "this server knows no such method");
-    }
     if (route->id == ROUTE_NONE) {
         return api_problem_set(problem, ERR_NOT_FOUND,
                                "there is nothing at this path; keys are under /kv/, and GET / "
@@ -254,8 +251,35 @@ static err check_method(const struct exchange *x, struct problem *problem)
         char allow[ALLOW_SIZE];
         api_route_allow(route, allow);
         return api_problem_set(problem, ERR_METHOD_NOT_ALLOWED, "%s is not allowed here; %s %s",
-                               http_method_name(x->method), allow,
-                               route->methods == 0 ? "is" : "are");
+                               x->method == HTTP_METHOD_OTHER ? "this method"
+                                                              : http_method_name(x->method),
+                               allow, route->methods == 0 ? "is" : "are");
+    }
+    return OK;
+}
+
+/* Conditions, and what else changes the meaning of a request. */
+#define ONCE_NAMES                                                                                 \
+    (HTTP_NAME_BIT("If-Match") | HTTP_NAME_BIT("If-None-Match") |                                  \
+     HTTP_NAME_BIT("If-Modified-Since") | HTTP_NAME_BIT("If-Unmodified-Since") |                   \
+     HTTP_NAME_BIT("KV-Fence") | HTTP_NAME_BIT("KV-TTL") | HTTP_NAME_BIT("X-TTL") |                \
+     HTTP_NAME_BIT("Idempotency-Key") | HTTP_NAME_BIT("Repr-Digest") |                             \
+     HTTP_NAME_BIT("Content-Digest"))
+
+/* The second of two fields would be lost, be it another lock's fence. A list can be one field. */
+static err check_repeats(const struct http_request *request, struct problem *problem)
+{
+    static const char *const names[] = {
+        "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "KV-Fence",
+        "KV-TTL",   "X-TTL",         "Idempotency-Key",   "Repr-Digest",         "Content-Digest"};
+    if (LIKELY(!http_may_have(request, ONCE_NAMES))) {
+        return OK;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (http_header_is_repeated(request, slice_from_text(names[i]))) {
+            return api_problem_set(problem, ERR_BAD_REQUEST,
+                                   "the field %s is there more than once: send one", names[i]);
+        }
     }
     return OK;
 }
@@ -274,6 +298,9 @@ static err admit(struct exchange *x, struct problem *problem)
     err e = api_guard_check(&guard, problem);
     if (e == OK) {
         e = check_method(x, problem);
+    }
+    if (e == OK) {
+        e = check_repeats(x->request, problem);
     }
     if (e == OK && x->route->prepare != NULL && x->method != HTTP_METHOD_OPTIONS) {
         e = x->route->prepare(x, problem);

@@ -233,7 +233,7 @@ void api_exchange_respond_problem(struct exchange *x, const struct problem *prob
 {
     ASSERT(problem->e != OK);
     int status = err_http_status(problem->e);
-    bool tells_methods = problem->e == ERR_METHOD_NOT_ALLOWED || x->method == HTTP_METHOD_OTHER;
+    bool tells_methods = problem->e == ERR_METHOD_NOT_ALLOWED;
     char allow[ALLOW_SIZE];
     api_route_allow(x->route, allow);
     if (!x->has_revision) {

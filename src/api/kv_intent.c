@@ -382,7 +382,9 @@ struct buf *api_kv_intent_encode(struct exchange *x, struct slice value, struct 
         op.value = value;
         op.content_type = content_type;
     }
-    if (op.type == TXN_ADD) {
+    if (op.type == TXN_APPEND) {
+        op.number = x->api->options.value_bytes_max;
+    } else if (op.type == TXN_ADD) {
         op.number = (uint64_t)(params->has_by ? params->by : 1);
     }
     /* A number that is counted, a text that is appended to, what is patched: they keep their

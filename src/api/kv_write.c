@@ -36,7 +36,7 @@ const char *api_kv_explain_refusal(const struct node *node, err e)
     case ERR_NOT_A_NUMBER:
         return "the value is not a whole decimal number of 64 bits, or the sum would be none";
     case ERR_TOO_LARGE:
-        return "the value would be larger than any value can be";
+        return "the value would be larger than a value may be";
     case ERR_IDEMPOTENCY_MISMATCH:
         return "this Idempotency-Key has been used with another request; a new request needs a new "
                "key";
@@ -85,6 +85,10 @@ const char *api_kv_explain_write(const struct exchange *x, err e)
 static void refuse_write(struct exchange *x, const struct command_result *result)
 {
     struct problem problem = {.e = OK};
+    if (result->e == ERR_TOO_LARGE) { /* appending */
+        problem.limit = x->api->options.value_bytes_max;
+        problem.setting = "max-value-bytes";
+    }
     api_kv_set_refusal(x->api->node, result, &problem);
     api_exchange_respond_problem(x, &problem);
 }

@@ -119,9 +119,10 @@ static void write_holder(struct writer *out, const struct node_state *state,
 {
     struct system_lease lease;
     const struct system_party *party = &holder->party;
+    bool has_lease = party->lease != 0 && store_lease_get(state->store, party->lease, &lease) == OK;
     writer_format(out, "{\"token\":%" PRIu64, holder->number);
-    write_time(out, party->lease, party->ttl_ms);
-    if (party->lease != 0 && store_lease_get(state->store, party->lease, &lease) == OK) {
+    write_time(out, party->lease, has_lease ? lease.ttl_ms : party->ttl_ms);
+    if (has_lease) {
         uint64_t now_ms = state->elapsed_ms;
         writer_format(out, ",\"remaining\":");
         api_system_write_seconds(out, lease.due_ms > now_ms ? lease.due_ms - now_ms : 0);

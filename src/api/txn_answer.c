@@ -181,8 +181,8 @@ static void set_operation(const struct node *node, const struct txn_plan *plan,
     *out_key = name.key;
     const char *why = api_kv_explain_refusal(node, result->e);
     if (result->e == ERR_TOO_LARGE) {
-        why = "the value, the results of all operations together, or the number of deleted keys "
-              "would be larger than a transaction's can be";
+        why = "the value would be larger than --max-value-bytes, or the results of all operations "
+              "together, or the number of deleted keys, larger than a transaction's can be";
     }
     err e;
     if (plan->is_single) {

@@ -338,6 +338,8 @@ static void finish(struct draft *draft)
     }
     if (draft->word == TXN_WORD_INCR && (draft->seen & MEMBER_BY) == 0) {
         op->number = 1;
+    } else if (draft->word == TXN_WORD_APPEND) {
+        op->number = draft->limits->value_bytes_max;
     }
     /* A number that is counted, a text that is appended to, keep their time. */
     bool is_change = draft->word == TXN_WORD_INCR || draft->word == TXN_WORD_APPEND;

@@ -125,6 +125,8 @@ struct slice http_query(const struct http_request *request);
  * that are seldom there.
  */
 bool http_may_have(const struct http_request *request, uint64_t names);
+/* Whether it has more than one field of that name. */
+bool http_header_is_repeated(const struct http_request *request, struct slice name);
 /* As http_header_find, for who knows the name's bit. */
 struct slice http_header_find_bit(const struct http_request *request, struct slice name,
                                   uint64_t bit);

@@ -255,6 +255,15 @@ static struct slice find_field(const struct http_request *request, struct slice 
     return SLICE_EMPTY;
 }
 
+bool http_header_is_repeated(const struct http_request *request, struct slice name)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < request->field_count; i++) {
+        count += slice_equal_nocase(span_of(request, request->fields[i].name), name) ? 1 : 0;
+    }
+    return count > 1;
+}
+
 struct slice http_header_find_bit(const struct http_request *request, struct slice name,
                                   uint64_t bit)
 {

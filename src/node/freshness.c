@@ -63,7 +63,7 @@ bool freshness_is_within(const struct replica *replica, uint64_t staleness_ms_ma
         return false;
     }
     if (replica->role != RAFT_LEADER) {
-        return replica->leader != 0 && freshness_staleness_ms(replica) <= staleness_ms_max;
+        return freshness_staleness_ms(replica) <= staleness_ms_max; /* whoever leads by now */
     }
     return contact_has_quorum(&replica->contact, &replica->membership.conf,
                               replica->node->identity.node, env_now_ms(replica->node->env),

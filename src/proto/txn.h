@@ -82,7 +82,8 @@ struct txn_op {
     struct slice value; /* PUT, APPEND; LOCK, LOCK_RENEW: what the holder says of itself */
     uint64_t ttl_ms;    /* 0: none */
     uint64_t lease; /* the key is put on it; LEASE_…: which; LOCK: its own, to be made. 0: none */
-    uint64_t number;  /* LOCK: how many may hold it; else see txn_type */
+    uint64_t number;  /* LOCK: how many may hold it; APPEND: how large the value may become, 0: as
+                         any; else see txn_type */
     uint64_t wait_ms; /* LOCK */
 };
 

@@ -218,13 +218,16 @@ static err add(struct txn_run *run, const struct txn_op *op, const struct store_
     return e;
 }
 
-/* ERR_TOO_LARGE: the value would be larger than any can be. */
+/* ERR_TOO_LARGE: the value would be larger than whoever asked for it lets one be, or than any can
+ * be. */
 static err append(struct txn_run *run, const struct txn_op *op, const struct store_record *existing,
                   struct txn_result *result)
 {
     static const struct store_record none = {0};
     const struct store_record *old = existing != NULL ? existing : &none;
-    if (op->value.size > VALUE_SIZE_CEILING - old->value.size) {
+    bool has_limit = op->number != 0 && op->number < VALUE_SIZE_CEILING;
+    uint64_t limit = has_limit ? op->number : VALUE_SIZE_CEILING;
+    if (old->value.size > limit || op->value.size > limit - old->value.size) {
         return ERR_TOO_LARGE;
     }
     struct slice content_type = op->content_type.size > 0 ? op->content_type : old->content_type;

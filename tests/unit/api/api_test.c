@@ -26,7 +26,7 @@ static void a_wrong_method_is_told_the_right_ones(void **state)
     request(f, "PUT /kv/", "", "x");
     assert_problem(f, 405, "method-not-allowed", "");
     request(f, "TRACE /kv/a", "", NULL);
-    assert_problem(f, 501, "not-implemented", "no such method");
+    assert_problem(f, 405, "method-not-allowed", "this method is not allowed here");
     assert_field(f, "Allow", "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS");
 }
 
@@ -158,10 +158,28 @@ static void pipelined_requests_are_answered_in_their_order(void **state)
     assert_true(second < third);
 }
 
+static void a_condition_that_is_there_twice_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const fields[] = {
+        "KV-Fence: a:1\r\nKV-Fence: b:2\r\n",
+        "If-None-Match: \"1\"\r\nif-none-match: *\r\n",
+        "Idempotency-Key: a\r\nAccept: */*\r\nIdempotency-Key: b\r\n",
+        "KV-TTL: 30\r\nKV-TTL: 60\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        request(f, "PUT /kv/a", fields[i], "x");
+        assert_problem(f, 400, "bad-request", "is there more than once");
+    }
+    request(f, "GET /kv/a", "Accept: a/b\r\nAccept: c/d\r\nIf-None-Match: *\r\n", NULL);
+    assert_int_equal(f->status, 404);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
     const struct CMUnitTest tests[] = {
+        TEST(a_condition_that_is_there_twice_is_refused),
         TEST(what_is_not_there_is_not_found),
         TEST(a_wrong_method_is_told_the_right_ones),
         TEST(options_tells_the_methods_without_a_body),

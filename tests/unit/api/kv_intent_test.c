@@ -143,6 +143,7 @@ static void operations_are_of_post(void **state)
     assert_true((int64_t)op.number == -5);
     assert_int_equal(op.flags, 0);
     op = answered(f, "POST /kv/a?op=append", "", TXN_APPEND);
+    assert_int_equal(op.number, VALUE_BYTES_MAX);
     assert_true(slice_equal(op.value, SLICE_LITERAL("1")));
     assert_int_equal(answered(f, "POST /kv/a?touch&ttl=0", "", TXN_TOUCH).ttl_ms, 0);
     static const char *const bad[][2] = {

@@ -12,6 +12,8 @@ static void the_holder_renews_by_its_token(void **state)
     state_pass(f, 6000);
     request(f, "PUT /locks/a?ttl=20s", "KV-Fence: a:1\r\n", "");
     assert_member(f, "ttl", "20.0");
+    request(f, "GET /locks/a", "", NULL);
+    assert_non_null(strstr((const char *)f->body.data, "\"ttl\":20.0,\"remaining\":20.0"));
     state_pass(f, 19000);
     request(f, "PUT /locks/a", "KV-Fence: a:2\r\n", "");
     assert_problem(f, 412, "fence-lost", "its time was over");

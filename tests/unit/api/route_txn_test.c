@@ -65,7 +65,8 @@ static void the_operation_that_failed_is_named(void **state)
         {ERR_NOT_A_NUMBER, 409, "not-a-number", "then[1], incr: the value is not a whole decimal"},
         {ERR_LEASE_NOT_FOUND, 404, "lease-not-found", "then[1], incr: there is no such lease"},
         {ERR_NOT_FOUND, 404, "not-found", "then[1], incr: there is no such key"},
-        {ERR_TOO_LARGE, 413, "too-large", "then[1], incr: the value, the results"},
+        {ERR_TOO_LARGE, 413, "too-large",
+         "then[1], incr: the value would be larger than --max-value-bytes"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
         f->node.txn_result = (struct command_result){.e = table[i].e, .failed = 1};

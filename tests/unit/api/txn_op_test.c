@@ -29,7 +29,8 @@ static void every_word_becomes_an_operation(void **state)
          {.type = TXN_ADD, .number = INT64_MAX, .flags = TXN_KEEP_TTL}},
         {"{\"incr\":\"k\",\"ttl\":\"1s\"}", {.type = TXN_ADD, .number = 1, .ttl_ms = 1000}},
         {"{\"incr\":\"k\",\"keepttl\":false}", {.type = TXN_ADD, .number = 1}},
-        {"{\"append\":\"k\",\"value\":\"\"}", {.type = TXN_APPEND, .flags = TXN_KEEP_TTL}},
+        {"{\"append\":\"k\",\"value\":\"\"}",
+         {.type = TXN_APPEND, .number = 10, .flags = TXN_KEEP_TTL}},
         {"{\"touch\":\"k\",\"ttl\":\"2h\"}", {.type = TXN_TOUCH, .ttl_ms = 7200000}},
         {"{\"touch\":\"k\",\"lease\":\"1\"}", {.type = TXN_TOUCH, .lease = 1}},
     };

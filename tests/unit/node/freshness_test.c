@@ -93,6 +93,12 @@ static void a_bounded_read_is_local_only_while_the_leader_is_heard(void **state)
     cluster_deinit(&cluster);
 }
 
+static bool knows_no_leader(void *ctx)
+{
+    const struct node *node = ctx;
+    return node->replica->leader == 0;
+}
+
 static void what_comes_after_a_hold_up_counts_only_later(void **state)
 {
     (void)state;
@@ -106,6 +112,23 @@ static void what_comes_after_a_hold_up_counts_only_later(void **state)
     node_standing(follower, &standing);
     assert_int_equal(standing.staleness_ms, NODE_STALENESS_UNKNOWN); /* F1 */
     assert_false(freshness_is_within(follower->replica, PATIENCE_MS));
+    cluster_deinit(&cluster);
+}
+
+static void what_was_heard_counts_while_nobody_leads(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    cluster_init(&cluster, 3);
+    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    uint32_t leader = leader_of(&cluster);
+    struct node *follower = cluster.nodes[(leader + 1) % 3];
+    assert_true(turn_until(&cluster, is_known, follower));
+    stop_node(&cluster, leader);
+    stop_node(&cluster, (leader + 2) % 3);
+    assert_true(turn_until(&cluster, knows_no_leader, follower));
+    assert_true(freshness_is_within(follower->replica, PATIENCE_MS));
+    assert_false(freshness_is_within(follower->replica, 0));
     cluster_deinit(&cluster);
 }
 
@@ -149,6 +172,7 @@ int main(void)
         cmocka_unit_test(a_node_knows_how_long_ago_it_heard_from_its_leader),
         cmocka_unit_test(a_bounded_read_is_local_only_while_the_leader_is_heard),
         cmocka_unit_test(what_comes_after_a_hold_up_counts_only_later),
+        cmocka_unit_test(what_was_heard_counts_while_nobody_leads),
         cmocka_unit_test(what_was_heard_counts_once_it_is_applied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

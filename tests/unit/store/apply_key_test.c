@@ -69,6 +69,14 @@ static void what_is_appended_stands_behind(void **state)
     assert_true(slice_equal(record.content_type, SLICE_LITERAL("text/plain")));
     assert_int_equal(record.version, 2);
     buf_unref(record.owner);
+    op.number = 5; /* the largest that whoever asks lets a value be */
+    assert_int_equal(world_op_error(&world, &op, 0), ERR_TOO_LARGE);
+    assert_value(&world, KEY, SLICE_LITERAL("abcd"));
+    op.number = 6;
+    assert_op_value(&world, &op, 6, "abcdcd");
+    op.number = 5; /* it is larger already: the limit was another one */
+    op.value = SLICE_EMPTY;
+    assert_int_equal(world_op_error(&world, &op, 0), ERR_TOO_LARGE);
     world_remove(&world);
 }
 
