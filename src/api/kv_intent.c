@@ -1,5 +1,7 @@
 #include "api/kv_intent.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/etag.h"
@@ -58,6 +60,19 @@ err api_kv_parse_idempotency_key(struct slice key, struct slice *out_key, struct
     }
     *out_key = key;
     return OK;
+}
+
+struct slice api_kv_attempt_key(struct slice key, const char *route, uint64_t attempt,
+                                char target[API_ATTEMPT_KEY_SIZE])
+{
+    if (attempt == 0 || key.size == 0) {
+        return key;
+    }
+    struct hash128 hash = hash128(key);
+    int size = snprintf(target, API_ATTEMPT_KEY_SIZE, "%s:%016" PRIx64 "%016" PRIx64 ":%" PRIu64,
+                        route, hash.high, hash.low, attempt);
+    ASSERT(size > 0 && (size_t)size < API_ATTEMPT_KEY_SIZE);
+    return (struct slice){(const uint8_t *)target, (size_t)size};
 }
 
 /* A TTL is said once. */

@@ -9,6 +9,7 @@
 #include "api/exchange.h"
 
 #define INTENT_TAGS_MAX 16u /* in one If-Match or If-None-Match */
+#define API_ATTEMPT_KEY_SIZE 64u
 #define INTENT_CHECKS_MAX (2u * INTENT_TAGS_MAX + 8u)
 
 /* Of a PATCH: kv_patch.c's own. */
@@ -20,7 +21,7 @@ struct kv_patch {
     uint64_t deadline_ms;
     uint32_t revision_check;       /* the place of its check */
     const struct problem *refusal; /* why what is there cannot be merged into (K2); NULL: it can */
-    char text[64];                 /* an attempt's key */
+    char text[API_ATTEMPT_KEY_SIZE]; /* an attempt's key */
 };
 
 /* In the request's memory; slices borrow from the request. */
@@ -56,6 +57,13 @@ MUST_USE err api_kv_intent_refuse(const struct http_request *request, bool takes
 /* The value of an Idempotency-Key. ERR_BAD_REQUEST, set in `problem`. */
 MUST_USE err api_kv_parse_idempotency_key(struct slice key, struct slice *out_key,
                                           struct problem *problem);
+
+/*
+ * The idempotency key of a request's attempt, from 0 on, which follows from the request's: that
+ * itself, or text that begins with `route`, in `target`. An empty one has none.
+ */
+struct slice api_kv_attempt_key(struct slice key, const char *route, uint64_t attempt,
+                                char target[API_ATTEMPT_KEY_SIZE]);
 
 /*
  * Appends what a query tells of a request, to tell it from another one under its idempotency key:

@@ -15,7 +15,6 @@
 #include "api/kv_patch.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/json_merge.h"
@@ -23,7 +22,6 @@
 #include "api/kv_int.h"
 #include "api/kv_intent.h"
 #include "base/assert.h"
-#include "base/hash.h"
 
 #define ATTEMPTS_MAX 100u
 #define TYPE "application/merge-patch+json"
@@ -46,20 +44,6 @@ err api_kv_patch_check(struct exchange *x, struct problem *problem)
 }
 
 /* ---- the write ---- */
-
-/* K1. */
-static struct slice attempt_key(struct kv_intent *intent)
-{
-    if (intent->patch.attempt == 0 || intent->patch.key.size == 0) {
-        return intent->patch.key;
-    }
-    struct hash128 hash = hash128(intent->patch.key);
-    int size = snprintf(intent->patch.text, sizeof(intent->patch.text),
-                        "patch:%016" PRIx64 "%016" PRIx64 ":%" PRIu64, hash.high, hash.low,
-                        intent->patch.attempt);
-    ASSERT(size > 0 && (size_t)size < sizeof(intent->patch.text));
-    return (struct slice){(const uint8_t *)intent->patch.text, (size_t)size};
-}
 
 static bool has_come_between(const struct exchange *x, const struct command_result *result)
 {
@@ -115,7 +99,8 @@ static void write_done(struct node_write *write, const struct command_result *re
 
 static void write_merged(struct exchange *x, struct slice value, struct slice content_type)
 {
-    x->intent->idempotency_key = attempt_key(x->intent);
+    x->intent->idempotency_key = api_kv_attempt_key(
+        x->intent->patch.key, "patch", x->intent->patch.attempt, x->intent->patch.text); /* K1 */
     struct buf *command = api_kv_intent_encode(x, value, content_type);
     x->op.write = (struct node_write){
         .command = command,

@@ -20,6 +20,8 @@ struct lease_call {
 /* Answers the GET or HEAD, now or later. */
 void api_lease_read(struct lease_call *lease);
 
+/* An id that nobody has: they are random. */
+uint64_t api_lease_new_id(struct api *api);
 /* Appends a lease's id, in quotes. */
 void api_lease_write_id(struct writer *out, uint64_t id);
 

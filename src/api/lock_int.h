@@ -8,6 +8,7 @@
 #define API_LOCK_INT_H
 
 #include "api/fence.h"
+#include "api/lease_int.h"
 #include "api/linger.h"
 #include "api/system_call.h"
 #include "api/system_query.h"
@@ -20,6 +21,9 @@ enum lock_stage {
     LOCK_WAITS,   /* it has a place */
     LOCK_LEAVES,  /* the one that gives the place back is */
     LOCK_RETURNS, /* the one that gives the lock back is: its client has gone */
+    /* Where an earlier request with the same Idempotency-Key was answered: */
+    LOCK_RECALLS,  /* it had a place; what became of that is about to be seen */
+    LOCK_CONFIRMS, /* it has the lock; the command that renews it is on its way */
 };
 
 /* In the request's memory. */
@@ -37,10 +41,17 @@ struct lock_call {
     /* While it waits: */
     enum lock_stage stage;
     uint64_t place;
-    uint64_t deadline_ms;
-    err why;      /* it leaves: OK: its time is over; else what to answer then */
-    bool is_seen; /* W3 */
-    uint8_t key[SYSTEM_KEY_SIZE];
+    uint64_t deadline_ms; /* of the wait */
+    err why;              /* it leaves: OK: its time is over; else what to answer then */
+    bool is_seen;         /* W3 */
+    /* Its attempts (W4): */
+    struct slice key;    /* the client's, or its own; empty: none */
+    bool has_client_key; /* Idempotency-Key */
+    bool is_replayed;    /* this attempt was made before, by an earlier request */
+    uint64_t attempt;
+    uint64_t end_ms; /* none is begun after it */
+    struct hash128 fingerprint;
+    uint8_t own_key[SYSTEM_KEY_SIZE];
     struct env_timer timer;
     struct lingerer linger;
     struct node_notice notice;

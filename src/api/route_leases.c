@@ -93,6 +93,15 @@ err api_leases_prepare(struct exchange *x, struct problem *problem)
 
 /* ---- what there is to write ---- */
 
+uint64_t api_lease_new_id(struct api *api)
+{
+    uint64_t id = 0;
+    while (id == 0) {
+        id = env_random(api->options.env);
+    }
+    return id;
+}
+
 void api_lease_write_id(struct writer *out, uint64_t id)
 {
     char text[LEASE_TEXT_SIZE];
@@ -150,15 +159,6 @@ static void call_done(struct system_call *call, const struct command_result *res
     }
 }
 
-static uint64_t new_id(struct exchange *x)
-{
-    uint64_t id = 0;
-    while (id == 0) {
-        id = env_random(x->api->options.env);
-    }
-    return id;
-}
-
 void api_leases_answer(struct exchange *x)
 {
     struct lease_call *lease = x->op.lease;
@@ -171,7 +171,7 @@ void api_leases_answer(struct exchange *x)
         op.type = TXN_LEASE_KEEP;
     } else if (lease->id == 0) {
         op.type = TXN_LEASE_GRANT;
-        op.lease = lease->query.id != 0 ? lease->query.id : new_id(x);
+        op.lease = lease->query.id != 0 ? lease->query.id : api_lease_new_id(x->api);
         op.ttl_ms = lease->query.ttl_ms;
     }
     lease->call = (struct system_call){

@@ -1,3 +1,4 @@
+#include "api/api_int.h"
 #include "state_testing.h"
 
 static const char take[] = "POST /locks/a?ttl=10s";
@@ -214,6 +215,182 @@ static void who_waits_at_the_servers_end_is_answered(void **state)
     peer_close(&second);
 }
 
+/* ---- under an Idempotency-Key ---- */
+
+#define KEYED "Idempotency-Key: k\r\n"
+static const char wait_8s[] = "POST /locks/a?ttl=10s&wait=8s";
+
+static void give_back(struct fixture *f, const char *fence)
+{
+    request(f, "DELETE /locks/a", fence, NULL);
+    assert_int_equal(f->status, 200);
+}
+
+static bool body_has(const struct fixture *f, const char *text)
+{
+    return memmem(f->body.data, f->body.size, text, strlen(text)) != NULL;
+}
+
+/* Its client goes, and the node sees that. */
+static void until_nobody_waits(struct fixture *f)
+{
+    uint64_t end_ms = env_now_ms(f->env) + PATIENCE_MS;
+    do {
+        env_uv_run_once(f->env, false);
+        request(f, "GET /locks/a", "", NULL);
+        assert_true(env_now_ms(f->env) < end_ms);
+    } while (!body_has(f, "\"waiting\":0"));
+}
+
+/* W4 */
+static void a_wait_that_ran_out_is_no_answer_for_the_next_try(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    request(f, "POST /locks/a?ttl=10s&wait=100ms", KEYED, "second");
+    assert_problem(f, 423, "locked", "with the token 1");
+    request(f, "POST /locks/a?ttl=10s&wait=100ms", KEYED, "second");
+    assert_problem(f, 423, "locked", "with the token 1");
+    give_back(f, "KV-Fence: a:1\r\n");
+    request(f, "POST /locks/a?ttl=10s&wait=100ms", KEYED, "second");
+    assert_int_equal(f->status, 200);
+    char fence[2048];
+    (void)snprintf(fence, sizeof(fence), "%s", field_of(f, "KV-Fence"));
+    assert_true(field_of(f, "Idempotency-Replayed") == NULL);
+    request(f, "POST /locks/a?ttl=10s&wait=100ms", KEYED, "second");
+    assert_int_equal(f->status, 200); /* which it has got by now */
+    assert_field(f, "KV-Fence", fence);
+    assert_field(f, "Idempotency-Replayed", "true");
+}
+
+/* W4: the first one's client was cut off, and its place was given back. */
+static void who_was_cut_off_waits_anew(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer cut = peer_open(f, wait_8s, KEYED, "second");
+    until_writes(f, 2);
+    peer_close(&cut);
+    until_nobody_waits(f);
+    struct peer again = peer_open(f, wait_8s, KEYED, "second");
+    until_writes(f, 6); /* the replay, a look at its place, and a new one */
+    request(f, "GET /locks/a", "", NULL);
+    assert_member(f, "waiting", "1");
+    give_back(f, "KV-Fence: a:1\r\n");
+    peer_until(f, &again, "HTTP/1.1 200 OK\r\n");
+    peer_close(&again);
+}
+
+static void a_second_try_beside_the_first_is_told_to_come_again(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer peer = peer_open(f, wait_8s, KEYED, "second");
+    until_writes(f, 2);
+    request(f, wait_8s, KEYED, "second");
+    assert_problem(f, 409, "idempotency-in-progress", "");
+    assert_int_equal(state_writes, 2);
+    give_back(f, "KV-Fence: a:1\r\n");
+    peer_until(f, &peer, "HTTP/1.1 200 OK\r\n");
+    peer_close(&peer);
+}
+
+/* W2: the other request may be at another node, and have been told already. */
+static void what_a_client_with_a_key_got_is_left_to_its_next_try(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer cut = peer_open(f, "POST /locks/a?ttl=60s&wait=60s", KEYED, "second");
+    until_writes(f, 2);
+    peer_close(&cut);
+    env_uv_run_once(f->env, false);
+    state_pass(f, 10000); /* it is its turn, and nobody has looked yet */
+    uint64_t end_ms = env_now_ms(f->env) + 2 * LINGER_TICK_MS;
+    while (env_now_ms(f->env) < end_ms) {
+        env_uv_run_once(f->env, false);
+    }
+    assert_int_equal(state_writes, 2); /* nothing is given back */
+    state_pass(f, 50000);
+    request(f, "POST /locks/a?ttl=60s&wait=60s", KEYED, "second");
+    assert_int_equal(f->status, 200);
+    assert_field(f, "KV-Fence", "a:3");
+    assert_field(f, "Idempotency-Replayed", "true");
+    state_pass(f, 59999); /* W5: its whole ttl */
+    request(f, "GET /locks/a", "", NULL);
+    assert_int_equal(f->status, 200);
+    assert_true(body_has(f, "\"token\":3"));
+}
+
+/* From now on this node is to a key as another one would be. */
+static void forget_what_is_at_work(struct fixture *f)
+{
+    uint64_t count = f->api->inflight.count;
+    api_inflight_init(&f->api->inflight, 1);
+    f->api->inflight.count = count;
+}
+
+static void who_asks_another_node_waits_at_the_same_place(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer first = peer_open(f, wait_8s, KEYED, "second");
+    until_writes(f, 2);
+    forget_what_is_at_work(f);
+    struct peer again = peer_open(f, wait_8s, KEYED, "second");
+    until_writes(f, 3);
+    request(f, "GET /locks/a", "", NULL);
+    assert_member(f, "waiting", "1");
+    give_back(f, "KV-Fence: a:1\r\n");
+    peer_until(f, &first, "KV-Fence: a:3\r\n");
+    peer_until(f, &again, "KV-Fence: a:3\r\n");
+    peer_close(&first);
+    peer_close(&again);
+}
+
+/* W4: the first node gives the place back, as its client has gone. */
+static void whose_place_is_given_back_by_another_node_takes_a_new_one(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, "", "first");
+    struct peer first = peer_open(f, wait_8s, KEYED, "second");
+    until_writes(f, 2);
+    forget_what_is_at_work(f);
+    struct peer again = peer_open(f, wait_8s, KEYED, "second");
+    until_writes(f, 3);
+    peer_close(&first);
+    until_writes(f, 6); /* it is left, twice, and a new one taken */
+    request(f, "GET /locks/a", "", NULL);
+    assert_member(f, "waiting", "1");
+    assert_int_equal(again.in.size, 0);
+    give_back(f, "KV-Fence: a:1\r\n");
+    peer_until(f, &again, "HTTP/1.1 200 OK\r\n");
+    peer_close(&again);
+}
+
+/* W5 */
+static void a_lock_that_has_gone_is_not_told_again(void **state)
+{
+    struct fixture *f = *state;
+    request(f, take, KEYED, "x");
+    assert_field(f, "KV-Fence", "a:1");
+    request(f, take, KEYED, "x");
+    assert_field(f, "KV-Fence", "a:1");
+    assert_field(f, "Idempotency-Replayed", "true");
+    state_pass(f, 10000);
+    request(f, take, "", "other");
+    request(f, take, KEYED, "x");
+    assert_problem(f, 423, "locked", "another one has it");
+    state_pass(f, 10000);
+    request(f, take, KEYED, "x");
+    assert_int_equal(f->status, 200);
+    request(f, "POST /locks/b?ttl=0", "Idempotency-Key: b\r\n", "x");
+    request(f, "POST /locks/b?ttl=0", "Idempotency-Key: b\r\n", "x");
+    assert_int_equal(f->status, 200);
+    request(f, "DELETE /locks/b?force", "", NULL);
+    request(f, "POST /locks/b?ttl=0", "Idempotency-Key: b\r\n", "x");
+    assert_problem(f, 409, "conflict", "needs a new key");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, state_open, state_close)
@@ -230,6 +407,13 @@ int main(void)
         TEST(a_node_that_drains_sends_who_waits_away),
         TEST(a_place_that_is_not_seen_yet_is_waited_for),
         TEST(who_waits_at_the_servers_end_is_answered),
+        TEST(a_wait_that_ran_out_is_no_answer_for_the_next_try),
+        TEST(who_was_cut_off_waits_anew),
+        TEST(a_second_try_beside_the_first_is_told_to_come_again),
+        TEST(what_a_client_with_a_key_got_is_left_to_its_next_try),
+        TEST(who_asks_another_node_waits_at_the_same_place),
+        TEST(whose_place_is_given_back_by_another_node_takes_a_new_one),
+        TEST(a_lock_that_has_gone_is_not_told_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
