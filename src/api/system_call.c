@@ -142,12 +142,9 @@ err api_system_check_fields(struct exchange *x, struct problem *problem)
     struct slice key = http_header_find(x->request, SLICE_LITERAL("Idempotency-Key"));
     struct slice type = http_header(x->request, "content-type");
     struct slice encoding = http_header(x->request, "content-encoding");
-    if (key.data != NULL && (key.size == 0 || key.size > TXN_IDEMPOTENCY_KEY_SIZE_MAX)) {
-        problem->limit = TXN_IDEMPOTENCY_KEY_SIZE_MAX;
-        return api_problem_set(problem, ERR_BAD_REQUEST,
-                               "an Idempotency-Key has 1 to %u bytes, such as a UUID; this one has "
-                               "%zu",
-                               TXN_IDEMPOTENCY_KEY_SIZE_MAX, key.size);
+    err e = key.data != NULL ? api_kv_parse_idempotency_key(key, &key, problem) : OK;
+    if (e != OK) {
+        return e;
     }
     if (encoding.size > 0 && !api_text_equals_nocase(encoding, "identity")) {
         return api_problem_set(problem, ERR_UNSUPPORTED_ENCODING,
