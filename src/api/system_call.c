@@ -130,6 +130,7 @@ void api_system_take_key(struct exchange *x, struct slice body, struct system_ca
     writer_sized(&text, http_path(x->request));
     api_kv_fingerprint_query(&text, http_query(x->request));
     writer_sized(&text, http_header(x->request, "content-type"));
+    writer_sized(&text, http_header(x->request, "kv-fence"));
     writer_bytes(&text, body);
     call->idempotency_key = key;
     call->fingerprint = hash128(writer_slice(&text));

@@ -56,6 +56,23 @@ static void a_renewal_is_tried_again_a_release_is_not(void **state)
     assert_true(state_writes > 3);
 }
 
+static void a_key_is_of_one_token(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "POST /locks/d?ttl=10s", "", "x");
+    request(f, "DELETE /locks/d", "KV-Fence: d:1\r\nIdempotency-Key: k\r\n", NULL);
+    assert_body(f, "{\"released\":true,\"token\":1,\"revision\":2}\n");
+    request(f, "POST /locks/d?ttl=10s", "", "y");
+    assert_field(f, "KV-Fence", "d:3");
+    request(f, "DELETE /locks/d", "KV-Fence: d:3\r\nIdempotency-Key: k\r\n", NULL);
+    assert_problem(f, 422, "idempotency-mismatch", "needs a new key");
+    request(f, "DELETE /locks/d", "KV-Fence: d:1\r\nIdempotency-Key: k\r\n", NULL);
+    assert_body(f, "{\"released\":true,\"token\":1,\"revision\":2}\n");
+    assert_field(f, "Idempotency-Replayed", "true");
+    request(f, "PUT /locks/d", "KV-Fence: d:3\r\n", "");
+    assert_int_equal(f->status, 200);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, state_open, state_close)
@@ -63,6 +80,7 @@ int main(void)
         TEST(the_holder_renews_by_its_token),
         TEST(the_holder_gives_it_back_and_others_take_it_by_force),
         TEST(a_renewal_is_tried_again_a_release_is_not),
+        TEST(a_key_is_of_one_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
