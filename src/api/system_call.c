@@ -11,13 +11,18 @@
 
 /* ---- calls ---- */
 
+/* Y2: an earlier attempt, should it still come, changes nothing any more. All else is refused
+ * before it is proposed, or is not remembered under the key (apply_answer.c): then it may. */
+static bool is_decided(err e)
+{
+    return e == OK || e == ERR_LEASE_NOT_FOUND || e == ERR_FENCE_LOST || e == ERR_CONFLICT ||
+           e == ERR_IDEMPOTENCY_MISMATCH;
+}
+
 static void finish(struct system_call *call, struct command_result *result)
 {
-    bool is_decided = result->e != ERR_NO_LEADER && result->e != ERR_NOT_LEADER &&
-                      result->e != ERR_PROPOSAL_DROPPED && result->e != ERR_OVERLOADED &&
-                      result->e != ERR_DRAINING && result->e != ERR_DIVERGED;
-    if (call->is_unknown && !is_decided) {
-        result->e = ERR_OUTCOME_UNKNOWN; /* Y2 */
+    if (call->is_unknown && !is_decided(result->e)) {
+        result->e = ERR_OUTCOME_UNKNOWN;
     }
     struct reader results = reader_of(result->results);
     struct txn_result op;

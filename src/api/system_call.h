@@ -5,7 +5,8 @@
  * Y1  An attempt is repeated only if the call is: under an idempotency key, or as its operation is
  *     the same done twice. Whoever waits so survives the death of a leader.
  * Y2  `done` is called once, also from within. If an attempt may have been applied and nothing says
- *     how, that is ERR_OUTCOME_UNKNOWN, whatever the last one was refused with.
+ *     how, that is ERR_OUTCOME_UNKNOWN, whatever the last one was refused with: only what the log
+ *     remembers, or would find again, says how.
  */
 #ifndef API_SYSTEM_CALL_H
 #define API_SYSTEM_CALL_H

@@ -83,6 +83,32 @@ static void what_may_have_happened_stays_unknown(void **state)
     assert_int_equal(caller.e, ERR_NO_LEADER);
 }
 
+/* Y2: what a later attempt was refused with says nothing of an earlier one. */
+static void a_refusal_that_is_not_remembered_decides_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct caller caller;
+    const err refusals[] = {ERR_NO_SPACE, ERR_LOCKED, ERR_QUOTA, ERR_OVERLOADED, ERR_DRAINING};
+    for (size_t i = 0; i < ARRAY_COUNT(refusals); i++) {
+        unsigned writes = state_writes;
+        state_error = ERR_OUTCOME_UNKNOWN;
+        ask(f, &caller, 10000, true);
+        until_writes(f, writes + 1);
+        state_error = refusals[i];
+        until_done(f, &caller);
+        assert_int_equal(caller.e, ERR_OUTCOME_UNKNOWN);
+        ask(f, &caller, 10000, true);
+        assert_int_equal(caller.e, refusals[i]);
+    }
+    unsigned writes = state_writes;
+    state_error = ERR_OUTCOME_UNKNOWN;
+    ask(f, &caller, 10000, true);
+    until_writes(f, writes + 1);
+    state_error = OK;
+    until_done(f, &caller);
+    assert_int_equal(caller.e, ERR_LEASE_NOT_FOUND);
+}
+
 static void the_end_of_the_server_ends_those_that_pause(void **state)
 {
     struct fixture *f = *state;
@@ -144,6 +170,7 @@ int main(void)
         TEST(it_is_tried_until_it_is_known),
         TEST(one_that_is_not_repeated_ends_with_its_first_answer),
         TEST(what_may_have_happened_stays_unknown),
+        TEST(a_refusal_that_is_not_remembered_decides_nothing),
         TEST(the_end_of_the_server_ends_those_that_pause),
         TEST(seconds_are_written_as_short_as_they_are),
         TEST(its_own_keys_are_no_clients),
