@@ -6,6 +6,7 @@
  *     TTL at most, from the last renewal.
  * H2  The stream ends with an event that says why: the lease is gone, or the node drains (then the
  *     lease goes on for its time, and may be kept elsewhere: /leases/ID/keepalive).
+ * H3  It lingers from before its lease is asked for: no lease is granted that is then refused.
  */
 #include <string.h>
 
@@ -18,11 +19,11 @@
 
 #define RENEW_SHARE 3u
 
-struct hold {
+struct lease_hold {
     struct api *api;
     uint64_t id;
     uint64_t ttl_ms;
-    struct http_stream *stream; /* NULL: it has ended */
+    struct http_stream *stream; /* NULL: it has not begun, or has ended */
     bool is_seen;               /* this node has applied what granted it */
     bool is_calling;            /* then it is freed when that is done */
     struct system_call call;
@@ -32,7 +33,7 @@ struct hold {
 };
 
 /* Of no use any more: the stream is not there. */
-static void let_go(struct hold *hold)
+static void let_go(struct lease_hold *hold)
 {
     hold->stream = NULL;
     env_timer_deinit(&hold->renew);
@@ -43,7 +44,7 @@ static void let_go(struct hold *hold)
     }
 }
 
-static void tell(struct hold *hold, const char *event)
+static void tell(struct lease_hold *hold, const char *event)
 {
     struct writer data = {0};
     writer_format(&data, "{\"id\":");
@@ -55,7 +56,7 @@ static void tell(struct hold *hold, const char *event)
     writer_deinit(&data);
 }
 
-static void end(struct hold *hold, const char *event)
+static void end(struct lease_hold *hold, const char *event)
 {
     tell(hold, event);
     http_stream_end(hold->stream, true);
@@ -65,7 +66,7 @@ static void end(struct hold *hold, const char *event)
 static void renewed(struct system_call *call, const struct command_result *result,
                     const struct txn_result *op)
 {
-    struct hold *hold = CONTAINER_OF(call, struct hold, call);
+    struct lease_hold *hold = CONTAINER_OF(call, struct lease_hold, call);
     (void)op;
     hold->is_calling = false;
     if (hold->stream == NULL) {
@@ -79,7 +80,7 @@ static void renewed(struct system_call *call, const struct command_result *resul
 
 static void renew(struct env_timer *timer)
 {
-    struct hold *hold = CONTAINER_OF(timer, struct hold, renew);
+    struct lease_hold *hold = CONTAINER_OF(timer, struct lease_hold, renew);
     const struct txn_op op = {.type = TXN_LEASE_KEEP, .lease = hold->id};
     if (http_stream_is_abandoned(hold->stream)) { /* H1 */
         http_stream_end(hold->stream, false);
@@ -103,7 +104,7 @@ static void renew(struct env_timer *timer)
 /* The lease was granted, or renewed by somebody, or has gone. */
 static void changed(struct node_notice *notice)
 {
-    struct hold *hold = CONTAINER_OF(notice, struct hold, notice);
+    struct lease_hold *hold = CONTAINER_OF(notice, struct lease_hold, notice);
     struct node_state state;
     struct system_lease lease;
     if (node_state_look(hold->api->node, &state) != OK) {
@@ -118,8 +119,12 @@ static void changed(struct node_notice *notice)
 
 static void visit(struct lingerer *linger, enum linger_reason reason)
 {
-    struct hold *hold = CONTAINER_OF(linger, struct hold, linger);
-    if (http_stream_is_abandoned(hold->stream)) { /* H1 */
+    struct lease_hold *hold = CONTAINER_OF(linger, struct lease_hold, linger);
+    if (hold->stream == NULL) { /* H3; its lease's call will say how that ends */
+        if (reason == LINGER_END) {
+            api_linger_stop(hold->api, linger);
+        }
+    } else if (http_stream_is_abandoned(hold->stream)) { /* H1 */
         http_stream_end(hold->stream, false);
         let_go(hold);
     } else if (reason != LINGER_TICK) {
@@ -135,34 +140,44 @@ static void writable(void *ctx, struct http_stream *stream)
 
 static void closed(void *ctx, struct http_stream *stream)
 {
-    struct hold *hold = ctx;
+    struct lease_hold *hold = ctx;
     ASSERT(hold->stream == stream);
     let_go(hold);
 }
 
-void api_lease_hold(struct exchange *x, uint64_t id, uint64_t ttl_ms)
+struct lease_hold *api_lease_hold_new(struct api *api)
 {
-    static const struct http_stream_handler handler = {writable, closed};
-    struct api *api = x->api;
-    struct system_key key;
-    struct hold *hold = mem_calloc(1, sizeof(*hold));
-    *hold = (struct hold){.api = api, .id = id, .ttl_ms = ttl_ms};
+    struct lease_hold *hold = mem_calloc(1, sizeof(*hold));
+    hold->api = api;
     hold->linger.visit = visit;
     hold->notice.changed = changed;
     env_timer_init(api->options.env, &hold->renew, renew);
     if (api_linger_start(api, &hold->linger) != OK) {
         let_go(hold);
-        api_exchange_refuse(x, ERR_OVERLOADED,
-                            "as many streams and waiting requests are open as may be; the lease "
-                            "goes by itself when its time is over");
-        return;
+        return NULL;
     }
-    node_notice_start(api->node, &hold->notice, system_key_lease(&key, id));
+    return hold;
+}
+
+void api_lease_hold_free(struct lease_hold *hold)
+{
+    if (hold != NULL) {
+        let_go(hold);
+    }
+}
+
+void api_lease_hold(struct lease_hold *hold, struct exchange *x, uint64_t id, uint64_t ttl_ms)
+{
+    static const struct http_stream_handler handler = {writable, closed};
+    struct system_key key;
+    hold->id = id;
+    hold->ttl_ms = ttl_ms;
     hold->stream = api_event_stream_begin(x, &handler, hold);
     if (hold->stream == NULL) {
         let_go(hold);
         return;
     }
+    node_notice_start(hold->api->node, &hold->notice, system_key_lease(&key, id));
     env_timer_start(&hold->renew, ttl_ms / RENEW_SHARE, ttl_ms / RENEW_SHARE);
     tell(hold, "lease");
     changed(&hold->notice);

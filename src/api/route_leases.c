@@ -145,6 +145,9 @@ static void call_done(struct system_call *call, const struct command_result *res
     struct lease_call *lease = CONTAINER_OF(call, struct lease_call, call);
     struct exchange *x = lease->x;
     api_system_take_result(x, result);
+    if (result->e != OK) {
+        api_lease_hold_free(lease->hold);
+    }
     if (result->e == ERR_CONFLICT) {
         api_exchange_refuse(x, ERR_CONFLICT,
                             "there is a lease with this id: take another, or leave ?id out");
@@ -153,7 +156,7 @@ static void call_done(struct system_call *call, const struct command_result *res
     } else if (op->type == TXN_LEASE_REVOKE) {
         respond_end(x, result, op);
     } else if (lease->query.holds) {
-        api_lease_hold(x, op->lease, op->ttl_ms);
+        api_lease_hold(lease->hold, x, op->lease, op->ttl_ms);
     } else {
         respond_lease(x, op->type == TXN_LEASE_GRANT ? 201 : 200, op);
     }
@@ -165,6 +168,14 @@ void api_leases_answer(struct exchange *x)
     if (!api_method_is_unsafe(x->method)) {
         api_lease_read(lease);
         return;
+    }
+    if (lease->query.holds) {
+        lease->hold = api_lease_hold_new(x->api);
+        if (lease->hold == NULL) {
+            api_exchange_refuse(x, ERR_OVERLOADED,
+                                "as many streams and waiting requests are open as may be");
+            return;
+        }
     }
     struct txn_op op = {.type = TXN_LEASE_REVOKE, .lease = lease->id};
     if (lease->is_keepalive) {

@@ -1,3 +1,4 @@
+#include "api/api_int.h"
 #include "state_testing.h"
 
 static void it_is_renewed_while_the_connection_is_open(void **state)
@@ -99,6 +100,49 @@ static void the_server_may_end_while_a_renewal_is_on_its_way(void **state)
     peer_close(&peer);
 }
 
+/* H3 */
+static void where_there_is_no_room_no_lease_is_granted(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t count = f->api->lingers.count;
+    f->api->lingers.count = LINGERS_MAX;
+    request(f, "POST /leases?ttl=9s&hold&id=ab", "", "");
+    f->api->lingers.count = count;
+    assert_problem(f, 503, "overloaded", "as many streams");
+    assert_member(f, "outcome", "not-applied");
+    assert_int_equal(state_writes, 0);
+    request(f, "GET /leases/ab", "", NULL);
+    assert_int_equal(f->status, 404);
+}
+
+static void one_that_is_not_granted_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "POST /leases?ttl=9s&id=ab", "", "");
+    request(f, "POST /leases?ttl=9s&hold&id=ab", "", "");
+    assert_problem(f, 409, "conflict", "");
+    assert_int_equal(f->api->lingers.count, 0);
+}
+
+static void the_server_may_end_while_the_lease_is_on_its_way(void **state)
+{
+    struct fixture *f = *state;
+    f->node.holds = true;
+    struct peer peer = peer_open(f, "POST /leases?ttl=1s&hold&id=ab", "", "");
+    while (f->node.held == NULL) {
+        env_uv_run_once(f->env, false);
+    }
+    assert_int_equal(f->api->lingers.count, 1);
+    api_end(f->api);
+    assert_int_equal(f->api->lingers.count, 0);
+    buf_drop(&f->node.held->command);
+    const struct command_result result = {.e = ERR_DRAINING};
+    f->node.held->done(f->node.held, &result);
+    f->node.holds = false;
+    peer_until(f, &peer, "HTTP/1.1 503 ");
+    peer_close(&peer);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, state_open, state_close)
@@ -110,6 +154,9 @@ int main(void)
         TEST(a_renewal_that_fails_is_tried_again),
         TEST(a_node_that_drains_ends_it_politely),
         TEST(the_server_may_end_while_a_renewal_is_on_its_way),
+        TEST(where_there_is_no_room_no_lease_is_granted),
+        TEST(one_that_is_not_granted_leaves_nothing),
+        TEST(the_server_may_end_while_the_lease_is_on_its_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
