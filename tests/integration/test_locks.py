@@ -11,10 +11,10 @@ import harness
 class Waiting:
     """A request whose answer is taken later."""
 
-    def __init__(self, test, node, target, body=b"", method="POST", seconds=60):
+    def __init__(self, test, node, target, body=b"", method="POST", seconds=60, headers=()):
         self.connection = node.connect(seconds)
         test.addCleanup(self.close)
-        self.connection.send(harness.encode(method, target, body))
+        self.connection.send(harness.encode(method, target, body, headers))
 
     def close(self):
         self.connection.__exit__(None, None, None)
@@ -179,6 +179,29 @@ class ThreeNodes(TestCase):
         answer = self.nodes[2].request("POST", "/locks/a?ttl=60s&wait=20s", b"next")
         self.assertEqual(answer.status, 200, answer)
         self.nodes[1].start().wait_ready()
+
+    def test_who_is_cut_off_asks_another_node_under_its_key(self):
+        first, second, third = self.nodes
+        target, key = "/locks/cut?ttl=20s&wait=20s", (("Idempotency-Key", "cut"),)
+        held = self.take(first, "cut", "?ttl=60s")
+        cut = Waiting(self, second, target, b"me", headers=key)
+        self.waiting(first, "cut", 1)
+        again = Waiting(self, third, target, b"me", headers=key)
+        time.sleep(0.5)
+        self.waiting(first, "cut", 1)  # at one place
+        cut.close()
+        time.sleep(1)
+        self.waiting(first, "cut", 1)  # at a new one
+        self.assertEqual(self.release(first, "cut", held).status, 200)
+        answer = again.answer()
+        self.assertEqual(answer.status, 200, answer)
+        time.sleep(0.5)
+        told = second.request("POST", target, b"me", headers=key)
+        self.assertEqual(told.status, 200, told)
+        self.assertEqual(told.json()["token"], answer.json()["token"])
+        self.assertEqual(told.headers["idempotency-replayed"], "true")
+        self.assertEqual(len(first.get("/locks/cut").json()["holders"]), 1)
+        self.assertEqual(self.release(third, "cut", answer).status, 200)
 
     def test_an_election_is_seen_from_every_node(self):
         watches = []
