@@ -391,11 +391,24 @@ static void carry_out_all(struct txn_model *model, struct slice branch)
 
 /* ---- refusals: is there a reason? ---- */
 
-static bool has_reason(struct txn_model *model, err e, const struct txn_op *op)
+/* What frees goes on past a quota, but what is remembered of it may be too large. */
+static bool may_be_over_quota(const struct txn_model *model, const struct txn *txn)
 {
-    switch ((int)e) {
+    bool has_failed = model->entry->result->has_failed;
+    struct reader ops = reader_of(has_failed ? txn->else_ops : txn->then_ops);
+    struct txn_op op;
+    bool may_grow = txn->idempotency_key.size > 0;
+    while (!may_grow && txn_next_op(&ops, &op)) {
+        may_grow = !txn_op_only_frees(op.type);
+    }
+    return may_grow && model->entry->command->quota_bytes != 0;
+}
+
+static bool has_reason(struct txn_model *model, const struct txn *txn, const struct txn_op *op)
+{
+    switch ((int)model->entry->result->e) {
     case ERR_QUOTA:
-        return model->entry->command->quota_bytes != 0;
+        return may_be_over_quota(model, txn);
     case ERR_NOT_FOUND:
         return op->type == TXN_TOUCH && !txn_model_key_at(model, op->key)->is_there;
     case ERR_LEASE_NOT_FOUND:
@@ -423,7 +436,7 @@ static void check_refusal(struct txn_model *model, const struct txn *txn)
     txn_model_expect(model, "whether a check fails", result->has_failed, failed != UINT32_MAX);
     for (uint32_t i = 0; i <= result->failed && txn_next_op(&ops, &op); i++) {
     }
-    if (!has_reason(model, result->e, &op)) {
+    if (!has_reason(model, txn, &op)) {
         txn_model_complain(model, "%s is answered without a reason", err_name(result->e));
     }
 }

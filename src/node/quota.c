@@ -3,10 +3,16 @@
 #include "base/assert.h"
 #include "node/node_int.h"
 
+static bool is_over(const struct quota *quota, uint64_t used)
+{
+    return quota->bytes != 0 && used > quota->bytes;
+}
+
 static bool is_left(const struct quota *quota, uint64_t used)
 {
     uint64_t then = quota->reached_used_bytes;
-    return quota->bytes == 0 || quota->bytes > quota->reached_bytes || used <= then - then / 10;
+    return !is_over(quota, used) &&
+           (quota->bytes == 0 || quota->bytes > quota->reached_bytes || used <= then - then / 10);
 }
 
 void quota_applied(struct replica *replica, const struct command *command,
@@ -19,7 +25,8 @@ void quota_applied(struct replica *replica, const struct command *command,
     bool is_refused = result->e == ERR_QUOTA && command->quota_bytes != 0;
     quota->bytes = command->quota_bytes;
     counter_add(&quota->refused, is_refused ? 1 : 0);
-    if (is_refused && !quota->is_reached && used > quota->bytes / 2) {
+    bool is_met = is_over(quota, used) || (is_refused && used > quota->bytes / 2);
+    if (is_met && !quota->is_reached) {
         quota->is_reached = true;
         quota->reached_bytes = quota->bytes;
         quota->reached_used_bytes = used;

@@ -3,9 +3,11 @@
  * the quota that the proposing leader has put into the command and by the applied state, so it is
  * the same on every replica (docs/adr/0025). This tells people.
  *
- * Q1  Reached is a quota, more than half used, by which a write was refused; until the records have
- *     shrunk by a tenth since, or a command brings along a larger quota, or none. So there is one
- *     line in the log at each end, however many writes are refused and taken in between.
+ * Q1  Reached is a quota, more than half used, by which a write was refused, and one that the
+ *     records are larger than: it was lowered, or what frees was remembered past it. Until they are
+ *     not, and have shrunk by a tenth since, or a command brings along a larger quota, or none. So
+ *     there is one line in the log at each end, however many writes are refused and taken in
+ *     between.
  */
 #ifndef NODE_QUOTA_H
 #define NODE_QUOTA_H

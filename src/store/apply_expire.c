@@ -81,12 +81,12 @@ uint64_t apply_expire(struct txn_run *run, uint64_t count_max)
 bool apply_first_age(struct txn_run *run, struct system_key *out_age)
 {
     struct store_record record;
-    struct slice from = place_of_first(run->store, SYSTEM_AGE, out_age);
+    struct slice from = system_key_age(out_age, run->age_floor_ms, SLICE_EMPTY);
     if (!stage_next(&run->stage, STORE_SPACE_SYSTEM, from, out_age, &record) ||
         out_age->bytes[0] != SYSTEM_AGE) {
         return false;
     }
-    run->store->due.age_floor_ms = system_key_number(system_key_slice(out_age), 1);
+    run->age_floor_ms = system_key_number(system_key_slice(out_age), 1);
     return true;
 }
 

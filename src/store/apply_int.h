@@ -25,6 +25,7 @@ struct txn_run {
     uint64_t revision;         /* what it has if it makes one */
     uint64_t last_token;       /* the region's, then */
     uint64_t idempotency_keys; /* likewise */
+    uint64_t age_floor_ms;     /* the store's due, likewise */
     bool is_revision;          /* Z2 */
     bool is_expiry;            /* what goes expires */
     bool is_single;            /* there is one operation: its value may stay in `owner` */
@@ -101,8 +102,7 @@ void apply_lock_place_due(struct txn_run *run, struct slice name, uint64_t place
 /* Removes what is due, at most `count_max`; returns how much that was. */
 uint64_t apply_expire(struct txn_run *run, uint64_t count_max);
 
-/* The oldest of the idempotency keys, in 'A'; false: there is none. Whoever asks deletes it, and
- * the transaction is taken over. */
+/* The oldest of the idempotency keys, in 'A'; false: there is none. Whoever asks deletes it. */
 bool apply_first_age(struct txn_run *run, struct system_key *out_age);
 
 /* A key of the system's space was put, or deleted. */

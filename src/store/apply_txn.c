@@ -217,20 +217,26 @@ static void apply_ops(struct txn_run *run, struct slice ops, struct command_resu
     }
 }
 
-/* ---- taking over ---- */
+/* ---- the quota ---- */
+
+/*
+ * By so much what only frees may let the records grow past the quota, all in all: so that a delete
+ * with an idempotency key goes on, too. What is remembered of one operation is smaller, with any
+ * key, and --idempotency-keys bounds how often it is.
+ */
+#define REMEMBERED_PAST_QUOTA_MAX 1024u
 
 struct growth {
     uint64_t before;
     uint64_t after;
 };
 
-/* What the users' records among the changes counted before, and will, in a quota. */
-static struct growth growth_of(struct txn_run *run)
+/* Adds what the records of the space among the changes counted before, and will, in a quota. */
+static void add_growth(struct txn_run *run, enum store_space space, struct growth *growth)
 {
-    struct growth growth = {0};
-    const struct store_tail *changes = run->stage.changes.of[STORE_SPACE_USER];
+    const struct store_tail *changes = run->stage.changes.of[space];
     if (changes == NULL) {
-        return growth;
+        return;
     }
     struct store_tail_cursor cursor = store_tail_seek(changes, SLICE_EMPTY);
     for (const struct store_tail_entry *entry = store_tail_next(&cursor); entry != NULL;
@@ -238,26 +244,51 @@ static struct growth growth_of(struct txn_run *run)
         struct slice key = {entry->key, entry->key_size};
         uint64_t cost = key.size + STORE_RECORD_COST;
         struct store_record existing;
-        if (find_applied(run, STORE_SPACE_USER, key, &existing)) {
-            growth.before += cost + existing.value.size;
+        if (find_applied(run, space, key, &existing)) {
+            growth->before += cost + existing.value.size;
         }
         if (!entry->is_tombstone) {
-            growth.after += cost + entry->record.value.size;
+            growth->after += cost + entry->record.value.size;
         }
     }
-    return growth;
 }
 
-static bool outgrows_quota(struct txn_run *run)
+/* Whether the operations that were carried out can only free; none were of what was refused. */
+static bool only_frees(const struct txn_run *run, const struct command_result *result)
+{
+    struct reader walk = reader_of(result->has_failed ? run->txn.else_ops : run->txn.then_ops);
+    struct txn_op op;
+    while (result->e == OK && txn_next_op(&walk, &op)) {
+        if (!txn_op_only_frees(op.type)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of all that the stage has: the operations' changes, and what is remembered of them. */
+static bool outgrows_quota(struct txn_run *run, const struct command_result *result)
 {
     uint64_t quota = run->command->quota_bytes;
     if (quota == 0 || stage_is_empty(&run->stage)) {
         return false;
     }
-    struct growth growth = growth_of(run);
+    uint64_t allowance = 0;
+    if (only_frees(run, result)) {
+        if (run->txn.idempotency_key.size == 0) {
+            return false; /* who waited for a lock may have it now, in a few bytes more */
+        }
+        allowance = REMEMBERED_PAST_QUOTA_MAX;
+    }
+    struct growth growth = {0};
+    for (int space = 0; space < STORE_SPACES; space++) {
+        add_growth(run, (enum store_space)space, &growth);
+    }
     uint64_t used = store_region_used(run->region);
-    return growth.after > growth.before && used + growth.after - growth.before > quota;
+    return growth.after > growth.before + allowance && used + growth.after - growth.before > quota;
 }
+
+/* ---- taking over ---- */
 
 /* One change of the stage becomes one of the applied state. */
 static void take_over_entry(struct txn_run *run, enum store_space space,
@@ -312,6 +343,7 @@ static void take_over(struct txn_run *run)
 {
     run->region->last_token = run->last_token;
     run->region->idempotency_keys = run->idempotency_keys;
+    run->store->due.age_floor_ms = run->age_floor_ms; /* before what is put lowers it */
     if (run->is_revision) {
         run->region->revision = run->revision;
     }
@@ -354,6 +386,7 @@ void apply_drop_time(struct store *store, struct store_region *region, struct sl
         .region = region,
         .last_token = region->last_token,
         .idempotency_keys = region->idempotency_keys,
+        .age_floor_ms = store->due.age_floor_ms,
     };
     stage_init(&run.stage, store);
     apply_key_drop_time(&run.stage, key, record);
@@ -366,13 +399,20 @@ void apply_end_inconsistent(const struct txn_run *run, const char *what)
     store_end_damaged(run->store->options.env, run->store->directory, what);
 }
 
-/* Drops what was done; the result says why. */
-static void refuse(struct txn_run *run)
+/* Drops what was done. */
+static void refuse(struct txn_run *run, err e, struct command_result *result)
 {
     stage_reset(&run->stage);
     run->is_revision = false;
     run->last_token = run->region->last_token;
     run->idempotency_keys = run->region->idempotency_keys;
+    run->age_floor_ms = run->store->due.age_floor_ms;
+    if (e != ERR_LOCKED) {
+        writer_reset(run->results);
+    }
+    result->e = e;
+    result->revision = run->region->revision;
+    result->results = writer_slice(run->results);
 }
 
 static void run_txn(struct txn_run *run, struct command_result *result)
@@ -381,18 +421,20 @@ static void run_txn(struct txn_run *run, struct command_result *result)
     struct slice ops = all_hold ? run->txn.then_ops : run->txn.else_ops;
     run->is_single = (all_hold ? run->txn.then_count : run->txn.else_count) == 1;
     apply_ops(run, ops, result);
-    if (result->e == OK &&
-        ((run->is_revision && run->region->revision == REVISION_MAX) || outgrows_quota(run))) {
+    result->revision = run->is_revision ? run->revision : run->region->revision;
+    result->results = writer_slice(run->results);
+    if (result->e == OK && run->is_revision && run->region->revision == REVISION_MAX) {
         result->e = ERR_QUOTA;
     }
     if (result->e != OK) {
-        refuse(run);
+        refuse(run, result->e, result);
     }
-    if (result->e != OK && result->e != ERR_LOCKED) {
-        writer_reset(run->results);
+    if (run->txn.idempotency_key.size > 0) {
+        apply_answer_remember(run, result);
     }
-    result->revision = run->is_revision ? run->revision : run->region->revision;
-    result->results = writer_slice(run->results);
+    if (outgrows_quota(run, result)) {
+        refuse(run, ERR_QUOTA, result);
+    }
 }
 
 void apply_txn(struct store *store, struct store_region *region, const struct command *command,
@@ -406,6 +448,7 @@ void apply_txn(struct store *store, struct store_region *region, const struct co
         .revision = region->revision + 1,
         .last_token = region->last_token,
         .idempotency_keys = region->idempotency_keys,
+        .age_floor_ms = store->due.age_floor_ms,
         .results = &store->results,
     };
     struct command_result result = {.e = txn_decode(command->value, &run.txn)};
@@ -418,9 +461,6 @@ void apply_txn(struct store *store, struct store_region *region, const struct co
     bool has_key = run.txn.idempotency_key.size > 0;
     if (!has_key || !apply_answer_find(&run, &result)) {
         run_txn(&run, &result);
-        if (has_key) {
-            apply_answer_remember(&run, &result);
-        }
         take_over(&run);
     }
     stage_reset(&run.stage);

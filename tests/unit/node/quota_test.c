@@ -90,9 +90,44 @@ static void every_replica_refuses_what_the_leader_s_quota_forbids(void **state)
     cluster_deinit(&cluster);
 }
 
+static void start_with_quota(struct cluster *cluster, uint64_t quota_bytes)
+{
+    stop_node(cluster, 0);
+    cluster->quota_bytes = quota_bytes;
+    start_node(cluster, 0);
+}
+
+static void a_lowered_quota_is_reached_before_anything_is_refused(void **state)
+{
+    (void)state;
+    static const char value[] = "0123456789012345678901234567890123456789";
+    struct cluster cluster;
+    cluster_init(&cluster, 1);
+    assert_int_equal(put_decided(&cluster, 0, "a", value), OK);
+    assert_int_equal(put_decided(&cluster, 0, "b", value), OK); /* 210 by now */
+    start_with_quota(&cluster, QUOTA);
+    assert_int_equal(put_decided(&cluster, 0, "b", value), OK);
+    assert_true(is_reached_nowhere(&cluster));
+    start_with_quota(&cluster, QUOTA / 2);
+    assert_int_equal(put_decided(&cluster, 0, "b", value), OK); /* as large as it is */
+    assert_true(is_reached_everywhere(&cluster));
+    /* By more than a tenth, which is not enough. */
+    assert_int_equal(put_decided(&cluster, 0, "b", "0123456789"), OK);
+    assert_true(is_reached_everywhere(&cluster));
+    start_with_quota(&cluster, QUOTA / 2 + 1); /* nor is that */
+    assert_int_equal(put_decided(&cluster, 0, "b", "0123456789"), OK);
+    assert_true(is_reached_everywhere(&cluster));
+    start_with_quota(&cluster, QUOTA);
+    assert_int_equal(put_decided(&cluster, 0, "b", "0123456789"), OK);
+    assert_true(is_reached_nowhere(&cluster));
+    assert_int_equal(cluster.nodes[0]->replica->quota.refused.value, 0);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lowered_quota_is_reached_before_anything_is_refused),
         cmocka_unit_test(every_replica_refuses_what_the_leader_s_quota_forbids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

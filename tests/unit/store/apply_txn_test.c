@@ -272,6 +272,162 @@ static void a_quota_is_of_the_whole(void **state)
     world_remove(&world);
 }
 
+/* ---- the quota, of what is no user's key ---- */
+
+static err under_quota(struct world *world, const struct txn_op *op, const char *idempotency_key,
+                       uint64_t quota_bytes)
+{
+    struct txn_builder builder = {0};
+    txn_add_op(&builder, op, false);
+    builder.txn.idempotency_key = slice_from_text(idempotency_key);
+    struct txn txn = txn_builder_result(&builder);
+    const struct command command = {
+        .type = COMMAND_TXN,
+        .key = SLICE_LITERAL("k"),
+        .quota_bytes = quota_bytes,
+        .clock = {.elapsed_ms = 1, .idempotency_age_ms = 1000, .idempotency_count = 3},
+        .txn = &txn,
+    };
+    err e = world_apply(world, &command).e;
+    txn_builder_deinit(&builder);
+    world_check(world);
+    return e;
+}
+
+static uint64_t used(const struct world *world)
+{
+    return store_region_used(world_region(world));
+}
+
+static char large[2000]; /* more than what frees may be remembered with */
+
+static void what_is_remembered_counts(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    world_put(&world, SLICE_LITERAL("a"), (struct slice){(const uint8_t *)large, sizeof(large)});
+    const struct txn_op get = {.type = TXN_GET, .key = SLICE_LITERAL("a")};
+    uint64_t quota = used(&world) + 2 * sizeof(large);
+    assert_int_equal(under_quota(&world, &get, "i1", quota), OK);
+    struct store_region before = *world_region(&world);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(under_quota(&world, &get, "i2", quota), ERR_QUOTA); /* not remembered */
+    }
+    assert_true(hash128_equal(before.state_hash, world_region(&world)->state_hash));
+    assert_int_equal(world_region(&world)->idempotency_keys, 1);
+    assert_int_equal(under_quota(&world, &get, "", quota), OK);
+    assert_int_equal(under_quota(&world, &get, "i1", quota), OK); /* told again */
+    assert_true(used(&world) <= quota);
+    world_remove(&world);
+}
+
+static void what_frees_goes_on_past_the_quota_and_is_remembered(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    world_put(&world, SLICE_LITERAL("a"), (struct slice){(const uint8_t *)large, sizeof(large)});
+    world_put(&world, SLICE_LITERAL("b"), SLICE_EMPTY);
+    const struct txn_op drop_a = {
+        .type = TXN_DELETE, .key = SLICE_LITERAL("a"), .flags = TXN_RETURN_OLD};
+    const struct txn_op drop_b = {.type = TXN_DELETE, .key = SLICE_LITERAL("b")};
+    const struct txn_op wrong = {.type = TXN_ADD, .key = SLICE_LITERAL("a"), .number = 1};
+    char longest[TXN_IDEMPOTENCY_KEY_SIZE_MAX + 1] = "";
+    memset(longest, 'i', sizeof(longest) - 1);
+    assert_int_equal(under_quota(&world, &put_b, "i0", 1), ERR_QUOTA);
+    assert_int_equal(under_quota(&world, &wrong, "i1", 1), ERR_NOT_A_NUMBER);
+    assert_int_equal(under_quota(&world, &drop_b, longest, 1), OK);
+    assert_int_equal(under_quota(&world, &drop_a, "i2", 1), OK);
+    assert_int_equal(world_region(&world)->keys, 0);
+    assert_int_equal(world_region(&world)->idempotency_keys, 3);
+    world_remove(&world);
+}
+
+/* A refusal leaves those that would have made way where they are found. */
+static void what_is_forgotten_for_it_counts_too(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    static const char *const keys[] = {"i1", "i2", "i3"};
+    assert_int_equal(under_quota(&world, &put_a, "", 0), OK);
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++) {
+        assert_int_equal(under_quota(&world, &put_a, keys[i], 0), OK);
+    }
+    assert_int_equal(under_quota(&world, &put_b, "i4", used(&world)), ERR_QUOTA);
+    assert_int_equal(world_region(&world)->idempotency_keys, 3);
+    assert_int_equal(world.store->due.age_floor_ms, 0);
+    assert_int_equal(under_quota(&world, &put_a, "i5", used(&world)), OK); /* instead of "i1" */
+    assert_int_equal(world_region(&world)->idempotency_keys, 3);
+    world_remove(&world);
+}
+
+static void times_leases_and_locks_count(void **state)
+{
+    (void)state;
+    const struct txn_op timed = {.type = TXN_TOUCH, .key = SLICE_LITERAL("a"), .ttl_ms = 9};
+    const struct txn_op grant = {.type = TXN_LEASE_GRANT, .lease = 7, .ttl_ms = 10};
+    const struct txn_op keep = {.type = TXN_LEASE_KEEP, .lease = 7, .ttl_ms = 20};
+    const struct txn_op lock = {.type = TXN_LOCK,
+                                .key = SLICE_LITERAL("lx"),
+                                .number = 1,
+                                .lease = 8,
+                                .ttl_ms = 10,
+                                .value = {(const uint8_t *)large, sizeof(large)}};
+    struct world world = {0};
+    world_make(&world);
+    world_put(&world, SLICE_LITERAL("a"), SLICE_LITERAL("1"));
+    const struct txn_op *const grows[] = {&timed, &grant, &lock};
+    for (size_t i = 0; i < ARRAY_COUNT(grows); i++) {
+        uint64_t before = used(&world);
+        assert_int_equal(under_quota(&world, grows[i], "", 0), OK);
+        uint64_t need = used(&world);
+        assert_true(need > before);
+        world_remove(&world);
+        world = (struct world){0};
+        world_make(&world);
+        world_put(&world, SLICE_LITERAL("a"), SLICE_LITERAL("1"));
+        for (size_t j = 0; j < i; j++) {
+            assert_int_equal(under_quota(&world, grows[j], "", 0), OK);
+        }
+        assert_int_equal(under_quota(&world, grows[i], "", need - 1), ERR_QUOTA);
+        assert_int_equal(used(&world), before);
+        assert_int_equal(under_quota(&world, grows[i], "", need), OK);
+    }
+    const struct txn_op renew = {
+        .type = TXN_LOCK_RENEW, .key = lock.key, .number = world_region(&world)->last_token};
+    assert_int_equal(under_quota(&world, &keep, "", 1), OK);
+    assert_int_equal(under_quota(&world, &renew, "", 1), OK);
+    assert_int_equal(under_quota(&world, &timed, "", 1), OK);
+    world_remove(&world);
+}
+
+/* Who comes to hold the lock has a lease then: some bytes more, which nobody is refused for. */
+static void a_lock_goes_to_the_next_past_the_quota(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    world_make(&world);
+    struct txn_op lock = {.type = TXN_LOCK, .key = SLICE_LITERAL("lx"), .number = 1};
+    assert_int_equal(under_quota(&world, &lock, "", 0), OK);
+    const struct txn_op unlock = {
+        .type = TXN_UNLOCK, .key = lock.key, .number = world_region(&world)->last_token};
+    lock.lease = 9;
+    lock.ttl_ms = 10;
+    lock.wait_ms = 100;
+    assert_int_equal(under_quota(&world, &lock, "", 0), OK);
+    uint64_t before = used(&world);
+    assert_int_equal(under_quota(&world, &unlock, "", 1), OK);
+    assert_true(used(&world) > before);
+    const struct txn_op expire = {.type = TXN_EXPIRE, .number = 10};
+    assert_int_equal(world_op_error(&world, &expire, 1000), OK);
+    assert_int_equal(used(&world), 0);
+    world_remove(&world);
+}
+
+/* ---- a key's time ---- */
+
 static void a_plain_write_takes_a_keys_time_away(void **state)
 {
     (void)state;
@@ -532,6 +688,11 @@ int main(void)
         cmocka_unit_test(what_is_refused_in_the_middle_leaves_nothing_behind),
         cmocka_unit_test(without_the_checks_the_else_branch_is_done),
         cmocka_unit_test(a_quota_is_of_the_whole),
+        cmocka_unit_test(what_is_remembered_counts),
+        cmocka_unit_test(what_frees_goes_on_past_the_quota_and_is_remembered),
+        cmocka_unit_test(what_is_forgotten_for_it_counts_too),
+        cmocka_unit_test(times_leases_and_locks_count),
+        cmocka_unit_test(a_lock_goes_to_the_next_past_the_quota),
         cmocka_unit_test(a_plain_write_takes_a_keys_time_away),
         cmocka_unit_test(each_change_is_told_in_the_order_of_the_keys),
         cmocka_unit_test(where_records_stand_makes_no_difference),
