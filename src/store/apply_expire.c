@@ -4,6 +4,7 @@
  */
 #include "base/assert.h"
 #include "store/apply_int.h"
+#include "store/distrust.h"
 
 /* Removes what one entry of 'E' is of, with the entry. */
 static void expire_one(struct txn_run *run, struct slice entry)
@@ -108,7 +109,9 @@ void apply_note_due(struct store *store, struct slice key, bool is_put)
     }
 }
 
-/* The time of the first entry of `what`; false: there is none. */
+/* The time of the first entry of `what`; false: there is none. Damage there ends the process, as it
+ * would in applying what is due: taken for none, nothing would ever go any more, and taken for
+ * something, it would be asked for without end. */
 static bool first_time(struct store *store, char what, uint64_t *out_ms)
 {
     struct system_key key;
@@ -116,8 +119,11 @@ static bool first_time(struct store *store, char what, uint64_t *out_ms)
     struct store_record record;
     struct slice from = place_of_first(store, what, &key);
     err e = store_find_next(store, STORE_SPACE_SYSTEM, from, key.bytes, &found, &record);
+    if (e != OK && e != ERR_NOT_FOUND) {
+        store_end_damaged(store->options.env, store->directory, "what is due next");
+    }
     if (e != OK || found.data[0] != (uint8_t)what) {
-        return false; /* what is damaged is found when it is applied */
+        return false;
     }
     *out_ms = system_key_number(found, 1);
     return true;

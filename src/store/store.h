@@ -185,7 +185,8 @@ void store_apply_membership(struct store *store, region_id id, struct raft_pos p
 
 /*
  * When the next thing of the region is due, by its elapsed_ms; false: nothing is. Only
- * system_changed changes that, so it is worth asking again then.
+ * system_changed changes that, so it is worth asking again then. A damaged record in the way ends
+ * the process (store_end_damaged).
  */
 bool store_next_due(struct store *store, region_id region, uint64_t *out_elapsed_ms);
 

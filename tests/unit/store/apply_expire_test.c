@@ -1,4 +1,6 @@
 /* What is due: how much of it goes, in which order, and when the next of it is. */
+#include "damage_testing.h"
+#include "store/distrust.h"
 #include "txn_testing.h"
 
 #define KEYS 200u
@@ -133,9 +135,44 @@ static void a_key_that_is_put_again_or_deleted_is_due_no_more(void **state)
     world_remove(&world);
 }
 
+/* Its exit is a failure's, with the mark; 0: it goes on. */
+static void ask_for_what_is_due(void *ctx)
+{
+    struct world *world = ctx;
+    struct err_note note = {.text = ""};
+    uint64_t due_ms;
+    world->place.env = env_uv_open();
+    EXPECT(store_open(&world->store, &world->options, &note) == OK);
+    (void)store_next_due(world->store, REGION, &due_ms);
+}
+
+/* Taken for nothing, it would keep what is due where it is. */
+static void a_damaged_time_ends_the_process(void **state)
+{
+    (void)state;
+    struct world world = {0};
+    struct model model = {0};
+    struct system_key entry;
+    char text[KEY_TEXT_SIZE];
+    world_make(&world);
+    put(&world, &model, 1, 10, 100);
+    put(&world, &model, 2, 10, 200);
+    world_checkpoint(&world);
+    struct slice first = system_key_expiry(&entry, 110, SYSTEM_OF_KEY, key_of(text, 1));
+    assert_true(spoil(&world, first, first.size + 8, 0x10) > 0); /* in the record's head */
+    store_close(world.store);
+    int status = status_of(ask_for_what_is_due, &world);
+    assert_true(exited_with(status, EXIT_FAILURE));
+    struct err_note note = {.text = ""};
+    assert_int_equal(store_check_trust(world.place.env, world.place.store_directory, &note),
+                     ERR_DAMAGED);
+    place_remove(&world.place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_damaged_time_ends_the_process),
         cmocka_unit_test(what_is_due_goes_the_oldest_first),
         cmocka_unit_test(only_the_states_own_time_counts),
         cmocka_unit_test(a_key_that_is_put_again_or_deleted_is_due_no_more),
