@@ -449,6 +449,22 @@ static bool writes_wait_for_more(struct replica *replica)
                           writes->count, writes->proposed_count);
 }
 
+/*
+ * Stamps the command with this leadership's time. Who proposed it before may have it still, on its
+ * way to the disk or to a peer: that stays what it is, and so there is another of it now. The first
+ * stamp must not be proposed again: the leader in between may have had less time than that says
+ * (E1 in expiry.h), and what it put would go early.
+ */
+static void stamp_write(struct node_write *write, struct command_stamp stamp)
+{
+    if (write->command->ref_count > 1) {
+        struct buf *shared = write->command;
+        write->command = buf_copy(buf_slice(shared));
+        buf_unref(shared);
+    }
+    command_stamp(write->command, stamp);
+}
+
 /* Takes up to PROPOSAL_CHUNK_MAX of the queued writes to the core. False: it took none. */
 static bool propose_chunk(struct replica *replica)
 {
@@ -474,9 +490,7 @@ static bool propose_chunk(struct replica *replica)
             writes_refuse(&replica->writes, write, refusal);
             continue;
         }
-        if (write->command->ref_count == 1) {
-            command_stamp(write->command, stamp); /* else the log has it: its first stamp stays */
-        }
+        stamp_write(write, stamp);
         entries[count] = (struct entry){.type = ENTRY_NORMAL, .data = write->command};
         writes[count] = write;
         bytes += write->command->size;

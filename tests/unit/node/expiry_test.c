@@ -131,9 +131,29 @@ static void who_does_not_lead_claims_no_time_and_guesses_it(void **state)
     cluster_deinit(&cluster);
 }
 
+/* As when what it was proposed with first is on its way to the disk still. */
+static void a_write_that_somebody_else_has_yet_is_stamped_anew(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct writing writing;
+    struct command command;
+    cluster_init(&cluster, 1);
+    begin_put(&cluster, 0, &writing, "a", "v", 10000);
+    struct buf *first = buf_ref(writing.write.command);
+    assert_true(turn_until(&cluster, is_written, &writing));
+    assert_int_equal(writing.result.e, OK);
+    assert_true(writing.result.modified_ms > 0);
+    assert_int_equal(command_decode(buf_slice(first), &command), OK);
+    assert_int_equal(command.stamp_ms, 0); /* whoever has it sees no change */
+    buf_unref(first);
+    cluster_deinit(&cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_write_that_somebody_else_has_yet_is_stamped_anew),
         cmocka_unit_test(a_key_goes_everywhere_and_not_before_its_time),
         cmocka_unit_test(what_is_due_at_once_goes_in_bounded_commands),
         cmocka_unit_test(another_leader_goes_on_with_the_states_time),
