@@ -3,7 +3,9 @@
 #include "base/assert.h"
 #include "node/node_int.h"
 
-#define REMOVED_PER_COMMAND 1000u /* a few ms of applying */
+/* A few ms of applying, of keys that have a time each. A lease counts once, with all its keys: they
+ * go in one revision, however long that takes (docs/limits.md). */
+#define REMOVED_PER_COMMAND 1000u
 #define RETRY_MS 100u
 #define DEADLINE_MS 10000u
 

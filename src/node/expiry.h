@@ -6,7 +6,8 @@
  * E1  A leader's time begins where the state's stood once an entry of its own term is applied, and
  *     goes on by its monotonic clock. So it is never ahead of what really passed since anything was
  *     put: no key goes early, whatever wall clocks say and whoever leads next.
- * E2  One such command is under way at a time, and removes a bounded number: the next follows it.
+ * E2  One such command is under way at a time, and removes a bounded number of keys with a time of
+ *     their own, leases and places in queues: the next follows it.
  */
 #ifndef NODE_EXPIRY_H
 #define NODE_EXPIRY_H
