@@ -191,7 +191,7 @@ LOCKS = [
         bug="A lock whose holder's lease has ended stays held.",
         seen="api.md 8",
         file="store/apply_lease.c",
-        text="    apply_lock_lease_ended(run, (struct slice){name.data + 8, name.size - 8}, token);",
+        text="    apply_lock_drop_holder(run, (struct slice){name.data + 8, name.size - 8}, token);",
         becomes="    (void)token;",
     ),
 ]

@@ -92,8 +92,9 @@ MUST_USE err apply_lease_end(struct txn_run *run, uint64_t lease, uint64_t *out_
 MUST_USE err apply_lock_op(struct txn_run *run, const struct txn_op *op, struct txn_result *result);
 /* Whether the token is a holder's. */
 bool apply_lock_is_held(const struct txn_run *run, struct slice name, uint64_t token);
-/* The holder's lease has ended: the next ones in the queue hold it. */
-void apply_lock_lease_ended(struct txn_run *run, struct slice name, uint64_t token);
+/* The token, whose lease, if it has one, has gone, is no holder's any more: the next ones in the
+ * queue hold it. */
+void apply_lock_drop_holder(struct txn_run *run, struct slice name, uint64_t token);
 /* The time of one who waits is over. */
 void apply_lock_place_due(struct txn_run *run, struct slice name, uint64_t place);
 

@@ -72,7 +72,7 @@ static bool end_leased(struct txn_run *run, struct slice place)
     ASSERT(place.data[SYSTEM_WHAT_OFFSET] == SYSTEM_OF_HOLDER);
     uint64_t token = system_key_number(place, SYSTEM_NAME_OFFSET);
     stage_delete(&run->stage, STORE_SPACE_SYSTEM, place);
-    apply_lock_lease_ended(run, (struct slice){name.data + 8, name.size - 8}, token);
+    apply_lock_drop_holder(run, (struct slice){name.data + 8, name.size - 8}, token);
     return false;
 }
 

@@ -155,8 +155,7 @@ static void promote(struct txn_run *run, struct slice name, struct system_lock *
     put_lock(run, name, lock);
 }
 
-/* The holder is one no more; its lease, if it has one, has gone. */
-static void drop_holder(struct txn_run *run, struct slice name, uint64_t token)
+void apply_lock_drop_holder(struct txn_run *run, struct slice name, uint64_t token)
 {
     struct system_key key;
     struct system_lock lock;
@@ -167,11 +166,6 @@ static void drop_holder(struct txn_run *run, struct slice name, uint64_t token)
     lock.holders--;
     run->is_revision = true;
     promote(run, name, &lock);
-}
-
-void apply_lock_lease_ended(struct txn_run *run, struct slice name, uint64_t token)
-{
-    drop_holder(run, name, token);
 }
 
 void apply_lock_place_due(struct txn_run *run, struct slice name, uint64_t place)
@@ -244,12 +238,15 @@ static err lock(struct txn_run *run, const struct txn_op *op, struct txn_result 
     lock.limit = (uint32_t)op->number;
     if (lock.holders < lock.limit && lock.waiters == 0) {
         err e = hold(run, op->key, &party, &result->number);
+        if (e != OK) {
+            return e;
+        }
         result->is_held = true;
         result->lease = op->lease;
         result->ttl_ms = op->ttl_ms;
         lock.holders++;
         put_lock(run, op->key, &lock);
-        return e;
+        return OK;
     }
     if (op->wait_ms == 0 || lock.waiters == WAITERS_MAX) {
         show_holder(run, op->key, result);
@@ -338,7 +335,7 @@ static void release(struct txn_run *run, struct slice name, uint64_t token,
 {
     uint64_t keys;
     if (party->lease == 0) {
-        drop_holder(run, name, token);
+        apply_lock_drop_holder(run, name, token);
     } else if (apply_lease_end(run, party->lease, &keys) != OK) {
         apply_end_inconsistent(run, "a holder's lease");
     }
