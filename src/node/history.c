@@ -321,8 +321,8 @@ void history_changed(struct history *history, const struct store_change *change)
     struct history_entry *entry = allocate(history, size);
     fill(entry, change);
     entry->number = history->next;
-    entry->bytes =
-        sizeof(entry) + size + held_bytes(entry->record.owner) + held_bytes(entry->replaced.owner);
+    entry->bytes = sizeof(struct history_entry *) + size + held_bytes(entry->record.owner) +
+                   held_bytes(entry->replaced.owner);
     set_slot(history, entry);
     history->bytes += entry->bytes;
     while (history->bytes > history->options.bytes_max && !history->is_overrun) {

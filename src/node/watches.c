@@ -246,9 +246,9 @@ static void lose_all(struct watches *watches, uint64_t first)
         for (struct topic *topic = watches->buckets[i]; topic != NULL; topic = topic->next) {
             topic->known_from = first;
             topic->match_count = 0; /* else what these make way for would count as known again */
+            make_due(watches, topic);
         }
     }
-    make_all_due(watches);
     watches->seen = first;
 }
 
