@@ -143,18 +143,26 @@ static enum exit_status renew(struct hold *hold)
     return main_call_send(call, "PUT", false);
 }
 
-/* Its failure is told and no more: it ends by itself once the ttl has passed. */
-static void give_back(struct hold *hold)
+/* EXIT_PRECONDITION: it was lost before, maybe while the program ran. Any other failure is told and
+ * no more: it ends by itself once the ttl has passed. */
+static enum exit_status give_back(struct hold *hold)
 {
     struct err_note *note = hold->call->note;
     hold->call->client_settings.timeout_ms = hold->timeout_ms;
     hold->listener.fd_count = 0; /* a signal does not keep it from that */
     draft_held(hold);
-    if (main_call_send(hold->call, "DELETE", false) != EXIT_OK) {
+    enum exit_status status = main_call_send(hold->call, "DELETE", false);
+    if (status == EXIT_PRECONDITION) {
+        (void)err_note_wrap(note, ERR_CONFLICT, "%s %s was lost before it was given back",
+                            hold->kind->noun, name_of(hold));
+        return status;
+    }
+    if (status != EXIT_OK) {
         (void)fprintf(stderr, "pontoon: %s %s was not given back, it ends by itself: %s\n",
                       hold->kind->noun, name_of(hold), note->text);
         note->text[0] = '\0';
     }
+    return EXIT_OK;
 }
 
 /*
@@ -288,7 +296,7 @@ static enum exit_status hold_it(struct hold *hold, struct slice answer)
     struct call *call = hold->call;
     if (call->program != NULL) {
         if (start_program(hold) != OK) {
-            give_back(hold);
+            (void)give_back(hold);
             return (enum exit_status)hold->child.status;
         }
     } else {
@@ -303,7 +311,7 @@ static enum exit_status hold_it(struct hold *hold, struct slice answer)
     hold->listener.fd_count = 2;
     enum exit_status status = keep(hold);
     if (status == EXIT_OK) {
-        give_back(hold);
+        status = give_back(hold);
     }
     bool is_programs = status == EXIT_OK && hold->has_child;
     return is_programs ? (enum exit_status)hold->child.status : status;

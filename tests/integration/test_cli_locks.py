@@ -68,6 +68,16 @@ class Locks(harness.TestCase):
         self.assertEqual(process.wait(30), PRECONDITION)
         self.assertIn("lock kept was lost", process.stderr.read())
 
+    def test_what_was_taken_while_the_program_ran_was_lost(self):
+        process = self.start("lock", "taken", "--ttl", "1m", "--", "sh", "-c", "echo up; read line")
+        self.assertEqual(process.stdout.readline(), "up\n")
+        node = self.nodes[0]
+        self.assertEqual(node.request("DELETE", "/locks/taken?force", b"").status, 200)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        self.assertEqual(process.wait(30), PRECONDITION)
+        self.assertIn("lock taken was lost before it was given back", process.stderr.read())
+
     def test_several_hold_one_with_a_limit(self):
         two = [self.start("lock", "few", "--limit", "2") for _ in range(2)]
         tokens = [int(process.stdout.readline()) for process in two]
