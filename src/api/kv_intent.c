@@ -232,20 +232,29 @@ static err parse(struct exchange *x, struct problem *problem)
      HTTP_NAME_BIT("If-Unmodified-Since") | HTTP_NAME_BIT("KV-Fence") |                            \
      HTTP_NAME_BIT("Idempotency-Key") | HTTP_NAME_BIT("KV-TTL") | HTTP_NAME_BIT("X-TTL"))
 
-err api_kv_intent_refuse(const struct http_request *request, bool takes_key, err e, const char *why,
+err api_kv_intent_refuse(const struct http_request *request, unsigned takes, err e, const char *why,
                          struct problem *problem)
 {
-    static const char *const names[] = {"If-Match",       "If-None-Match", "If-Unmodified-Since",
-                                        "KV-Fence",       "KV-TTL",        "X-TTL",
-                                        "Idempotency-Key"};
-    size_t count = ARRAY_COUNT(names) - (takes_key ? 1 : 0);
+    static const struct {
+        const char *name;
+        unsigned taken; /* by who takes one of these */
+    } fields[] = {
+        {"If-Match", 0},
+        {"If-None-Match", 0},
+        {"If-Unmodified-Since", 0},
+        {"KV-Fence", INTENT_TAKES_FENCE},
+        {"KV-TTL", 0},
+        {"X-TTL", 0},
+        {"Idempotency-Key", INTENT_TAKES_KEY},
+    };
     if (!http_may_have(request, NAMES)) {
         return OK;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (http_header_find(request, slice_from_text(names[i])).data != NULL) {
-            return api_problem_set(problem, e, "the field %s is of a single key: %s", names[i],
-                                   why);
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        if ((fields[i].taken & takes) == 0 &&
+            http_header_find(request, slice_from_text(fields[i].name)).data != NULL) {
+            return api_problem_set(problem, e, "the field %s is of a single key: %s",
+                                   fields[i].name, why);
         }
     }
     return OK;

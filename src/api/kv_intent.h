@@ -46,12 +46,14 @@ struct kv_intent {
  */
 MUST_USE err api_kv_intent_parse(struct exchange *x, struct problem *problem);
 
+#define INTENT_TAKES_KEY 1u   /* Idempotency-Key */
+#define INTENT_TAKES_FENCE 2u /* KV-Fence */
 /*
- * Of a request that is not of a single key: OK if it has none of those fields (`takes_key`: but for
- * Idempotency-Key). Else `e`, set in `problem` with the field and `why`: what was done in spite of
+ * Of a request that is not of a single key: OK if it has none of those fields, but for what it
+ * takes. Else `e`, set in `problem` with the field and `why`: what was done in spite of
  * its condition would be answered as if it had been looked at.
  */
-MUST_USE err api_kv_intent_refuse(const struct http_request *request, bool takes_key, err e,
+MUST_USE err api_kv_intent_refuse(const struct http_request *request, unsigned takes, err e,
                                   const char *why, struct problem *problem);
 
 /* The value of an Idempotency-Key. ERR_BAD_REQUEST, set in `problem`. */

@@ -316,7 +316,7 @@ err api_import_prepare(struct exchange *x, struct problem *problem)
     struct slice text = http_query(x->request);
     uint8_t *memory = text.size > 0 ? http_alloc(x->request, text.size) : NULL;
     err e =
-        api_kv_intent_refuse(x->request, false, ERR_NOT_IMPLEMENTED,
+        api_kv_intent_refuse(x->request, 0, ERR_NOT_IMPLEMENTED,
                              "an import does not look at it; ?mode=create leaves what is there, "
                              "and an import may be repeated",
                              problem);

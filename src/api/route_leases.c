@@ -83,7 +83,7 @@ err api_leases_prepare(struct exchange *x, struct problem *problem)
         e = api_system_query_parse(x, parameters_of(lease), &lease->query, problem);
     }
     if (e == OK && api_method_is_unsafe(x->method)) {
-        e = api_system_check_fields(x, problem);
+        e = api_system_check_fields(x, false, problem);
     }
     if (e == OK && x->method == HTTP_METHOD_POST && lease->id == 0) {
         e = check_ttl(lease, problem);

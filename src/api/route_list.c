@@ -38,7 +38,7 @@ err api_list_prepare(struct exchange *x, struct problem *problem)
         return e;
     }
     if (is_delete) {
-        e = api_kv_intent_refuse(x->request, false, ERR_NOT_IMPLEMENTED,
+        e = api_kv_intent_refuse(x->request, 0, ERR_NOT_IMPLEMENTED,
                                  "a DELETE of many keys does not look at it, and ignoring it would "
                                  "change what this request means",
                                  problem);

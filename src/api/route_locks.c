@@ -87,7 +87,7 @@ err api_lock_prepare(struct exchange *x, enum txn_lock_kind kind, size_t suffix_
                                    problem);
     }
     if (e == OK && api_method_is_unsafe(x->method)) {
-        e = api_system_check_fields(x, problem);
+        e = api_system_check_fields(x, true, problem);
     }
     if (e == OK && (x->method == HTTP_METHOD_POST || x->method == HTTP_METHOD_LOCK)) {
         return check_acquire(lock, problem);

@@ -26,7 +26,8 @@ static err check_fields(const struct http_request *request, struct problem *prob
                                "encoded bodies are not taken here; send it as it is, without "
                                "Content-Encoding");
     }
-    return api_kv_intent_refuse(request, true, ERR_BAD_REQUEST, "here the body says it", problem);
+    return api_kv_intent_refuse(request, INTENT_TAKES_KEY, ERR_BAD_REQUEST, "here the body says it",
+                                problem);
 }
 
 err api_txn_call_new(struct exchange *x, const struct param_own *params, size_t param_count,

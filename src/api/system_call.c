@@ -143,12 +143,19 @@ void api_system_take_key(struct exchange *x, struct slice body, struct system_ca
     writer_deinit(&text);
 }
 
-err api_system_check_fields(struct exchange *x, struct problem *problem)
+err api_system_check_fields(struct exchange *x, bool takes_fence, struct problem *problem)
 {
     struct slice key = http_header_find(x->request, SLICE_LITERAL("Idempotency-Key"));
     struct slice type = http_header(x->request, "content-type");
     struct slice encoding = http_header(x->request, "content-encoding");
     err e = key.data != NULL ? api_kv_parse_idempotency_key(key, &key, problem) : OK;
+    if (e == OK) {
+        e = api_kv_intent_refuse(
+            x->request, INTENT_TAKES_KEY | (takes_fence ? INTENT_TAKES_FENCE : 0), ERR_BAD_REQUEST,
+            "leases and locks do not look at it; their ttl is a parameter of "
+            "the query",
+            problem);
+    }
     if (e != OK) {
         return e;
     }

@@ -46,9 +46,10 @@ struct slice api_system_call_key(struct api *api, uint8_t target[SYSTEM_KEY_SIZE
 /* Takes Idempotency-Key, if it is there, and what it is the key of. Before api_system_call; the
  * body may be NULL. */
 void api_system_take_key(struct exchange *x, struct slice body, struct system_call *call);
-/* Whether that header field, Content-Type and Content-Encoding are what they may be.
- * ERR_BAD_REQUEST, ERR_UNSUPPORTED_ENCODING, set in `problem`. */
-MUST_USE err api_system_check_fields(struct exchange *x, struct problem *problem);
+/* Whether that header field, Content-Type and Content-Encoding are what they may be, and there is
+ * no condition that nobody would look at (`takes_fence`: but KV-Fence). ERR_BAD_REQUEST,
+ * ERR_UNSUPPORTED_ENCODING, set in `problem`. */
+MUST_USE err api_system_check_fields(struct exchange *x, bool takes_fence, struct problem *problem);
 /* The Content-Type to store beside the body; empty: none. */
 struct slice api_system_content_type(const struct http_request *request);
 /* The body as it was sent. */

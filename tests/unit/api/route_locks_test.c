@@ -95,10 +95,25 @@ static void a_write_under_kv_is_refused_without_the_newest_token(void **state)
     assert_int_equal(f->status, 200);
 }
 
+static void a_condition_that_nobody_looks_at_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    request(f, "POST /locks/a", "If-None-Match: *\r\n", "me");
+    assert_problem(f, 400, "bad-request", "If-None-Match is of a single key: leases and locks");
+    request(f, "POST /locks/a", "KV-TTL: 5\r\n", "me");
+    assert_problem(f, 400, "bad-request", "their ttl is a parameter");
+    request(f, "POST /leases?ttl=10s", "KV-Fence: a:1\r\n", "");
+    assert_problem(f, 400, "bad-request", "KV-Fence is of a single key");
+    request(f, "POST /locks/a", "", "me");
+    request(f, "DELETE /locks/a", "KV-Fence: a:1\r\nIf-Match: \"1\"\r\n", NULL);
+    assert_problem(f, 400, "bad-request", "If-Match");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, state_open, state_close)
     const struct CMUnitTest tests[] = {
+        TEST(a_condition_that_nobody_looks_at_is_refused),
         TEST(what_makes_no_sense_is_refused_with_a_reason),
         TEST(terraform_locks_and_unlocks),
         TEST(terraform_unlocks_its_own_of_several),
