@@ -133,7 +133,8 @@ static void respond_content(struct exchange *x, int status, const struct txn_res
 {
     const struct kv_intent *intent = x->intent;
     char text[DECIMAL_SIZE_MAX + 1];
-    bool has_none = is_replayed && !op->has_record;
+    bool had_nothing = op->type == TXN_DELETE && !op->existed;
+    bool has_none = is_replayed && !op->has_record && !had_nothing;
     if (intent->wanted == PREFER_RETURN_MINIMAL) {
         api_exchange_field(x, "Preference-Applied",
                            slice_from_text(api_prefer_return_text(intent->wanted)));
