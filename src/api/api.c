@@ -10,6 +10,7 @@
 
 #include "api/exchange.h"
 #include "api/guard.h"
+#include "api/kv_intent.h"
 #include "api/system_call.h"
 #include "api/watch_cache.h"
 #include "base/assert.h"
@@ -258,32 +259,6 @@ static err check_method(const struct exchange *x, struct problem *problem)
     return OK;
 }
 
-/* Conditions, and what else changes the meaning of a request. */
-#define ONCE_NAMES                                                                                 \
-    (HTTP_NAME_BIT("If-Match") | HTTP_NAME_BIT("If-None-Match") |                                  \
-     HTTP_NAME_BIT("If-Modified-Since") | HTTP_NAME_BIT("If-Unmodified-Since") |                   \
-     HTTP_NAME_BIT("KV-Fence") | HTTP_NAME_BIT("KV-TTL") | HTTP_NAME_BIT("X-TTL") |                \
-     HTTP_NAME_BIT("Idempotency-Key") | HTTP_NAME_BIT("Repr-Digest") |                             \
-     HTTP_NAME_BIT("Content-Digest"))
-
-/* The second of two fields would be lost, be it another lock's fence. A list can be one field. */
-static err check_repeats(const struct http_request *request, struct problem *problem)
-{
-    static const char *const names[] = {
-        "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "KV-Fence",
-        "KV-TTL",   "X-TTL",         "Idempotency-Key",   "Repr-Digest",         "Content-Digest"};
-    if (LIKELY(!http_may_have(request, ONCE_NAMES))) {
-        return OK;
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-        if (http_header_is_repeated(request, slice_from_text(names[i]))) {
-            return api_problem_set(problem, ERR_BAD_REQUEST,
-                                   "the field %s is there more than once: send one", names[i]);
-        }
-    }
-    return OK;
-}
-
 static err admit(struct exchange *x, struct problem *problem)
 {
     struct guard guard = {
@@ -300,7 +275,7 @@ static err admit(struct exchange *x, struct problem *problem)
         e = check_method(x, problem);
     }
     if (e == OK) {
-        e = check_repeats(x->request, problem);
+        e = api_kv_intent_check_once(x->request, problem);
     }
     if (e == OK && x->route->prepare != NULL && x->method != HTTP_METHOD_OPTIONS) {
         e = x->route->prepare(x, problem);

@@ -231,30 +231,53 @@ static err parse(struct exchange *x, struct problem *problem)
     (HTTP_NAME_BIT("If-Match") | HTTP_NAME_BIT("If-None-Match") |                                  \
      HTTP_NAME_BIT("If-Unmodified-Since") | HTTP_NAME_BIT("KV-Fence") |                            \
      HTTP_NAME_BIT("Idempotency-Key") | HTTP_NAME_BIT("KV-TTL") | HTTP_NAME_BIT("X-TTL"))
+/* And of the other fields below. */
+#define NAMES_ONCE                                                                                 \
+    (NAMES | HTTP_NAME_BIT("If-Modified-Since") | HTTP_NAME_BIT("Repr-Digest") |                   \
+     HTTP_NAME_BIT("Content-Digest"))
+
+#define TAKEN_ALWAYS 4u /* it is no condition of a write */
+
+/* What changes the meaning of a request. */
+static const struct {
+    const char *name;
+    unsigned taken; /* by who takes one of these */
+} fields[] = {
+    {"If-Match", 0},
+    {"If-None-Match", 0},
+    {"If-Unmodified-Since", 0},
+    {"KV-Fence", INTENT_TAKES_FENCE},
+    {"KV-TTL", 0},
+    {"X-TTL", 0},
+    {"Idempotency-Key", INTENT_TAKES_KEY},
+    {"If-Modified-Since", TAKEN_ALWAYS},
+    {"Repr-Digest", TAKEN_ALWAYS},
+    {"Content-Digest", TAKEN_ALWAYS},
+};
 
 err api_kv_intent_refuse(const struct http_request *request, unsigned takes, err e, const char *why,
                          struct problem *problem)
 {
-    static const struct {
-        const char *name;
-        unsigned taken; /* by who takes one of these */
-    } fields[] = {
-        {"If-Match", 0},
-        {"If-None-Match", 0},
-        {"If-Unmodified-Since", 0},
-        {"KV-Fence", INTENT_TAKES_FENCE},
-        {"KV-TTL", 0},
-        {"X-TTL", 0},
-        {"Idempotency-Key", INTENT_TAKES_KEY},
-    };
-    if (!http_may_have(request, NAMES)) {
-        return OK;
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
-        if ((fields[i].taken & takes) == 0 &&
+    for (size_t i = 0; http_may_have(request, NAMES) && i < ARRAY_COUNT(fields); i++) {
+        if ((fields[i].taken & (takes | TAKEN_ALWAYS)) == 0 &&
             http_header_find(request, slice_from_text(fields[i].name)).data != NULL) {
             return api_problem_set(problem, e, "the field %s is of a single key: %s",
                                    fields[i].name, why);
+        }
+    }
+    return OK;
+}
+
+err api_kv_intent_check_once(const struct http_request *request, struct problem *problem)
+{
+    if (LIKELY(!http_may_have(request, NAMES_ONCE))) {
+        return OK;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++) {
+        if (http_header_is_repeated(request, slice_from_text(fields[i].name))) {
+            return api_problem_set(problem, ERR_BAD_REQUEST,
+                                   "the field %s is there more than once: send one",
+                                   fields[i].name);
         }
     }
     return OK;

@@ -50,11 +50,17 @@ MUST_USE err api_kv_intent_parse(struct exchange *x, struct problem *problem);
 #define INTENT_TAKES_FENCE 2u /* KV-Fence */
 /*
  * Of a request that is not of a single key: OK if it has none of those fields, but for what it
- * takes. Else `e`, set in `problem` with the field and `why`: what was done in spite of
- * its condition would be answered as if it had been looked at.
+ * takes. Else `e`, set in `problem` with the field and `why`: what was done in spite of its
+ * condition would be answered as if it had been looked at.
  */
 MUST_USE err api_kv_intent_refuse(const struct http_request *request, unsigned takes, err e,
                                   const char *why, struct problem *problem);
+
+/*
+ * Of any request: none of the fields that change its meaning is there twice, since the second would
+ * be lost, be it another lock's fence; a list can be one field. ERR_BAD_REQUEST, set in `problem`.
+ */
+MUST_USE err api_kv_intent_check_once(const struct http_request *request, struct problem *problem);
 
 /* The value of an Idempotency-Key. ERR_BAD_REQUEST, set in `problem`. */
 MUST_USE err api_kv_parse_idempotency_key(struct slice key, struct slice *out_key,

@@ -310,7 +310,8 @@ static void tell_of_waiting(struct replica *replica, uint64_t now_ms)
         LOG_WARN(node->log, "this node has lost its log, and waits for a leader",
                  LOG_U64("region", replica->region), LOG_U64("term", node->identity.lost.term));
     } else {
-        LOG_WARN(node->log, "this node's data is not whole, and no peer has sent a state that does",
+        LOG_WARN(node->log,
+                 "this node's data is not whole, and no peer has sent a state that goes far enough",
                  LOG_U64("region", replica->region), LOG_U64("index_min", repair->index_min));
     }
 }

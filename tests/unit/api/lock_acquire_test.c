@@ -263,13 +263,20 @@ static void a_wait_that_ran_out_is_no_answer_for_the_next_try(void **state)
     assert_field(f, "Idempotency-Replayed", "true");
 }
 
+/* The lock is held, and somebody waits for it with a key. */
+static struct peer a_second_that_waits(struct fixture *f)
+{
+    request(f, take, "", "first");
+    struct peer second = peer_open(f, wait_8s, KEYED, "second");
+    until_writes(f, 2);
+    return second;
+}
+
 /* W4: the first one's client was cut off, and its place was given back. */
 static void who_was_cut_off_waits_anew(void **state)
 {
     struct fixture *f = *state;
-    request(f, take, "", "first");
-    struct peer cut = peer_open(f, wait_8s, KEYED, "second");
-    until_writes(f, 2);
+    struct peer cut = a_second_that_waits(f);
     peer_close(&cut);
     until_nobody_waits(f);
     struct peer again = peer_open(f, wait_8s, KEYED, "second");
@@ -284,9 +291,7 @@ static void who_was_cut_off_waits_anew(void **state)
 static void a_second_try_beside_the_first_is_told_to_come_again(void **state)
 {
     struct fixture *f = *state;
-    request(f, take, "", "first");
-    struct peer peer = peer_open(f, wait_8s, KEYED, "second");
-    until_writes(f, 2);
+    struct peer peer = a_second_that_waits(f);
     request(f, wait_8s, KEYED, "second");
     assert_problem(f, 409, "idempotency-in-progress", "");
     assert_int_equal(state_writes, 2);
@@ -332,9 +337,7 @@ static void forget_what_is_at_work(struct fixture *f)
 static void who_asks_another_node_waits_at_the_same_place(void **state)
 {
     struct fixture *f = *state;
-    request(f, take, "", "first");
-    struct peer first = peer_open(f, wait_8s, KEYED, "second");
-    until_writes(f, 2);
+    struct peer first = a_second_that_waits(f);
     forget_what_is_at_work(f);
     struct peer again = peer_open(f, wait_8s, KEYED, "second");
     until_writes(f, 3);
@@ -351,9 +354,7 @@ static void who_asks_another_node_waits_at_the_same_place(void **state)
 static void whose_place_is_given_back_by_another_node_takes_a_new_one(void **state)
 {
     struct fixture *f = *state;
-    request(f, take, "", "first");
-    struct peer first = peer_open(f, wait_8s, KEYED, "second");
-    until_writes(f, 2);
+    struct peer first = a_second_that_waits(f);
     forget_what_is_at_work(f);
     struct peer again = peer_open(f, wait_8s, KEYED, "second");
     until_writes(f, 3);

@@ -93,6 +93,16 @@ static void a_bounded_read_is_local_only_while_the_leader_is_heard(void **state)
     cluster_deinit(&cluster);
 }
 
+/* Of a cluster of three: the node behind the leader. */
+static struct node *a_follower_that_has_heard(struct cluster *cluster)
+{
+    cluster_init(cluster, 3);
+    assert_true(turn_until(cluster, has_leader_everywhere, cluster));
+    struct node *follower = cluster->nodes[(leader_of(cluster) + 1) % 3];
+    assert_true(turn_until(cluster, is_known, follower));
+    return follower;
+}
+
 static bool knows_no_leader(void *ctx)
 {
     const struct node *node = ctx;
@@ -104,10 +114,7 @@ static void what_comes_after_a_hold_up_counts_only_later(void **state)
     (void)state;
     struct cluster cluster;
     struct node_standing standing;
-    cluster_init(&cluster, 3);
-    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
-    struct node *follower = cluster.nodes[(leader_of(&cluster) + 1) % 3];
-    assert_true(turn_until(&cluster, is_known, follower));
+    struct node *follower = a_follower_that_has_heard(&cluster);
     follower->replica->listens_from_ms = env_now_ms(cluster.env); /* as a late tick says it */
     node_standing(follower, &standing);
     assert_int_equal(standing.staleness_ms, NODE_STALENESS_UNKNOWN); /* F1 */
@@ -119,11 +126,8 @@ static void what_was_heard_counts_while_nobody_leads(void **state)
 {
     (void)state;
     struct cluster cluster;
-    cluster_init(&cluster, 3);
-    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    struct node *follower = a_follower_that_has_heard(&cluster);
     uint32_t leader = leader_of(&cluster);
-    struct node *follower = cluster.nodes[(leader + 1) % 3];
-    assert_true(turn_until(&cluster, is_known, follower));
     stop_node(&cluster, leader);
     stop_node(&cluster, (leader + 2) % 3);
     assert_true(turn_until(&cluster, knows_no_leader, follower));
@@ -136,12 +140,9 @@ static void what_was_heard_counts_once_it_is_applied(void **state)
 {
     (void)state;
     struct cluster cluster;
-    cluster_init(&cluster, 3);
-    assert_true(turn_until(&cluster, has_leader_everywhere, &cluster));
+    struct node *follower = a_follower_that_has_heard(&cluster);
     uint32_t leader = leader_of(&cluster);
-    struct node *follower = cluster.nodes[(leader + 1) % 3];
     struct replica *replica = follower->replica;
-    assert_true(turn_until(&cluster, is_known, follower));
     freshness_settle(replica);
     assert_int_equal(replica->freshness.pending_ms, 0);
     uint64_t then_ms = replica->freshness.heard_ms;
