@@ -215,6 +215,7 @@ static void a_replay_has_what_was_asked_for_the_first_time(void **state)
     assert_field(f, "Idempotency-Replayed", "true");
     const struct txn_result gone = {.type = TXN_DELETE}; /* the first time it was the same */
     fake_txn_answer(&f->node, &gone, 1);
+    f->node.txn_result.is_replayed = true;
     request(f, "DELETE /kv/a", "Idempotency-Key: k\r\nPrefer: return=representation\r\n", NULL);
     assert_int_equal(f->status, 204);
     assert_field(f, "Preference-Applied", "return=representation");
