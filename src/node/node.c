@@ -113,11 +113,13 @@ err node_take_directory(struct env *env, const char *directory, struct env_lock 
     }
     (void)snprintf(path, sizeof(path), "%s/lock", directory);
     e = env_lock_take(env, path, out_lock, &why);
-    return e == OK ? OK
-                   : err_note_set(note, e, "data directory: %s%s", why.text,
-                                  e == ERR_BUSY ? "; stop that process, or give this one another "
-                                                  "--data"
-                                                : "");
+    const char *advice = "";
+    if (e == ERR_BUSY) {
+        advice = "; stop that process, or give this one another --data";
+    } else if (e == ERR_PERMISSION) {
+        advice = "; this user has to own it, with all that is in it, or give another --data";
+    }
+    return e == OK ? OK : err_note_set(note, e, "data directory: %s%s", why.text, advice);
 }
 
 static err open_directory(struct node *node, const struct membership *told, struct err_note *note)

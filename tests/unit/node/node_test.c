@@ -218,6 +218,28 @@ static void without_a_quorum_nothing_is_promised_and_it_comes_back_by_itself(voi
     cluster_deinit(&cluster);
 }
 
+static void a_directory_of_another_user_is_refused_with_what_to_do(void **state)
+{
+    (void)state;
+    struct cluster cluster;
+    struct env_lock *lock = NULL;
+    struct err_note note = {.text = ""};
+    cluster_init(&cluster, 0);
+    assert_int_equal(chmod(cluster.directory, 0555), 0);
+    bool is_root = geteuid() == 0;
+    if (is_root) {
+        assert_int_equal(seteuid(65534), 0);
+    }
+    err e = node_take_directory(cluster.env, cluster.directory, &lock, &note);
+    if (is_root) {
+        assert_int_equal(seteuid(0), 0);
+    }
+    assert_int_equal(chmod(cluster.directory, 0700), 0);
+    assert_int_equal(e, ERR_PERMISSION);
+    assert_non_null(strstr(note.text, "/lock: Permission denied; this user has to own it"));
+    cluster_deinit(&cluster);
+}
+
 static void a_directory_in_use_is_refused_with_what_to_do(void **state)
 {
     (void)state;
@@ -526,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_read_on_a_follower_waits_for_the_revision_that_it_names),
         cmocka_unit_test(a_new_leader_is_found_and_the_old_one_catches_up),
         cmocka_unit_test(without_a_quorum_nothing_is_promised_and_it_comes_back_by_itself),
+        cmocka_unit_test(a_directory_of_another_user_is_refused_with_what_to_do),
         cmocka_unit_test(a_directory_in_use_is_refused_with_what_to_do),
         cmocka_unit_test(draining_refuses_and_closing_answers_everybody),
         cmocka_unit_test(the_log_that_a_lagging_member_needs_is_kept),
